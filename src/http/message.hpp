@@ -1,0 +1,74 @@
+// Requests and responses as the rooms see them: plain values, no Beast.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/text.hpp"
+#include "http/principal.hpp"
+
+namespace dayaq::http {
+
+enum class Method : std::uint8_t { get, head, post, put, patch, del, options };
+[[nodiscard]] std::string_view to_string(Method method);
+
+/// One request. Views point into the connection's buffer or into `owned`; they live as long as the Request.
+struct Request {
+  Method method = Method::get;
+  std::string_view path;   ///< percent-decoded only in its parameters; "/v1/persons/5ABC123"
+  std::string_view query;  ///< after '?', undecoded
+  std::string_view body;
+  std::vector<std::pair<std::string_view, std::string_view>> headers;
+  std::vector<std::pair<std::string_view, std::string>> parameters;  ///< from the route's pattern, decoded
+  Principal principal;     ///< who is calling; anonymous unless the route asks for a scope
+  Language language = Language::az;
+  std::string remote_address;
+
+  [[nodiscard]] std::string_view header(std::string_view name) const;      ///< "" if absent; name case-insensitive
+  [[nodiscard]] const std::string& parameter(std::string_view name) const; ///< a parameter of the pattern
+  /// A query or form value, decoded (+ and %XX); nullopt if absent. The first of several.
+  [[nodiscard]] std::optional<std::string> query_value(std::string_view name) const;
+  [[nodiscard]] std::optional<std::string> form_value(std::string_view name) const;
+};
+
+struct Response {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;
+
+  static Response json(std::string body, int status = 200);
+  static Response html(std::string body, int status = 200);
+  static Response text(std::string body, int status = 200);
+  static Response redirect(std::string location);  ///< 303
+  static Response no_content();                    ///< 204
+};
+
+/// RFC 9457 problem details: {"type":"https://dayaq.example/problems/<code>","title","status","code","detail",
+/// "field","line","column"}. `detail` is the error's public text, never its log detail.
+[[nodiscard]] Response problem(const Error& error);
+/// Several findings: the first's kind gives the status, all stand in "errors".
+[[nodiscard]] Response problem(const Errors& errors);
+[[nodiscard]] int status_of(ErrorKind kind);
+
+/// Answers one request, once, from any thread. Dropping it unused answers 500.
+class Responder {
+ public:
+  explicit Responder(std::function<void(Response)> send);
+  Responder(Responder&&) noexcept;
+  Responder& operator=(Responder&&) noexcept;
+  ~Responder();
+  void operator()(Response response);
+
+ private:
+  std::function<void(Response)> send_;
+};
+
+}  // namespace dayaq::http

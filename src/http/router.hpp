@@ -1,0 +1,65 @@
+// Routes: each declares its pattern, the scope it needs, how it runs, and its part of the OpenAPI document.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/message.hpp"
+
+namespace dayaq::http {
+
+/// Where a handler runs.
+enum class Run : std::uint8_t {
+  inline_,  ///< on the I/O thread: only for handlers that never block (in-memory answers, submit())
+  worker,   ///< on the worker pool: may block on the store
+};
+
+struct Route {
+  Method method = Method::get;
+  std::string pattern;          ///< "/v1/persons/{person}/grants"; a parameter is one whole segment
+  Scope scope = Scope::none;
+  Run run = Run::worker;
+  std::size_t body_max = 64 << 10;   ///< bytes; larger is refused with 413 before it is read
+  std::string operation;        ///< OpenAPI operationId: "get_person_grants"
+  std::string summary;          ///< one sentence
+  std::string request_schema;   ///< name of a component schema for the JSON body; "" if none
+  std::string response_schema;  ///< name of a component schema of the 2xx answer; "" if none
+  std::string tag;              ///< room: "registry", "regime", ...; "pages" stay out of OpenAPI
+  std::vector<std::pair<std::string, std::string>> query_parameters;  ///< name, description
+};
+
+using Handler = std::function<Response(const Request&)>;
+/// For handlers that answer later. The Request lives until the Responder has answered.
+using AsyncHandler = std::function<void(std::shared_ptr<const Request>, Responder)>;
+
+class Router {
+ public:
+  void add(Route route, Handler handler);
+  void add_async(Route route, AsyncHandler handler);
+  /// A named JSON Schema (a JSON object as text) for the OpenAPI document's components.
+  void add_schema(std::string name, std::string json_schema);
+
+  struct Match {
+    const Route* route = nullptr;
+    const AsyncHandler* handler = nullptr;
+    std::vector<std::pair<std::string_view, std::string>> parameters;
+    bool path_exists = false;  ///< the path is known with another method: 405 and Allow
+    std::string allow;
+  };
+  [[nodiscard]] Match match(Method method, std::string_view path) const;
+  [[nodiscard]] const std::vector<Route>& routes() const;
+  /// The OpenAPI 3.1 document of all routes but pages.
+  [[nodiscard]] std::string openapi(std::string_view title, std::string_view version) const;
+
+  Router();
+  ~Router();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace dayaq::http
