@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""Runs every test that CTest knows and ends in one line: "N passed, N failed".
+
+A GoogleTest program counts its cases, a program whose last lines hold "N passed, N failed" counts those, and
+anything else counts as one. Several run at once unless a test has CTest's RUN_SERIAL property.
+"""
+import argparse, concurrent.futures, json, os, re, subprocess, sys, time
+
+
+def tests_of(build):
+    out = subprocess.run(["ctest", "--show-only=json-v1"], cwd=build, capture_output=True, text=True, check=True)
+    for test in json.loads(out.stdout)["tests"]:
+        if "command" not in test:
+            continue
+        properties = {p["name"]: p["value"] for p in test.get("properties", [])}
+        yield {"name": test["name"], "command": test["command"], "labels": properties.get("LABELS", []),
+               "cwd": properties.get("WORKING_DIRECTORY", build), "serial": properties.get("RUN_SERIAL", False),
+               "timeout": float(properties.get("TIMEOUT", 600))}
+
+
+def count(output, code):
+    ran = re.findall(r"^\[==========\] (\d+) tests? from .* ran", output, re.M)
+    if ran:
+        failed = sum(int(n) for n in re.findall(r"^\s*(\d+) FAILED TESTS?", output, re.M))
+        total = sum(map(int, ran))
+        if code != 0 and failed == 0:
+            failed = 1  # it died after or outside its cases
+        return total - min(failed, total), max(failed, 0)
+    own = re.findall(r"^(\d+) passed, (\d+) failed", output, re.M)
+    if own:
+        passed, failed = map(int, own[-1])
+        return passed, failed if code == 0 else max(failed, 1)
+    return (1, 0) if code == 0 else (0, 1)
+
+
+def run(test):
+    started = time.monotonic()
+    try:
+        done = subprocess.run(test["command"], cwd=test["cwd"], capture_output=True, text=True, errors="replace",
+                              timeout=test["timeout"], stdin=subprocess.DEVNULL)
+        output, code = done.stdout + done.stderr, done.returncode
+    except subprocess.TimeoutExpired as late:
+        output = (late.stdout or b"").decode(errors="replace") + f"\ntimed out after {test['timeout']:.0f} s"
+        code = -1
+    passed, failed = count(output, code)
+    return test, passed, failed, time.monotonic() - started, output
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--build-unit", help="a second build whose unit tests run too (the other compiler)")
+    parser.add_argument("--only", help="run tests with this CTest label")
+    parser.add_argument("name", nargs="*", help="run only tests whose name contains one of these")
+    arguments = parser.parse_args()
+    chosen = [t for t in tests_of(arguments.build)
+              if ("soak" in t["labels"]) == (arguments.only == "soak") or "both" in t["labels"]]
+    if arguments.build_unit:
+        second = os.path.basename(arguments.build_unit)
+        chosen += [dict(t, name=f"{second}:{t['name']}") for t in tests_of(arguments.build_unit)
+                   if "soak" not in t["labels"] and "end_to_end" not in t["labels"]]
+    if arguments.name:
+        chosen = [t for t in chosen if any(n in t["name"] for n in arguments.name)]
+    total_passed = total_failed = 0
+    failures = []
+
+    def report(result):
+        nonlocal total_passed, total_failed
+        test, passed, failed, seconds, output = result
+        total_passed += passed
+        total_failed += failed
+        print(f"{'ok  ' if failed == 0 else 'FAIL'} {test['name']:<40} {passed:>5} passed {failed:>3} failed {seconds:7.1f} s",
+              flush=True)
+        if failed:
+            failures.append((test["name"], output))
+
+    with concurrent.futures.ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 2)) as pool:
+        for future in concurrent.futures.as_completed([pool.submit(run, t) for t in chosen if not t["serial"]]):
+            report(future.result())
+    for test in chosen:
+        if test["serial"]:
+            report(run(test))
+    for name, output in failures:
+        print(f"\n--- {name}")
+        lines = output.splitlines()
+        marked = [i for i, line in enumerate(lines) if "FAILED" in line or "Failure" in line or "rror" in line]
+        start = max(0, marked[0] - 5) if marked else max(0, len(lines) - 60)
+        print("\n".join(lines[start:start + 60]))
+        if len(lines) > start + 60:
+            print("...", *lines[-15:], sep="\n")
+    print(f"{total_passed} passed, {total_failed} failed")
+    sys.exit(1 if total_failed or not chosen else 0)
+
+
+if __name__ == "__main__":
+    main()
