@@ -26,7 +26,8 @@ std::string json_number(const std::optional<double>& value) {
 }  // namespace
 
 void print(const Figure& f) {
-  fmt::print(R"({{"name":{},"value":{:.10g},"unit":{},"goal":{},"met":{},"peer":{},"peer_value":{},"limit":{},"limit_value":{}}})"
+  fmt::print(R"({{"name":{},"value":{:.10g},"unit":{},"goal":{},"met":{},)"
+             R"("peer":{},"peer_value":{},"limit":{},"limit_value":{}}})"
              "\n",
              json_text(f.name), f.value, json_text(f.unit), json_text(f.goal), f.met, json_text(f.peer),
              json_number(f.peer_value), json_text(f.limit), json_number(f.limit_value));

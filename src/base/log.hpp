@@ -21,7 +21,7 @@ struct Field {
 
 enum class Level { debug, info, warning, error };
 
-/// `id` is dotted and catalogued: log::write(Level::info, "store.opened", "database opened", {{"path", p}}).
+/// `id` is dotted and catalogued, as in `log::write(Level::info, ID, "constant text", {{"key", value}})`.
 void write(Level level, std::string_view id, std::string_view text, std::initializer_list<Field> fields = {});
 inline void info(std::string_view id, std::string_view text, std::initializer_list<Field> fields = {}) {
   write(Level::info, id, text, fields);

@@ -96,7 +96,8 @@ struct AttestationRecorded { Attestation attestation; };
 struct AttestationEnded { Attestation attestation; };           ///< revoked or superseded; `ended` is set
 struct SubscriptionRecorded { Subscription subscription; };
 struct SubscriptionEnded { Subscription subscription; };        ///< `valid.until` is set
-using Change = std::variant<PersonRecorded, AttestationRecorded, AttestationEnded, SubscriptionRecorded, SubscriptionEnded>;
+using Change =
+    std::variant<PersonRecorded, AttestationRecorded, AttestationEnded, SubscriptionRecorded, SubscriptionEnded>;
 
 struct StatusDefinition {
   StatusCode code;
