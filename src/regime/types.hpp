@@ -1,6 +1,7 @@
 // The regime room's nouns: rules, benefits, measures, regimes, grants.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -31,6 +32,7 @@ struct Rule {
   int age_from = 0;                    ///< age: age_from <= completed years < age_under, in the country's zone
   int age_under = 200;
   SubscriptionKind subscription = SubscriptionKind::mobile;
+  friend bool operator==(const Rule&, const Rule&) = default;
 };
 
 enum class BenefitKind : std::uint8_t { voice, messages, data, tv, deferral, discount, room };
@@ -78,8 +80,8 @@ struct Regime {
   std::string source;                      ///< the file as it was uploaded
 };
 
-/// A version's way through the offices. It is law from in_force_from (approval or its own start, whichever is
-/// later) until superseded_at.
+/// A version's way through the offices. It is law from its approval or its own start, whichever is later, until
+/// `superseded`.
 struct RegimeVersion {
   Regime regime;
   RegimeState state = RegimeState::draft;
@@ -87,7 +89,11 @@ struct RegimeVersion {
   Instant submitted;
   std::string approved_by;                 ///< another actor
   Instant approved = instant_max;
-  Instant superseded = instant_max;        ///< by an amendment's approval, or ended
+  Instant superseded = instant_max;        ///< when the next version becomes law, or when it was ended
+  /// In which this version is law; empty for one that never was.
+  [[nodiscard]] Period in_force() const {
+    return {.from = std::max(approved, regime.period.from), .until = std::min(superseded, regime.period.until)};
+  }
 };
 
 /// One measure in force for one person or subscription: derived, never typed in.
