@@ -1,0 +1,179 @@
+"""What the end-to-end tests share: a real dayaqd on a free loopback port, a real PostgreSQL, plain HTTP."""
+import http.client, json, os, shutil, signal, socket, subprocess, sys, tempfile, time, unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+POSTGRES = "/usr/lib/postgresql/15/bin"
+
+
+def build_folder():
+    if "--build" in sys.argv:
+        at = sys.argv.index("--build")
+        folder = sys.argv[at + 1]
+        del sys.argv[at:at + 2]
+        return os.path.abspath(folder)
+    return os.path.join(ROOT, "build", "release")
+
+
+BUILD = build_folder()
+
+
+def program(name):
+    return os.path.join(BUILD, "bin", name)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def main():
+    """Runs the calling module's tests; the last line is what tools/run_tests.py counts."""
+    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
+    chosen = sys.argv[1:]
+    if chosen:
+        suite = unittest.defaultTestLoader.loadTestsFromNames(chosen, sys.modules["__main__"])
+    result = unittest.TextTestRunner(verbosity=2).run(suite)
+    failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
+    print(f"{result.testsRun - failed} passed, {failed} failed")
+    sys.exit(1 if failed or result.skipped else 0)  # a skipped test proves nothing
+
+
+class Postgres:
+    """A cluster of its own in a temporary folder, stopped by its process id."""
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix="dayaq-pg-")
+        self.port = free_port()
+        self.count = 0
+        self.as_user = []
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, "postgres", "postgres")
+            self.as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        subprocess.run(self.as_user + [f"{POSTGRES}/initdb", "-D", f"{self.folder}/data", "-U", "dayaq", "-A", "trust",
+                                       "-E", "UTF8", "--no-locale", "-N"], check=True, stdout=subprocess.DEVNULL, cwd="/")
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            self.as_user + [f"{POSTGRES}/postgres", "-D", f"{self.folder}/data", "-p", str(self.port), "-h", "127.0.0.1",
+                            "-k", self.folder, "-c", "shared_buffers=256MB"],
+            stdout=subprocess.DEVNULL, stderr=open(f"{self.folder}/log", "ab"), cwd="/")
+        for _ in range(200):
+            if subprocess.run([f"{POSTGRES}/pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]).returncode == 0:
+                return
+            time.sleep(0.1)
+        raise RuntimeError("PostgreSQL did not start: " + open(f"{self.folder}/log").read()[-2000:])
+
+    def kill(self):
+        """As in an outage: at once, no shutdown. Its children end by themselves."""
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait()
+
+    def fresh_database(self):
+        self.count += 1
+        name = f"dayaq{self.count}"
+        subprocess.run(["psql", "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", "dayaq", "-d", "postgres",
+                        "-c", f"CREATE DATABASE {name}"], check=True)
+        return f"postgresql://dayaq@127.0.0.1:{self.port}/{name}"
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(timeout=30)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def text(self):
+        return self.body.decode()
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+class Node:
+    """A data folder with a small population and, once started, a dayaqd that serves it."""
+
+    def __init__(self, persons=2000, database=None, demo=True, folder=None):
+        self.folder = folder or tempfile.mkdtemp(prefix="dayaq-test-")
+        self.data = os.path.join(self.folder, "data")
+        self.port = free_port()
+        self.process = None
+        arguments = ["init", "--data", self.data, "--country", f"{ROOT}/country/az", "--persons", str(persons)]
+        if database:
+            arguments += ["--database", database]
+        if demo:
+            arguments += ["--demo"]
+        self.cli(*arguments, folder=False)
+
+    def cli(self, *arguments, folder=True, check=True, stdin=None, timeout=300):
+        command = [program("dayaq"), *arguments] + (["--data", self.data, "--country", f"{ROOT}/country/az"] if folder else [])
+        done = subprocess.run(command, capture_output=True, text=True, input=stdin, timeout=timeout)
+        if check and done.returncode != 0:
+            raise AssertionError(f"{' '.join(command)} -> {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def start(self, *extra):
+        self.log = open(os.path.join(self.folder, "log"), "ab")
+        self.process = subprocess.Popen([program("dayaqd"), "--data", self.data, "--country", f"{ROOT}/country/az",
+                                         "--web", f"{ROOT}/web", "--port", str(self.port), *extra],
+                                        stdout=self.log, stderr=self.log)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise AssertionError("dayaqd ended: " + open(os.path.join(self.folder, "log")).read()[-3000:])
+            try:
+                if self.get("/health/ready").status == 200:
+                    return self
+            except OSError:
+                pass
+            time.sleep(0.01)
+        raise AssertionError("dayaqd does not become ready")
+
+    def key(self, name="admin"):
+        with open(os.path.join(self.data, "keys", f"{name}.key")) as file:
+            return file.read().strip()
+
+    def request(self, method, path, body=None, key=None, headers=None, timeout=30):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            sent = dict(headers or {})
+            if key:
+                sent["Authorization"] = f"Bearer {key}"
+            if isinstance(body, (dict, list)):
+                body = json.dumps(body)
+                sent.setdefault("Content-Type", "application/json")
+            if isinstance(body, str):
+                body = body.encode()
+            connection.request(method, path, body, sent)
+            answer = connection.getresponse()
+            return Answer(answer.status, answer.headers, answer.read())
+        finally:
+            connection.close()
+
+    def get(self, path, **options):
+        return self.request("GET", path, **options)
+
+    def post(self, path, body, **options):
+        return self.request("POST", path, body, **options)
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.log.close()
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(timeout=30)
+            self.log.close()
+        return self.process.returncode if self.process else None
+
+    def remove(self):
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
