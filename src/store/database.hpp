@@ -183,6 +183,7 @@ class Database {
 
  protected:
   Result<void> write_blocking(const WriteFunction& fn);
+  [[nodiscard]] virtual bool on_writer_thread() const = 0;
   virtual Result<void> read_blocking(const std::function<Result<void>(Session&)>& fn) = 0;
 };
 

@@ -1,0 +1,190 @@
+// What only the embedded engine promises: the log stays bounded, a full disk is survived, so is kill -9.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <fstream>
+#include <thread>
+
+#include "support/database.hpp"
+
+namespace dayaq::store {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Migration blocks{.room = "blocks",
+                           .number = 1,
+                           .sql = "CREATE TABLE block (id BIGINT NOT NULL PRIMARY KEY, data {blob})"};
+
+Result<void> put(Database& db, std::int64_t id, std::size_t bytes) {
+  const Bytes data(bytes, std::byte(7));
+  return db.write([&](Session& session) {
+    return session.exec("INSERT INTO block (id, data) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET data = excluded.data",
+                        {id, BytesView(data)});
+  });
+}
+
+Result<std::optional<std::int64_t>> count(Database& db) {
+  return db.read([](Session& session) {
+    return session.one("SELECT count(*) FROM block", {}, [](const Row& row) { return row.integer(0); });
+  });
+}
+
+std::unique_ptr<Database> open(const std::filesystem::path& file) {
+  Options options;
+  options.url = "sqlite:" + file.string();
+  auto db = Database::open(options);
+  EXPECT_TRUE(db) << db.error().detail;
+  EXPECT_TRUE((*db)->migrate(std::span(&blocks, 1)));
+  return std::move(*db);
+}
+
+TEST(Sqlite, TheLogStaysBoundedUnderLoadFromWritersAndReaders) {
+  dayaq::test::TemporaryFolder folder("wal");
+  auto db = open(folder / "test.db");
+  std::atomic<bool> stop{false};
+  std::int64_t highest = 0;
+  std::int64_t written = 0;
+  {
+    std::vector<std::jthread> readers;
+    for (int i = 0; i < 3; ++i) {
+      readers.emplace_back([&] {
+        while (!stop) EXPECT_TRUE(count(*db));
+      });
+    }
+    // 900 MB go through the log in transactions of 1 MB.
+    for (std::int64_t i = 0; i < 900; ++i) {
+      ASSERT_TRUE(put(*db, i % 50, 1 << 20));
+      written += 1 << 20;
+      highest = std::max(highest, db->wal_bytes());
+    }
+    stop = true;
+  }
+  EXPECT_GT(written, 3 * highest) << "the log began anew several times";
+  EXPECT_LT(highest, 256 << 20);
+}
+
+TEST(Sqlite, AReaderWithAnOldSnapshotHoldsTheLogBackOnlyWhileItReads) {
+  dayaq::test::TemporaryFolder folder("wal");
+  auto db = open(folder / "test.db");
+  ASSERT_TRUE(put(*db, 1000, 10));
+  ASSERT_TRUE(db->read([&](Session& session) -> Result<void> {
+    DAYAQ_TRY(const auto before,
+              session.one("SELECT count(*) FROM block", {}, [](const Row& row) { return row.integer(0); }));
+    for (std::int64_t i = 0; i < 200; ++i) DAYAQ_TRY_OK(put(*db, i, 1 << 20));
+    DAYAQ_TRY(const auto after,
+              session.one("SELECT count(*) FROM block", {}, [](const Row& row) { return row.integer(0); }));
+    EXPECT_EQ(*before, *after);
+    return {};
+  }));
+  for (std::int64_t i = 0; i < 300; ++i) ASSERT_TRUE(put(*db, i % 50, 1 << 20));
+  EXPECT_LT(db->wal_bytes(), 256 << 20);
+}
+
+/// A file system of its own that is soon full.
+class SmallDisk {
+ public:
+  explicit SmallDisk(const std::string& size) {
+    mounted_ = mount("tmpfs", folder_.path().c_str(), "tmpfs", 0, ("size=" + size).c_str()) == 0;
+  }
+  ~SmallDisk() {
+    if (mounted_) umount2(folder_.path().c_str(), MNT_DETACH);
+  }
+  [[nodiscard]] bool mounted() const { return mounted_; }
+  [[nodiscard]] const std::filesystem::path& path() const { return folder_.path(); }
+
+ private:
+  dayaq::test::TemporaryFolder folder_{"disk"};
+  bool mounted_ = false;
+};
+
+TEST(Sqlite, AFullDiskRefusesWritesReadsGoOnAndItRecoversByItself) {
+  const SmallDisk disk("24m");
+  ASSERT_TRUE(disk.mounted()) << "this test needs to mount a small tmpfs: run it as root";
+  const auto ballast = disk.path() / "ballast";
+  std::ofstream(ballast) << std::string(8 << 20, 'x');
+  auto db = open(disk.path() / "test.db");
+  std::int64_t kept = 0;
+  Result<void> refused;
+  for (int i = 0; i < 200 && refused; ++i) {
+    refused = put(*db, i, 200'000);
+    if (refused) ++kept;
+  }
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::unavailable);
+  EXPECT_EQ(refused.error().code, "store.full") << refused.error().detail;
+  EXPECT_FALSE(db->writable());
+  EXPECT_EQ(count(*db)->value_or(-1), kept) << "reads go on, and nothing half is seen";
+  EXPECT_EQ(put(*db, 900, 200'000).error().code, "store.full");
+
+  std::filesystem::remove(ballast);
+  const auto deadline = std::chrono::steady_clock::now() + 10s;
+  while (!db->writable() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(10ms);
+  EXPECT_TRUE(db->writable()) << "it notices by itself, so that readiness turns before the next write";
+  EXPECT_TRUE(put(*db, 901, 200'000));
+  EXPECT_EQ(count(*db)->value_or(-1), kept + 1);
+}
+
+TEST(Sqlite, AfterKill9EveryAcknowledgedWriteIsThere) {
+  dayaq::test::TemporaryFolder folder("kill");
+  for (int round = 0; round < 5; ++round) {
+    int acknowledged[2];
+    ASSERT_EQ(pipe(acknowledged), 0);
+    const std::int64_t base = round * 1'000'000;
+    const pid_t child = fork();
+    if (child == 0) {
+      close(acknowledged[0]);
+      auto db = open(folder / "test.db");
+      for (std::int64_t i = 0;; ++i) {
+        if (!put(*db, base + i, 3000) || write(acknowledged[1], &i, sizeof i) != sizeof i) _exit(1);
+      }
+    }
+    close(acknowledged[1]);
+    std::int64_t last = -1;
+    const auto until = std::chrono::steady_clock::now() + 100ms + round * 37ms;
+    std::int64_t number = 0;
+    while (std::chrono::steady_clock::now() < until && read(acknowledged[0], &number, sizeof number) > 0) last = number;
+    kill(child, SIGKILL);
+    while (read(acknowledged[0], &number, sizeof number) == sizeof number) last = number;
+    close(acknowledged[0]);
+    int status = 0;
+    waitpid(child, &status, 0);
+    ASSERT_TRUE(WIFSIGNALED(status)) << "the child ended by itself";
+    ASSERT_GE(last, 0);
+    auto db = open(folder / "test.db");
+    const auto found = db->read([&](Session& session) {
+      return session.one("SELECT count(*) FROM block WHERE id >= $1 AND id <= $2", {base, base + last},
+                         [](const Row& row) { return row.integer(0); });
+    });
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->value_or(-1), last + 1);
+    EXPECT_TRUE(put(*db, base + 900'000, 10)) << "and it goes on";
+  }
+}
+
+TEST(Sqlite, AFolderThatIsNotThereSaysSo) {
+  Options options;
+  options.url = "sqlite:/nowhere/at/all.db";
+  const auto db = Database::open(options);
+  ASSERT_FALSE(db);
+  EXPECT_EQ(db.error().code, "store.open");
+}
+
+TEST(Sqlite, OnlyItsOwnerMayReadTheFile) {
+  dayaq::test::TemporaryFolder folder("private");
+  auto db = open(folder / "test.db");
+  for (const char* file : {"test.db", "test.db-wal"}) {
+    const auto permissions = std::filesystem::status(folder / file).permissions();
+    EXPECT_EQ(permissions & (std::filesystem::perms::group_all | std::filesystem::perms::others_all),
+              std::filesystem::perms::none)
+        << file;
+  }
+}
+
+}  // namespace
+}  // namespace dayaq::store
