@@ -1,0 +1,157 @@
+#include "crypto/sign.hpp"
+
+#include <openssl/bio.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+
+#include "crypto/secret.hpp"
+
+namespace dayaq::crypto {
+namespace {
+
+template <auto Free>
+struct Deleter {
+  template <class T>
+  void operator()(T* handle) const noexcept {
+    Free(handle);
+  }
+};
+using Digest = std::unique_ptr<EVP_MD, Deleter<EVP_MD_free>>;
+using DigestContext = std::unique_ptr<EVP_MD_CTX, Deleter<EVP_MD_CTX_free>>;
+using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
+
+const unsigned char* raw(BytesView bytes) { return reinterpret_cast<const unsigned char*>(bytes.data()); }
+unsigned char* out(std::span<std::byte> bytes) { return reinterpret_cast<unsigned char*>(bytes.data()); }
+
+// The wipe is what matters: OpenSSL's own memory BIO frees its buffer without clearing it.
+struct WipedBio {
+  void operator()(BIO* bio) const noexcept {
+    char* content = nullptr;
+    const long size = BIO_get_mem_data(bio, &content);
+    if (size > 0) OPENSSL_cleanse(content, static_cast<std::size_t>(size));
+    BIO_free(bio);
+  }
+};
+
+// Fetching an algorithm takes locks and string look-ups; each thread does it once and keeps the context too.
+EVP_MD_CTX* sha256_context() {
+  struct PerThread {
+    Digest digest{EVP_MD_fetch(nullptr, "SHA256", nullptr)};
+    DigestContext context{EVP_MD_CTX_new()};
+  };
+  thread_local const PerThread state;
+  DAYAQ_ASSERT(state.digest && state.context);
+  DAYAQ_ASSERT(EVP_DigestInit_ex2(state.context.get(), state.digest.get(), nullptr) == 1);
+  return state.context.get();
+}
+
+Sha256 finish(EVP_MD_CTX* context) {
+  Sha256 hash;
+  DAYAQ_ASSERT(EVP_DigestFinal_ex(context, out(hash), nullptr) == 1);
+  return hash;
+}
+
+std::unexpected<Error> bad_key(std::string_view what) {
+  ERR_clear_error();
+  return fail(ErrorKind::invalid_input, "crypto.key", "This is not an Ed25519 private key.", std::string(what));
+}
+
+// A key file without its password must be refused, not asked for at a terminal.
+int no_password(char*, int, int, void*) { return -1; }
+
+}  // namespace
+
+Sha256 sha256(BytesView message) {
+  EVP_MD_CTX* context = sha256_context();
+  DAYAQ_ASSERT(EVP_DigestUpdate(context, message.data(), message.size()) == 1);
+  return finish(context);
+}
+
+Sha256 sha256(BytesView first, BytesView second) {
+  EVP_MD_CTX* context = sha256_context();
+  DAYAQ_ASSERT(EVP_DigestUpdate(context, first.data(), first.size()) == 1);
+  DAYAQ_ASSERT(EVP_DigestUpdate(context, second.data(), second.size()) == 1);
+  return finish(context);
+}
+
+bool equal_constant_time(BytesView a, BytesView b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+struct SigningKey::Impl {
+  Key key;
+  PublicKey public_key{};
+};
+
+SigningKey::SigningKey(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {
+  std::size_t size = impl_->public_key.size();
+  DAYAQ_ASSERT(EVP_PKEY_get_raw_public_key(impl_->key.get(), out(impl_->public_key), &size) == 1);
+  DAYAQ_ASSERT(size == impl_->public_key.size());
+}
+SigningKey::SigningKey(SigningKey&&) noexcept = default;
+SigningKey& SigningKey::operator=(SigningKey&&) noexcept = default;
+SigningKey::~SigningKey() = default;  // EVP_PKEY_free clears the private key (ossl_ecx_key_free)
+
+SigningKey SigningKey::generate(Random& random) {
+  SecretBytes seed(32);
+  random.fill(seed.writable());
+  auto key = from_seed(seed.view());
+  DAYAQ_ASSERT(key.has_value());
+  return std::move(*key);
+}
+
+Result<SigningKey> SigningKey::from_seed(BytesView seed) {
+  if (seed.size() != 32) return bad_key("a seed has 32 bytes");
+  auto impl = std::make_unique<Impl>();
+  impl->key.reset(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, raw(seed), seed.size()));
+  if (!impl->key) return bad_key("OpenSSL refused the seed");
+  return SigningKey(std::move(impl));
+}
+
+Result<SigningKey> SigningKey::from_pem(std::string_view pem) {
+  if (pem.empty() || pem.size() > 16384) return bad_key("empty, or longer than any key");
+  const std::unique_ptr<BIO, Deleter<BIO_free>> bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  DAYAQ_ASSERT(bio != nullptr);
+  auto impl = std::make_unique<Impl>();
+  impl->key.reset(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_password, nullptr));
+  if (!impl->key) return bad_key("not a PEM private key without a password");
+  if (EVP_PKEY_get_base_id(impl->key.get()) != EVP_PKEY_ED25519) return bad_key("a key of another algorithm");
+  return SigningKey(std::move(impl));
+}
+
+std::string SigningKey::to_pem() const {
+  const std::unique_ptr<BIO, WipedBio> bio(BIO_new(BIO_s_mem()));
+  DAYAQ_ASSERT(bio != nullptr);
+  EVP_PKEY* key = impl_->key.get();
+  DAYAQ_ASSERT(PEM_write_bio_PKCS8PrivateKey(bio.get(), key, nullptr, nullptr, 0, nullptr, nullptr) == 1);
+  char* content = nullptr;
+  const long size = BIO_get_mem_data(bio.get(), &content);
+  return {content, static_cast<std::size_t>(size)};
+}
+
+PublicKey SigningKey::public_key() const { return impl_->public_key; }
+
+Signature SigningKey::sign(BytesView message) const {
+  const DigestContext context(EVP_MD_CTX_new());
+  Signature signature;
+  std::size_t size = signature.size();
+  DAYAQ_ASSERT(context && EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, impl_->key.get()) == 1);
+  DAYAQ_ASSERT(EVP_DigestSign(context.get(), out(signature), &size, raw(message), message.size()) == 1);
+  DAYAQ_ASSERT(size == signature.size());
+  return signature;
+}
+
+bool verify(const PublicKey& key, BytesView message, BytesView signature) {
+  if (signature.size() != 64) return false;
+  const Key handle(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, raw(key), key.size()));
+  const DigestContext context(EVP_MD_CTX_new());
+  const bool good =
+      handle && context && EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, handle.get()) == 1 &&
+      EVP_DigestVerify(context.get(), raw(signature), signature.size(), raw(message), message.size()) == 1;
+  if (!good) ERR_clear_error();
+  return good;
+}
+
+}  // namespace dayaq::crypto
