@@ -42,7 +42,7 @@ enum class QuotaPeriod : std::uint8_t { day, week, month, regime };
 /// What a measure gives. A quota of nullopt is "without limit". In YAML quantities carry units: `300 min`, `2 GB`.
 struct Benefit {
   BenefitKind kind = BenefitKind::voice;
-  TrafficClassCode traffic_class;          ///< data only
+  TrafficClassCode traffic_class;          ///< data: a class of traffic.yaml; tv: a package of it; else empty
   std::optional<std::uint64_t> quota;      ///< in `unit`, per subscription (room, discount, deferral: per person)
   Unit unit = Unit::none;                  ///< voice seconds, messages messages, data octets, tv none, ...
   QuotaPeriod quota_period = QuotaPeriod::month;
@@ -53,6 +53,7 @@ struct Benefit {
   std::uint64_t cost_qepik = 0;
   std::uint64_t cost_per = 1;              ///< in `unit`; for unit none: per month
   std::uint64_t expected_use = 0;          ///< units per beneficiary and month; 0: as much as the quota
+  LocalizedText assumption;                ///< where cost and expected use come from, for who reads the preview
 };
 
 /// *Who* gets *what* from *whom*, how much, how long.
