@@ -56,19 +56,37 @@ struct Response {
 [[nodiscard]] Response problem(const Error& error);
 /// Several findings: the first's kind gives the status, all stand in "errors".
 [[nodiscard]] Response problem(const Errors& errors);
+/// For answers of HTTP itself that no ErrorKind stands for: 405, 408, 413, 417, 431, 501.
+[[nodiscard]] Response problem(int status, std::string_view code, std::string_view title, std::string_view detail);
 [[nodiscard]] int status_of(ErrorKind kind);
+
+/// Where an answer goes. The server's connection is one; tests may write another.
+class ResponseSink {
+ public:
+  virtual ~ResponseSink() = default;
+  /// Called at most once for each `request`, from any thread.
+  virtual void answer(std::uint64_t request, Response response) = 0;
+  /// False once nobody waits for the answer any more: the caller has gone, or was told 503 for its lateness.
+  [[nodiscard]] virtual bool wanted(std::uint64_t) const { return true; }
+};
 
 /// Answers one request, once, from any thread. Dropping it unused answers 500.
 class Responder {
  public:
   explicit Responder(std::function<void(Response)> send);
-  Responder(Responder&&) noexcept;
-  Responder& operator=(Responder&&) noexcept;
+  /// Shared, since the connection must outlive a handler that answers after the caller has gone.
+  Responder(std::shared_ptr<ResponseSink> sink, std::uint64_t request)
+      : sink_(std::move(sink)), request_(request) {}
+  Responder(Responder&&) noexcept = default;
+  Responder& operator=(Responder&& other) noexcept;
   ~Responder();
   void operator()(Response response);
+  /// A long-running handler may ask whether its answer still matters.
+  [[nodiscard]] bool wanted() const { return sink_ && sink_->wanted(request_); }
 
  private:
-  std::function<void(Response)> send_;
+  std::shared_ptr<ResponseSink> sink_;
+  std::uint64_t request_ = 0;
 };
 
 }  // namespace dayaq::http

@@ -1,6 +1,7 @@
 // Who is calling, for whom, with what right.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -29,6 +30,7 @@ enum class Scope : std::uint8_t {
   audit_read,
   admin,              ///< keys, imports
 };
+inline constexpr std::size_t scope_count = static_cast<std::size_t>(Scope::admin) + 1;
 [[nodiscard]] std::string_view to_string(Scope scope);  ///< "persons:read"
 [[nodiscard]] Result<Scope> parse_scope(std::string_view text);  ///< invalid_input "scope.unknown"
 

@@ -35,8 +35,15 @@ using Handler = std::function<Response(const Request&)>;
 /// For handlers that answer later. The Request lives until the Responder has answered.
 using AsyncHandler = std::function<void(std::shared_ptr<const Request>, Responder)>;
 
+/// Filled once, before the server starts; then read by all threads. A pattern that is malformed, or added twice for
+/// one method, is a defect of the program and ends it.
 class Router {
  public:
+  Router();
+  ~Router();
+  Router(const Router&) = delete;
+  Router& operator=(const Router&) = delete;
+
   void add(Route route, Handler handler);
   void add_async(Route route, AsyncHandler handler);
   /// A named JSON Schema (a JSON object as text) for the OpenAPI document's components.
@@ -45,17 +52,17 @@ class Router {
   struct Match {
     const Route* route = nullptr;
     const AsyncHandler* handler = nullptr;
+    std::size_t index = 0;     ///< of the route in routes()
     std::vector<std::pair<std::string_view, std::string>> parameters;
-    bool path_exists = false;  ///< the path is known with another method: 405 and Allow
-    std::string allow;
+    bool path_exists = false;  ///< the path is known: without a route, 405 and Allow
+    bool bad_path = false;     ///< a broken escape, a dot segment, or bytes that aren't UTF-8 text: 400
+    std::string allow;         ///< "GET, HEAD, OPTIONS", set when the path is known and the method isn't
   };
+  /// HEAD finds the route of GET. A literal segment goes before a parameter.
   [[nodiscard]] Match match(Method method, std::string_view path) const;
   [[nodiscard]] const std::vector<Route>& routes() const;
   /// The OpenAPI 3.1 document of all routes but pages.
   [[nodiscard]] std::string openapi(std::string_view title, std::string_view version) const;
-
-  Router();
-  ~Router();
 
  private:
   struct State;

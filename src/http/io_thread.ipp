@@ -1,0 +1,199 @@
+// One I/O thread: its event loop, its connections and their deadlines, and the answers that come from other threads.
+// Included by server.cpp alone.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "http/server.hpp"
+#include "http/wire.hpp"
+#include "http/worker_pool.hpp"
+
+namespace dayaq::http {
+
+namespace asio = boost::asio;
+using boost::asio::ip::tcp;
+using boost::system::error_code;
+using SteadyClock = std::chrono::steady_clock;
+using TimePoint = SteadyClock::time_point;
+
+/// What all connections of a server share.
+struct Shared {
+  const ServerOptions options;
+  const Router& router;
+  const Authenticator* authenticator;
+  std::shared_ptr<Metrics::RequestMeter> meter;  ///< null without metrics; shared with the registry
+  WorkerPool pool;
+  std::atomic<bool> stopping{false};
+  std::atomic<int> connections{0};
+  std::atomic<std::uint64_t> overloaded{0};
+  std::mutex mutex;
+  std::condition_variable changed;  ///< told when the last connection ends while stopping
+
+  Shared(const ServerOptions& o, const Router& r, const Authenticator* a,
+         std::shared_ptr<Metrics::RequestMeter> m)
+      : options(o), router(r), authenticator(a), meter(std::move(m)),
+        pool(WorkerPool::Options{.threads = o.workers,
+                                 .queue_max = static_cast<std::size_t>(o.queue_max),
+                                 .age_max = o.queue_age_max}) {}
+
+  void connection_ended() {
+    if (connections.fetch_sub(1) == 1 && stopping) {
+      const std::scoped_lock lock(mutex);
+      changed.notify_all();
+    }
+  }
+};
+
+class IoThread;
+
+/// What the I/O thread needs of a connection. Everything but answer() and wanted() runs on that thread.
+class ConnectionBase : public ResponseSink, public std::enable_shared_from_this<ConnectionBase> {
+ public:
+  explicit ConnectionBase(std::shared_ptr<IoThread> io) : io_(std::move(io)) {}
+  virtual void expire() = 0;        ///< its deadline has passed
+  virtual void stop_if_idle() = 0;  ///< the server is stopping: nothing begun, nothing lost
+  virtual void abort() = 0;         ///< the server can't wait any longer
+  virtual void deliver(std::uint64_t request, Response&& response) = 0;
+
+  ConnectionBase* previous = nullptr;
+  ConnectionBase* next = nullptr;
+  TimePoint deadline = TimePoint::max();
+
+ protected:
+  std::shared_ptr<IoThread> io_;  ///< shared: a Responder held elsewhere may keep a connection beyond its server
+};
+
+class IoThread : public std::enable_shared_from_this<IoThread> {
+ public:
+  IoThread(std::size_t number, std::chrono::milliseconds tick) : number_(number), tick_every_(tick), tick_(context) {
+    update_date();
+  }
+
+  void start() {
+    schedule_tick();
+    thread_ = std::thread([this] {
+      current() = this;
+      context.run();
+    });
+  }
+
+  /// Only when no connection is left.
+  void join() {
+    asio::post(context, [this] {
+      tick_.cancel();
+      work_.reset();
+    });
+    if (thread_.joinable()) thread_.join();
+    std::vector<Answer> late;
+    const std::scoped_lock lock(mutex_);
+    closed_ = true;
+    late.swap(answers_);
+  }
+
+  void link(ConnectionBase& connection) {
+    connection.next = first_;
+    if (first_ != nullptr) first_->previous = &connection;
+    first_ = &connection;
+  }
+
+  void unlink(ConnectionBase& connection) {
+    (connection.previous != nullptr ? connection.previous->next : first_) = connection.next;
+    if (connection.next != nullptr) connection.next->previous = connection.previous;
+    connection.previous = connection.next = nullptr;
+  }
+
+  template <class Action>
+  void for_each(Action action) {
+    for (ConnectionBase* connection = first_; connection != nullptr;) {
+      ConnectionBase* next = connection->next;  // the action may end the connection, and only this one
+      action(*connection);
+      connection = next;
+    }
+  }
+
+  /// From any thread. Answers that come together wake the loop once.
+  void push_answer(std::shared_ptr<ConnectionBase> connection, std::uint64_t request, Response response) {
+    bool first = false;
+    {
+      const std::scoped_lock lock(mutex_);
+      if (closed_) return;
+      first = answers_.empty();
+      answers_.push_back({std::move(connection), request, std::move(response)});
+    }
+    if (first) asio::post(context, [this] { drain(); });
+  }
+
+  [[nodiscard]] bool is_current() const { return current() == this; }
+  [[nodiscard]] std::size_t number() const { return number_; }
+  [[nodiscard]] std::string_view date() const { return date_; }
+
+  asio::io_context context{1};
+
+ private:
+  struct Answer {
+    std::shared_ptr<ConnectionBase> connection;
+    std::uint64_t request;
+    Response response;
+  };
+
+  static IoThread*& current() {
+    thread_local IoThread* thread = nullptr;
+    return thread;
+  }
+
+  void drain() {
+    {
+      const std::scoped_lock lock(mutex_);
+      draining_.swap(answers_);
+    }
+    for (Answer& answer : draining_) answer.connection->deliver(answer.request, std::move(answer.response));
+    draining_.clear();
+  }
+
+  void schedule_tick() {
+    tick_.expires_after(tick_every_);
+    tick_.async_wait([this](error_code error) {
+      if (error) return;
+      update_date();
+      const TimePoint now = SteadyClock::now();
+      for_each([now](ConnectionBase& connection) {
+        if (connection.deadline <= now) connection.expire();
+      });
+      schedule_tick();
+    });
+  }
+
+  void update_date() {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    date_ = format_http_date(std::chrono::duration_cast<std::chrono::seconds>(now).count());
+  }
+
+  const std::size_t number_;
+  const std::chrono::milliseconds tick_every_;
+  asio::executor_work_guard<asio::io_context::executor_type> work_{context.get_executor()};
+  asio::steady_timer tick_;
+  ConnectionBase* first_ = nullptr;
+  std::string date_;
+  std::mutex mutex_;  ///< guards answers_ and closed_
+  std::vector<Answer> answers_;
+  std::vector<Answer> draining_;  ///< keeps its capacity between batches
+  bool closed_ = false;
+  std::thread thread_;
+};
+
+}  // namespace dayaq::http

@@ -1,0 +1,228 @@
+#include "http/server.hpp"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <optional>
+
+#include <boost/asio/ssl/context.hpp>
+#include <fmt/format.h>
+#include <openssl/ssl.h>
+
+#include "http/connection.ipp"
+
+namespace dayaq::http {
+namespace {
+
+constexpr int refusals_max = 256;  ///< connections over the limit that are told so at a time
+
+/// As often as the shortest timeout asks for, and at most once a second.
+std::chrono::milliseconds tick_of(const ServerOptions& options) {
+  const auto shortest = std::min({options.header_timeout, options.body_timeout, options.idle_timeout,
+                                  options.request_timeout, std::chrono::milliseconds(4000)});
+  return std::max(shortest / 4, std::chrono::milliseconds(10));
+}
+
+void raise_open_files(const ServerOptions& options) {
+  rlimit limit{};
+  const rlim_t wanted = static_cast<rlim_t>(options.connections_max) + refusals_max + 512;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = std::min(wanted, limit.rlim_max);
+  setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur < wanted) {
+    log::warning("http.open_files", "the limit of open files is too low for connections_max",
+                 {{"limit", limit.rlim_cur}, {"wanted", wanted}});
+  }
+}
+
+int choose_http_1_1(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* in,
+                    unsigned in_size, void*) {
+  static constexpr unsigned char protocols[] = "\x08http/1.1";
+  unsigned char* chosen = nullptr;
+  if (SSL_select_next_proto(&chosen, out_size, protocols, sizeof protocols - 1, in, in_size) !=
+      OPENSSL_NPN_NEGOTIATED) {
+    return SSL_TLSEXT_ERR_ALERT_FATAL;
+  }
+  *out = chosen;
+  return SSL_TLSEXT_ERR_OK;
+}
+
+Result<void> configure_tls(asio::ssl::context& tls, const ServerOptions& options) {
+  const auto bad = [](const std::string& file, const error_code& error) {
+    return fail(ErrorKind::invalid_input, "http.certificate",
+                fmt::format("The certificate or key in {} can't be used. Give PEM files that belong together.", file),
+                error.message());
+  };
+  SSL_CTX* const native = tls.native_handle();
+  SSL_CTX_set_min_proto_version(native, TLS1_3_VERSION);
+  SSL_CTX_set_alpn_select_cb(native, choose_http_1_1, nullptr);
+  SSL_CTX_set_mode(native, SSL_MODE_RELEASE_BUFFERS);  // idle connections keep no record buffers
+  error_code error;
+  tls.use_certificate_chain_file(options.tls_certificate, error);
+  if (error) return bad(options.tls_certificate, error);
+  tls.use_private_key_file(options.tls_key, asio::ssl::context::pem, error);
+  if (error) return bad(options.tls_key, error);
+  return {};
+}
+
+class ServerOfThreads final : public Server {
+ public:
+  ServerOfThreads(const ServerOptions& options, const Router& router, const Authenticator* authenticator,
+                  std::shared_ptr<Metrics::RequestMeter> meter)
+      : shared_(std::make_shared<Shared>(options, router, authenticator, std::move(meter))) {
+    const int count = std::max(options.io_threads, 1);
+    for (int i = 0; i < count; ++i) {
+      threads_.push_back(std::make_shared<IoThread>(static_cast<std::size_t>(i), tick_of(options)));
+    }
+    acceptor_.emplace(threads_.front()->context);
+    retry_.emplace(threads_.front()->context);
+  }
+
+  ~ServerOfThreads() override { stop(); }
+
+  Result<void> listen() {
+    const ServerOptions& options = shared_->options;
+    if (!options.tls_certificate.empty() || !options.tls_key.empty()) {
+      tls_.emplace(asio::ssl::context::tls_server);
+      DAYAQ_TRY_OK(configure_tls(*tls_, options));
+    }
+    const auto failed = [&](const error_code& error) {
+      return fail(ErrorKind::unavailable, "http.bind",
+                  fmt::format("The address {} port {} can't be served: {}. Choose another port, or stop what uses it.",
+                              options.address, options.port, error.message()),
+                  error.message());
+    };
+    error_code error;
+    const auto address = asio::ip::make_address(options.address, error);
+    if (error) return failed(error);
+    const tcp::endpoint endpoint(address, options.port);
+    acceptor_->open(endpoint.protocol(), error);
+    if (!error) acceptor_->set_option(tcp::acceptor::reuse_address(true), error);
+    if (!error) acceptor_->bind(endpoint, error);
+    if (!error) acceptor_->listen(4096, error);
+    if (error) return failed(error);
+    port_ = acceptor_->local_endpoint(error).port();
+    return {};
+  }
+
+  void serve() {
+    asio::post(threads_.front()->context, [this] { accept_next(); });
+    for (const auto& thread : threads_) thread->start();
+    serving_ = true;
+  }
+
+  void observe(Metrics& metrics) {
+    const std::shared_ptr<Shared> shared = shared_;
+    metrics.gauge("dayaq_http_connections", "Open connections.",
+                  [shared] { return static_cast<double>(shared->connections.load()); });
+    metrics.gauge("dayaq_http_queue_length", "Requests that wait for a worker.",
+                  [shared] { return static_cast<double>(shared->pool.waiting()); });
+    metrics.counter_from("dayaq_http_overloaded_total", "Requests and connections refused with 503 at arrival.",
+                         [shared] { return static_cast<double>(shared->overloaded.load()); });
+  }
+
+  [[nodiscard]] std::uint16_t port() const override { return port_; }
+
+  void stop() override {
+    if (!serving_) return;
+    serving_ = false;
+    shared_->stopping = true;
+    asio::post(threads_.front()->context, [this] {
+      error_code ignored;
+      acceptor_->close(ignored);
+      retry_->cancel();
+    });
+    on_each_connection([](ConnectionBase& connection) { connection.stop_if_idle(); });
+    {
+      std::unique_lock lock(shared_->mutex);
+      shared_->changed.wait_for(lock, shared_->options.shutdown_timeout, [this] { return none_left(); });
+    }
+    while (!none_left()) {  // a connection may need several pushes: the 503, then its write
+      on_each_connection([](ConnectionBase& connection) { connection.abort(); });
+      std::unique_lock lock(shared_->mutex);
+      shared_->changed.wait_for(lock, std::chrono::milliseconds(20), [this] { return none_left(); });
+    }
+    shared_->pool.stop();
+    for (const auto& thread : threads_) thread->join();
+  }
+
+ private:
+  [[nodiscard]] bool none_left() const { return shared_->connections.load() == 0; }
+
+  template <class Action>
+  void on_each_connection(Action action) {
+    for (const auto& thread : threads_) {
+      asio::post(thread->context, [thread = thread.get(), action] { thread->for_each(action); });
+    }
+  }
+
+  void accept_next() {
+    const std::shared_ptr<IoThread>& target = threads_[turn_++ % threads_.size()];
+    acceptor_->async_accept(target->context, peer_, [this, target](error_code error, tcp::socket socket) {
+      if (error == asio::error::operation_aborted) return;
+      if (error) return pause_accepting(error);
+      take(target, std::move(socket));
+      if (!shared_->stopping) accept_next();
+    });
+  }
+
+  /// Without free descriptors accept fails at once, again and again: wait for connections to end.
+  void pause_accepting(error_code error) {
+    log::warning("http.accept", "no connection can be accepted; trying again", {{"error", error.message()}});
+    retry_->expires_after(std::chrono::milliseconds(50));
+    retry_->async_wait([this](error_code cancelled) {
+      if (!cancelled) accept_next();
+    });
+  }
+
+  void take(const std::shared_ptr<IoThread>& target, tcp::socket socket) {
+    const int before = shared_->connections.fetch_add(1);
+    const int connections_max = shared_->options.connections_max;
+    if (before >= connections_max + refusals_max) return shared_->connection_ended();  // closed without a word
+    const bool refused = before >= connections_max;
+    std::string remote = peer_.address().to_string();
+    if (tls_) {
+      begin(target, std::make_shared<Connection<TlsStream>>(target, *shared_, TlsStream(std::move(socket), *tls_),
+                                                            std::move(remote), refused));
+    } else {
+      begin(target, std::make_shared<Connection<tcp::socket>>(target, *shared_, std::move(socket),
+                                                              std::move(remote), refused));
+    }
+  }
+
+  template <class Stream>
+  void begin(const std::shared_ptr<IoThread>& target, std::shared_ptr<Connection<Stream>> connection) {
+    if (target->is_current()) return connection->start();
+    asio::post(target->context, [connection = std::move(connection)] { connection->start(); });
+  }
+
+  std::shared_ptr<Shared> shared_;  ///< shared with the registry's gauges, which may be read after the server's end
+  std::optional<asio::ssl::context> tls_;
+  std::vector<std::shared_ptr<IoThread>> threads_;
+  std::optional<tcp::acceptor> acceptor_;
+  std::optional<asio::steady_timer> retry_;
+  tcp::endpoint peer_;
+  std::size_t turn_ = 0;
+  std::uint16_t port_ = 0;
+  bool serving_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, const Router& router,
+                                              const Authenticator* authenticator, Metrics* metrics) {
+  raise_open_files(options);
+  std::shared_ptr<Metrics::RequestMeter> meter;
+  if (metrics != nullptr) {
+    std::vector<std::string> operations;
+    for (const Route& route : router.routes()) operations.push_back(route.operation);
+    meter = metrics->request_meter(std::move(operations), static_cast<std::size_t>(std::max(options.io_threads, 1)));
+  }
+  auto server = std::make_unique<ServerOfThreads>(options, router, authenticator, std::move(meter));
+  DAYAQ_TRY_OK(server->listen());
+  server->serve();
+  if (metrics != nullptr) server->observe(*metrics);
+  return server;
+}
+
+}  // namespace dayaq::http

@@ -1,0 +1,75 @@
+#include "http/worker_pool.hpp"
+
+#include <exception>
+
+#include "base/log.hpp"
+
+namespace dayaq::http {
+
+void run_handler(const AsyncHandler& handler, const Route& route, std::shared_ptr<const Request> request,
+                 Responder respond) {
+  try {
+    handler(std::move(request), std::move(respond));
+  } catch (const std::exception& error) {
+    log::error("http.handler_threw", "a handler let an exception escape",
+               {{"operation", route.operation}, {"what", error.what()}});
+  } catch (...) {
+    log::error("http.handler_threw", "a handler let an exception escape", {{"operation", route.operation}});
+  }
+}
+
+WorkerPool::WorkerPool(const Options& options) : options_(options) {
+  for (int i = 0; i < options.threads; ++i) threads_.emplace_back([this] { work(); });
+}
+
+WorkerPool::~WorkerPool() { stop(); }
+
+bool WorkerPool::admit(Job& job) {
+  {
+    const std::scoped_lock lock(mutex_);
+    const bool stale = !queue_.empty() && job.arrived - queue_.front().arrived > options_.age_max;
+    if (stopping_ || stale || queue_.size() >= options_.queue_max) {
+      refused_.fetch_add(1, std::memory_order_relaxed);
+      return false;
+    }
+    queue_.push_back(std::move(job));
+    waiting_.store(queue_.size(), std::memory_order_relaxed);
+  }
+  wake_.notify_one();
+  return true;
+}
+
+void WorkerPool::work() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    if (stopping_) return;
+    Job job = std::move(queue_.front());
+    queue_.pop_front();
+    waiting_.store(queue_.size(), std::memory_order_relaxed);
+    lock.unlock();
+    // Nobody waits for the answer of a request that has timed out: its work would only delay the others.
+    if (job.respond.wanted()) {
+      run_handler(*job.handler, *job.route, std::move(job.request), std::move(job.respond));
+    } else {
+      Job dropped = std::move(job);
+    }
+    lock.lock();
+  }
+}
+
+void WorkerPool::stop() {
+  std::deque<Job> dropped;
+  {
+    const std::scoped_lock lock(mutex_);
+    stopping_ = true;
+    dropped.swap(queue_);
+    waiting_.store(0, std::memory_order_relaxed);
+  }
+  wake_.notify_all();
+  for (std::thread& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
+}
+
+}  // namespace dayaq::http

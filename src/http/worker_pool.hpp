@@ -1,0 +1,67 @@
+// The pool that runs blocking handlers, and the gate before it.
+//
+// A request that must wait longer than its caller has patience for is work lost twice: the caller tries again, and the
+// old request still takes a worker. So new requests are refused at arrival, in microseconds, as soon as the queue is
+// full or its oldest entry has waited too long; what was admitted keeps its latency.
+// @see Nichols, Jacobson: "Controlling Queue Delay", ACM Queue 2012; Maurer: "Fail at Scale", ACM Queue 2015
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "http/router.hpp"
+
+namespace dayaq::http {
+
+struct Job {
+  const AsyncHandler* handler = nullptr;
+  const Route* route = nullptr;
+  std::shared_ptr<const Request> request;  ///< shared with the connection, whose buffer it points into
+  Responder respond;
+  std::chrono::steady_clock::time_point arrived;
+};
+
+/// Calls a handler; what it throws is logged, and answered 500 by its Responder.
+void run_handler(const AsyncHandler& handler, const Route& route, std::shared_ptr<const Request> request,
+                 Responder respond);
+
+class WorkerPool {
+ public:
+  struct Options {
+    int threads = 8;
+    std::size_t queue_max = 1024;
+    std::chrono::milliseconds age_max{500};  ///< of the oldest waiting job
+  };
+  explicit WorkerPool(const Options& options);
+  ~WorkerPool();
+  WorkerPool(const WorkerPool&) = delete;
+  WorkerPool& operator=(const WorkerPool&) = delete;
+
+  /// Takes the job, or leaves it untouched and says false: overloaded, or stopping.
+  [[nodiscard]] bool admit(Job& job);
+  /// Ends the threads when their jobs end; drops what still waits. Idempotent.
+  void stop();
+  [[nodiscard]] std::size_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
+
+ private:
+  void work();
+
+  const Options options_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Job> queue_;
+  bool stopping_ = false;
+  std::atomic<std::size_t> waiting_{0};
+  std::atomic<std::uint64_t> refused_{0};
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace dayaq::http
