@@ -178,7 +178,10 @@ class RegimeReader {
   }
 
   void read_providers(const At& at, Measure& measure) {
-    const bool on_lines = std::ranges::any_of(measure.benefits, [](const Benefit& b) { return b.delivered_on != 0; });
+    const auto to_line = [](const Benefit& benefit) { return benefit.delivered_on != 0; };
+    const bool some_on_lines = std::ranges::any_of(measure.benefits, to_line);
+    const bool all_on_lines = some_on_lines && std::ranges::all_of(measure.benefits, to_line);
+    bool operators = false;
     for (const At& item : reader_.one_or_more(at)) {
       const auto code = reader_.text(item);
       if (!code) continue;
@@ -187,13 +190,23 @@ class RegimeReader {
         std::string hint = did_you_mean(*code, context_.providers.codes());
         if (hint.empty()) hint = " Register it first.";
         reader_.error(item, "regime.unknown_organisation", fmt::format("There is no organisation `{}`.{}", *code, hint));
+        operators = true;  // it may have been meant as one
         continue;
       }
-      if (on_lines && !is_operator(provider->kind)) {
+      const bool is_one = is_operator(provider->kind);
+      operators |= is_one;
+      if (is_one && !some_on_lines) {
+        reader_.error(item, "regime.provider", fmt::format("`{}` is an operator, and nothing of this measure is "
+                                                           "delivered on lines. Name who provides it.", *code));
+      } else if (!is_one && all_on_lines) {
         reader_.error(item, "regime.provider", fmt::format("`{}` is no operator and can't deliver a benefit on lines. "
                                                            "Name operators, or leave `from` out for all.", *code));
       }
       measure.providers.push_back(provider->index);
+    }
+    if (some_on_lines && !all_on_lines && !operators) {
+      reader_.error(at, "regime.provider", "Part of this measure is delivered on lines. Name the operators too, or leave "
+                                           "`from` out for all of them.");
     }
   }
 
@@ -357,7 +370,8 @@ class RegimeReader {
         }
       }
     }
-    const bool must_say = benefit.unit != Unit::none && !benefit.quota && reader_.find(at, "quota");
+    const auto quota = reader_.find(at, "quota");
+    const bool must_say = quota && quota->node->text == "unlimited";
     const auto expected = must_say ? reader_.need(at, "expected_use") : reader_.find(at, "expected_use");
     if (expected) benefit.expected_use = read_amount(*expected, benefit).value_or(0);
   }
@@ -407,7 +421,7 @@ std::string format_errors(const Errors& errors, std::string_view file_name, std:
     std::string_view line = text.substr(start, text.find('\n', start) - start);
     if (line.ends_with('\r')) line.remove_suffix(1);
     const std::string number = fmt::format("{:>5} | ", error.line);
-    out += fmt::format("{}{}\n{:>6} | {:>{}}\n", number, line, "", "^", error.column);
+    out += fmt::format("{}{}\n{:>5} | {:>{}}\n", number, line, "", "^", error.column);
   }
   return out;
 }

@@ -68,7 +68,10 @@ std::optional<At> TreeReader::find(const At& at, std::string_view key) const {
 
 std::optional<At> TreeReader::need(const At& at, std::string_view key) {
   auto found = find(at, key);
-  if (!found) error(at, "file.missing", fmt::format("`{}` is missing here. Add it.", key));
+  if (!found) {
+    const At missing{.node = at.node, .path = at.path.empty() ? std::string(key) : fmt::format("{}.{}", at.path, key)};
+    error(missing, "file.missing", fmt::format("`{}` is missing here. Add it.", key));
+  }
   return found;
 }
 

@@ -153,13 +153,15 @@ class TreeBuilder final : public YAML::EventHandler {
     if (key.kind != TreeNode::Kind::scalar) {
       note("file.key", key.place, "A name is expected before the colon.");
       key = {.kind = TreeNode::Kind::scalar, .place = key.place};
-    } else if (const auto [first, is_new] = parent.seen.emplace(key.text, key.place); !is_new) {
+    }
+    const auto [first, is_new] = parent.seen.emplace(key.text, key.place);
+    parent.node.keys.push_back(key);
+    parent.key_next = false;
+    if (!is_new) {
       note("file.duplicate_key", key.place,
            fmt::format("`{}` stands here a second time; the first is in line {}. Keep one of them.", key.text,
                        first->second.line));
     }
-    parent.node.keys.push_back(std::move(key));
-    parent.key_next = false;
   }
 
   /// The field that is being read: "measures[2].who".
