@@ -1,5 +1,6 @@
 // links: dayaq::crypto
-// Proofs by a stranger: index, size, a root and hashes. Input: u64 a, u64 b (little-endian), then 32-byte hashes.
+// Proofs by a stranger: index, size, a root and hashes. Input: u64 a, u64 b (little-endian), then 32-byte
+// hashes.
 #include <cstddef>
 #include <cstdint>
 #include <cstring>

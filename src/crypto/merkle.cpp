@@ -7,9 +7,12 @@ namespace dayaq::crypto {
 namespace {
 
 // The largest power of two smaller than n (n > 1): where RFC 6962 splits a tree.
-std::uint64_t split(std::uint64_t n) { return std::bit_floor(n - 1); }
+std::uint64_t split(std::uint64_t n) {
+  return std::bit_floor(n - 1);
+}
 
-// MTH(D[begin : begin + count]), where `begin` is a multiple of the smallest power of two that covers `count`.
+// MTH(D[begin : begin + count]), where `begin` is a multiple of the smallest power of two that covers
+// `count`.
 Result<Sha256> range_root(std::uint64_t begin, std::uint64_t count, const ReadNode& read) {
   if (std::has_single_bit(count)) {
     const auto level = static_cast<unsigned>(std::countr_zero(count));
@@ -36,7 +39,9 @@ Sha256 node_hash(const Sha256& left, const Sha256& right) {
   return sha256(message);
 }
 
-Sha256 empty_root() { return sha256({}); }
+Sha256 empty_root() {
+  return sha256({});
+}
 
 Sha256 TreeEdge::root() const {
   if (size_ == 0) return empty_root();
@@ -115,8 +120,8 @@ Result<std::vector<Sha256>> consistency_proof(std::uint64_t from, std::uint64_t 
   return proof;
 }
 
-bool verify_inclusion(const Sha256& leaf, std::uint64_t index, std::uint64_t size, std::span<const Sha256> proof,
-                      const Sha256& root) {
+bool verify_inclusion(const Sha256& leaf, std::uint64_t index, std::uint64_t size,
+                      std::span<const Sha256> proof, const Sha256& root) {
   // 1. leaf_index must be less than tree_size.
   if (index >= size) return false;
   // 2., 3. fn = leaf_index, sn = tree_size - 1, r = hash.
@@ -125,17 +130,17 @@ bool verify_inclusion(const Sha256& leaf, std::uint64_t index, std::uint64_t siz
   Sha256 r = leaf;
   // 4. For each value p in the inclusion_path:
   for (const Sha256& p : proof) {
-    if (sn == 0) return false;                   // a. the path is too long
-    if ((fn & 1) != 0 || fn == sn) {             // b. p is a left sibling
+    if (sn == 0) return false;        // a. the path is too long
+    if ((fn & 1) != 0 || fn == sn) {  // b. p is a left sibling
       r = node_hash(p, r);
-      while ((fn & 1) == 0 && fn != 0) {         //    skip levels where the last node has no sibling
+      while ((fn & 1) == 0 && fn != 0) {  //    skip levels where the last node has no sibling
         fn >>= 1;
         sn >>= 1;
       }
     } else {
       r = node_hash(r, p);
     }
-    fn >>= 1;                                    // c.
+    fn >>= 1;  // c.
     sn >>= 1;
   }
   // 5. The path must have been long enough and lead to the root.
@@ -164,8 +169,8 @@ bool verify_consistency(const TreeHead& from, const TreeHead& to, std::span<cons
   Sha256 sr = seed;
   // 6. For each later value c:
   for (const Sha256& c : path) {
-    if (sn == 0) return false;                   // a.
-    if ((fn & 1) != 0 || fn == sn) {             // b.
+    if (sn == 0) return false;        // a.
+    if ((fn & 1) != 0 || fn == sn) {  // b.
       fr = node_hash(c, fr);
       sr = node_hash(c, sr);
       while ((fn & 1) == 0 && fn != 0) {
@@ -175,7 +180,7 @@ bool verify_consistency(const TreeHead& from, const TreeHead& to, std::span<cons
     } else {
       sr = node_hash(sr, c);
     }
-    fn >>= 1;                                    // c.
+    fn >>= 1;  // c.
     sn >>= 1;
   }
   // 7. Both roots come out and nothing is left.

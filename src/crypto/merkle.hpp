@@ -25,9 +25,9 @@
 
 namespace dayaq::crypto {
 
-[[nodiscard]] Sha256 leaf_hash(BytesView entry);                              ///< SHA-256(0x00 || entry)
-[[nodiscard]] Sha256 node_hash(const Sha256& left, const Sha256& right);      ///< SHA-256(0x01 || left || right)
-[[nodiscard]] Sha256 empty_root();                                            ///< SHA-256("")
+[[nodiscard]] Sha256 leaf_hash(BytesView entry);                          ///< SHA-256(0x00 || entry)
+[[nodiscard]] Sha256 node_hash(const Sha256& left, const Sha256& right);  ///< SHA-256(0x01 || left || right)
+[[nodiscard]] Sha256 empty_root();                                        ///< SHA-256("")
 
 struct TreeNode {
   unsigned level = 0;
@@ -38,8 +38,8 @@ struct TreeNode {
 /// Gives the hash of a complete subtree that lies within the tree asked about.
 using ReadNode = std::function<Result<Sha256>(TreeNode)>;
 
-/// The right edge of a growing tree: one hash for each bit of its size, enough to add leaves and to give the root.
-/// Adding costs one node hash on average, the root one for each bit that is set.
+/// The right edge of a growing tree: one hash for each bit of its size, enough to add leaves and to give the
+/// root. Adding costs one node hash on average, the root one for each bit that is set.
 class TreeEdge {
  public:
   [[nodiscard]] std::uint64_t size() const { return size_; }
@@ -74,9 +74,12 @@ inline constexpr std::uint64_t tree_size_max = std::uint64_t{1} << 62;
 [[nodiscard]] Sha256 complete_root(std::span<const Sha256> leaves);
 
 /// RFC 6962 section 2.1.1. The caller has checked index < size <= tree_size_max. Errors are those of `read`.
-[[nodiscard]] Result<std::vector<Sha256>> inclusion_proof(std::uint64_t index, std::uint64_t size, const ReadNode& read);
-/// RFC 6962 section 2.1.2. The caller has checked 0 < from <= to <= tree_size_max. Errors are those of `read`.
-[[nodiscard]] Result<std::vector<Sha256>> consistency_proof(std::uint64_t from, std::uint64_t to, const ReadNode& read);
+[[nodiscard]] Result<std::vector<Sha256>> inclusion_proof(std::uint64_t index, std::uint64_t size,
+                                                          const ReadNode& read);
+/// RFC 6962 section 2.1.2. The caller has checked 0 < from <= to <= tree_size_max. Errors are those of
+/// `read`.
+[[nodiscard]] Result<std::vector<Sha256>> consistency_proof(std::uint64_t from, std::uint64_t to,
+                                                            const ReadNode& read);
 
 /// RFC 9162 section 2.1.3.2. Takes any foreign values.
 [[nodiscard]] bool verify_inclusion(const Sha256& leaf, std::uint64_t index, std::uint64_t size,
@@ -88,8 +91,9 @@ struct TreeHead {
   friend bool operator==(const TreeHead&, const TreeHead&) = default;
 };
 
-/// RFC 9162 section 2.1.4.2: `to` is `from` with leaves added. Takes any foreign values. Every tree continues the
-/// empty one; equal sizes need equal roots; both with an empty proof.
-[[nodiscard]] bool verify_consistency(const TreeHead& from, const TreeHead& to, std::span<const Sha256> proof);
+/// RFC 9162 section 2.1.4.2: `to` is `from` with leaves added. Takes any foreign values. Every tree continues
+/// the empty one; equal sizes need equal roots; both with an empty proof.
+[[nodiscard]] bool verify_consistency(const TreeHead& from, const TreeHead& to,
+                                      std::span<const Sha256> proof);
 
 }  // namespace dayaq::crypto

@@ -1,10 +1,10 @@
 #include "crypto/merkle.hpp"
 
-#include <map>
-#include <string>
-
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
+
+#include <map>
+#include <string>
 
 namespace dayaq::crypto {
 namespace {
@@ -36,7 +36,8 @@ Hashes naive_path(std::size_t m, std::span<const Sha256> leaves) {
 Hashes naive_subproof(std::size_t m, std::span<const Sha256> leaves, bool b) {
   if (m == leaves.size()) return b ? Hashes{} : Hashes{naive_root(leaves)};
   const std::size_t k = std::bit_floor(leaves.size() - 1);
-  Hashes proof = m <= k ? naive_subproof(m, leaves.first(k), b) : naive_subproof(m - k, leaves.subspan(k), false);
+  Hashes proof =
+      m <= k ? naive_subproof(m, leaves.first(k), b) : naive_subproof(m - k, leaves.subspan(k), false);
   proof.push_back(m <= k ? naive_root(leaves.subspan(k)) : naive_root(leaves.first(k)));
   return proof;
 }
@@ -58,18 +59,22 @@ ReadNode reader(const Hashes& leaves) {
 }
 
 // The test data of Certificate Transparency's reference implementation (merkletree/merkle_tree_test.cc).
-const std::vector<std::string> ct_entries{
-    "", std::string(1, '\0'), "\x10", "\x20\x21", "\x30\x31", "\x40\x41\x42\x43", "\x50\x51\x52\x53\x54\x55\x56\x57",
-    "\x60\x61\x62\x63\x64\x65\x66\x67\x68\x69\x6a\x6b\x6c\x6d\x6e\x6f"};
-constexpr std::string_view ct_roots[]{
-    "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
-    "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
-    "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
-    "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
-    "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
-    "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
-    "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
-    "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"};
+const std::vector<std::string> ct_entries{"",
+                                          std::string(1, '\0'),
+                                          "\x10",
+                                          "\x20\x21",
+                                          "\x30\x31",
+                                          "\x40\x41\x42\x43",
+                                          "\x50\x51\x52\x53\x54\x55\x56\x57",
+                                          "\x60\x61\x62\x63\x64\x65\x66\x67\x68\x69\x6a\x6b\x6c\x6d\x6e\x6f"};
+constexpr std::string_view ct_roots[]{"6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+                                      "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+                                      "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+                                      "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+                                      "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+                                      "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+                                      "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+                                      "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"};
 
 Hashes ct_leaves() {
   Hashes leaves;
@@ -187,7 +192,9 @@ TEST(Proofs, AnyChangeOfOneIsRefused) {
     const auto included = [&](const Hashes& proof) {
       return verify_inclusion(leaves[index], index, size, proof, root);
     };
-    const auto consistent = [&](const Hashes& proof) { return verify_consistency(old_head, new_head, proof); };
+    const auto consistent = [&](const Hashes& proof) {
+      return verify_consistency(old_head, new_head, proof);
+    };
     RC_ASSERT(included(inclusion));
     RC_ASSERT(consistent(consistency));
     const auto refuses_all_changes = [&](const Hashes& proof, const auto& holds) {
@@ -213,15 +220,20 @@ TEST(Proofs, AnyChangeOfOneIsRefused) {
 }
 
 TEST(Proofs, PassOnWhatTheReaderFailedWith) {
-  const ReadNode broken = [](TreeNode) -> Result<Sha256> { return fail(ErrorKind::unavailable, "test.gone", "gone"); };
+  const ReadNode broken = [](TreeNode) -> Result<Sha256> {
+    return fail(ErrorKind::unavailable, "test.gone", "gone");
+  };
   EXPECT_EQ(inclusion_proof(3, 7, broken).error().code, "test.gone");
   EXPECT_EQ(consistency_proof(3, 7, broken).error().code, "test.gone");
   EXPECT_EQ(TreeEdge::load(7, broken).error().code, "test.gone");
 }
 
 TEST(Proofs, ReachIntoTreesOfAnySize) {
-  // Every complete subtree of this huge tree has the same made-up hash, so the proofs' lengths can be checked.
-  const ReadNode any = [](TreeNode node) -> Result<Sha256> { return leaf_hash(as_bytes(std::to_string(node.level))); };
+  // Every complete subtree of this huge tree has the same made-up hash, so the proofs' lengths can be
+  // checked.
+  const ReadNode any = [](TreeNode node) -> Result<Sha256> {
+    return leaf_hash(as_bytes(std::to_string(node.level)));
+  };
   EXPECT_EQ(inclusion_proof(0, tree_size_max, any)->size(), 62u);
   EXPECT_EQ(inclusion_proof(tree_size_max - 2, tree_size_max - 1, any)->size(), 61u);
   EXPECT_EQ(consistency_proof(1, tree_size_max, any)->size(), 62u);

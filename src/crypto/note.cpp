@@ -1,8 +1,8 @@
 #include "crypto/note.hpp"
 
-#include <charconv>
-
 #include <fmt/format.h>
+
+#include <charconv>
 
 #include "base/text.hpp"
 
@@ -16,8 +16,8 @@ std::unexpected<Error> malformed(std::string_view why) {
   return fail(ErrorKind::invalid_input, "note.malformed", "This is not a signed note.", std::string(why));
 }
 
-// Unicode's White_Space outside ASCII, in UTF-8 (PropList.txt): U+0085, U+00A0, U+1680, U+2000..200A, U+2028, U+2029,
-// U+202F, U+205F, U+3000.
+// Unicode's White_Space outside ASCII, in UTF-8 (PropList.txt): U+0085, U+00A0, U+1680, U+2000..200A, U+2028,
+// U+2029, U+202F, U+205F, U+3000.
 bool is_space_at(std::string_view text) {
   if (text.starts_with("\xc2\x85") || text.starts_with("\xc2\xa0") || text.starts_with("\xe1\x9a\x80") ||
       text.starts_with("\xe2\x81\x9f") || text.starts_with("\xe3\x80\x80")) {
@@ -87,7 +87,8 @@ VerifierKey VerifierKey::of(std::string name, const PublicKey& key) {
 Result<VerifierKey> VerifierKey::parse(std::string_view text) {
   const auto bad = [](std::string_view why) {
     return fail(ErrorKind::invalid_input, "note.key",
-                "A verifier key must look like name+hexid+base64, as `dayaq audit key` prints it.", std::string(why));
+                "A verifier key must look like name+hexid+base64, as `dayaq audit key` prints it.",
+                std::string(why));
   };
   // The base64 part may hold plus signs, the name may not.
   const std::size_t first = text.find('+');
@@ -163,7 +164,8 @@ std::string sign_note(std::string_view text, std::string_view name, const Signin
 
 Result<Checkpoint> parse_checkpoint(std::string_view text) {
   const auto bad = [](std::string_view why) {
-    return fail(ErrorKind::invalid_input, "note.checkpoint", "This is not a checkpoint of a log.", std::string(why));
+    return fail(ErrorKind::invalid_input, "note.checkpoint", "This is not a checkpoint of a log.",
+                std::string(why));
   };
   std::string_view origin;
   std::string_view size;

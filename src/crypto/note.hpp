@@ -22,8 +22,8 @@
 
 namespace dayaq::crypto {
 
-inline constexpr std::size_t note_size_max = 1 << 20;       ///< bytes
-inline constexpr std::size_t note_signatures_max = 100;     ///< the specification asks for at least 16
+inline constexpr std::size_t note_size_max = 1 << 20;    ///< bytes
+inline constexpr std::size_t note_signatures_max = 100;  ///< the specification asks for at least 16
 
 /// Not empty, UTF-8, no Unicode spaces, no control characters, no plus.
 [[nodiscard]] bool is_key_name(std::string_view name);
@@ -54,8 +54,8 @@ struct Note {
   std::vector<NoteSignature> signatures;
 };
 
-/// invalid_input "note.malformed": not UTF-8, control characters, no signatures or too many, a signature line that
-/// isn't one. Signatures by unknown algorithms are kept.
+/// invalid_input "note.malformed": not UTF-8, control characters, no signatures or too many, a signature line
+/// that isn't one. Signatures by unknown algorithms are kept.
 [[nodiscard]] Result<Note> parse_note(std::string_view note);
 
 /// Checks the signatures by `keys`; others are ignored.

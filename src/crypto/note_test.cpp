@@ -13,9 +13,12 @@ constexpr std::string_view go_text =
     "If you think cryptography is the answer to your problem,\n"
     "then you don't know what your problem is.\n";
 constexpr std::string_view go_signature =
-    "— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
+    "— PeterNeumann "
+    "x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
 
-std::string go_note() { return std::string(go_text) + "\n" + std::string(go_signature); }
+std::string go_note() {
+  return std::string(go_text) + "\n" + std::string(go_signature);
+}
 
 SigningKey go_signer() {
   const Bytes bytes = *from_base64(go_private_key);
@@ -60,7 +63,8 @@ TEST(Note, IgnoresSignaturesOfUnknownKeysEvenIfNameOrIdIsKnown) {
   SeededRandom random(1);
   const VerifierKey key = *VerifierKey::parse(go_key);
   const auto line = [](std::string_view name, std::uint32_t id) {
-    Bytes bytes{std::byte(id >> 24), std::byte(id >> 16 & 0xff), std::byte(id >> 8 & 0xff), std::byte(id & 0xff)};
+    Bytes bytes{std::byte(id >> 24), std::byte(id >> 16 & 0xff), std::byte(id >> 8 & 0xff),
+                std::byte(id & 0xff)};
     bytes.resize(70);
     return "— " + std::string(name) + " " + to_base64(bytes) + "\n";
   };
@@ -106,7 +110,7 @@ TEST(Note, ThatIsMalformedIsRefused) {
       text + "\n— Peter\xe2\x80\xa8Neumann x08go/ZJkuBS9UG\n",  // a Unicode space in a name
       "a\tb\n\n" + signature,                                   // a control character
       "a\r\n\n" + signature,
-      "\xff\n\n" + signature,                                   // not UTF-8
+      "\xff\n\n" + signature,  // not UTF-8
       std::string(note_size_max, 'a') + "\n\n" + signature};
   for (const std::string& note : bad) {
     EXPECT_EQ(verdict(note, {*VerifierKey::parse(go_key)}), "note.malformed") << note.substr(0, 200);
@@ -130,14 +134,14 @@ TEST(VerifierKey, ReadsBackWhatItWrote) {
 }
 
 TEST(VerifierKey, RefusesOtherTexts) {
-  for (const std::string_view text :
-       {"", "PeterNeumann", "PeterNeumann+c74f20a3", "PeterNeumann+c74f20a4+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
-        "PeterNeumann+C74F20A3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
-        "Peter Neumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
-        "PeterNeuman+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
-        "PeterNeumann+c74f20a3+Ahpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
-        "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW\n",
-        "+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"}) {
+  for (const std::string_view text : {"", "PeterNeumann", "PeterNeumann+c74f20a3",
+                                      "PeterNeumann+c74f20a4+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
+                                      "PeterNeumann+C74F20A3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
+                                      "Peter Neumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
+                                      "PeterNeuman+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
+                                      "PeterNeumann+c74f20a3+Ahpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
+                                      "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW\n",
+                                      "+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"}) {
     const auto key = VerifierKey::parse(text);
     ASSERT_FALSE(key) << text;
     EXPECT_EQ(key.error().code, "note.key");
@@ -145,7 +149,8 @@ TEST(VerifierKey, RefusesOtherTexts) {
 }
 
 TEST(Checkpoint, ReadsTheExampleOfTheSpecification) {
-  constexpr std::string_view text = "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n";
+  constexpr std::string_view text =
+      "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n";
   const auto checkpoint = parse_checkpoint(text);
   ASSERT_TRUE(checkpoint);
   EXPECT_EQ(checkpoint->origin, "example.com/behind-the-sofa");
@@ -165,9 +170,9 @@ TEST(Checkpoint, KeepsExtensionLines) {
 TEST(Checkpoint, RefusesOtherTexts) {
   const std::string root = to_base64(empty_root());
   for (const std::string& text :
-       {std::string(), std::string("o\n"), std::string("o\n1\n"), "\n1\n" + root + "\n", "o\n01\n" + root + "\n",
-        "o\n-1\n" + root + "\n", "o\n+1\n" + root + "\n", "o\n1 \n" + root + "\n", "o\n1\n" + root,
-        "o\n1\n" + root.substr(4) + "\n", "o\n1\n" + root + "\n\n", "o\n1\n" + root + "\nx",
+       {std::string(), std::string("o\n"), std::string("o\n1\n"), "\n1\n" + root + "\n",
+        "o\n01\n" + root + "\n", "o\n-1\n" + root + "\n", "o\n+1\n" + root + "\n", "o\n1 \n" + root + "\n",
+        "o\n1\n" + root, "o\n1\n" + root.substr(4) + "\n", "o\n1\n" + root + "\n\n", "o\n1\n" + root + "\nx",
         "o\n18446744073709551616\n" + root + "\n", "o\n9223372036854775807\n" + root + "\n"}) {
     const auto checkpoint = parse_checkpoint(text);
     ASSERT_FALSE(checkpoint) << text;

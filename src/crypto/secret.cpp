@@ -1,13 +1,15 @@
 #include "crypto/secret.hpp"
 
+#include <openssl/crypto.h>
+
 #include <algorithm>
 #include <utility>
 
-#include <openssl/crypto.h>
-
 namespace dayaq::crypto {
 
-void wipe(std::span<std::byte> bytes) noexcept { OPENSSL_cleanse(bytes.data(), bytes.size()); }
+void wipe(std::span<std::byte> bytes) noexcept {
+  OPENSSL_cleanse(bytes.data(), bytes.size());
+}
 
 SecretBytes SecretBytes::take(std::span<std::byte> source) {
   SecretBytes secret(source.size());
@@ -25,6 +27,8 @@ SecretBytes& SecretBytes::operator=(SecretBytes&& other) noexcept {
   return *this;
 }
 
-SecretBytes::~SecretBytes() { wipe(bytes_); }
+SecretBytes::~SecretBytes() {
+  wipe(bytes_);
+}
 
 }  // namespace dayaq::crypto

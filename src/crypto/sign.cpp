@@ -22,8 +22,12 @@ using Digest = std::unique_ptr<EVP_MD, Deleter<EVP_MD_free>>;
 using DigestContext = std::unique_ptr<EVP_MD_CTX, Deleter<EVP_MD_CTX_free>>;
 using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
 
-const unsigned char* raw(BytesView bytes) { return reinterpret_cast<const unsigned char*>(bytes.data()); }
-unsigned char* out(std::span<std::byte> bytes) { return reinterpret_cast<unsigned char*>(bytes.data()); }
+const unsigned char* raw(BytesView bytes) {
+  return reinterpret_cast<const unsigned char*>(bytes.data());
+}
+unsigned char* out(std::span<std::byte> bytes) {
+  return reinterpret_cast<unsigned char*>(bytes.data());
+}
 
 // The wipe is what matters: OpenSSL's own memory BIO frees its buffer without clearing it.
 struct WipedBio {
@@ -55,11 +59,14 @@ Sha256 finish(EVP_MD_CTX* context) {
 
 std::unexpected<Error> bad_key(std::string_view what) {
   ERR_clear_error();
-  return fail(ErrorKind::invalid_input, "crypto.key", "This is not an Ed25519 private key.", std::string(what));
+  return fail(ErrorKind::invalid_input, "crypto.key", "This is not an Ed25519 private key.",
+              std::string(what));
 }
 
 // A key file without its password must be refused, not asked for at a terminal.
-int no_password(char*, int, int, void*) { return -1; }
+int no_password(char*, int, int, void*) {
+  return -1;
+}
 
 }  // namespace
 
@@ -112,7 +119,8 @@ Result<SigningKey> SigningKey::from_seed(BytesView seed) {
 
 Result<SigningKey> SigningKey::from_pem(std::string_view pem) {
   if (pem.empty() || pem.size() > 16384) return bad_key("empty, or longer than any key");
-  const std::unique_ptr<BIO, Deleter<BIO_free>> bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  const std::unique_ptr<BIO, Deleter<BIO_free>> bio(
+      BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   DAYAQ_ASSERT(bio != nullptr);
   auto impl = std::make_unique<Impl>();
   impl->key.reset(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_password, nullptr));
@@ -131,13 +139,16 @@ std::string SigningKey::to_pem() const {
   return {content, static_cast<std::size_t>(size)};
 }
 
-PublicKey SigningKey::public_key() const { return impl_->public_key; }
+PublicKey SigningKey::public_key() const {
+  return impl_->public_key;
+}
 
 Signature SigningKey::sign(BytesView message) const {
   const DigestContext context(EVP_MD_CTX_new());
   Signature signature;
   std::size_t size = signature.size();
-  DAYAQ_ASSERT(context && EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, impl_->key.get()) == 1);
+  DAYAQ_ASSERT(context &&
+               EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, impl_->key.get()) == 1);
   DAYAQ_ASSERT(EVP_DigestSign(context.get(), out(signature), &size, raw(message), message.size()) == 1);
   DAYAQ_ASSERT(size == signature.size());
   return signature;
@@ -148,7 +159,8 @@ bool verify(const PublicKey& key, BytesView message, BytesView signature) {
   const Key handle(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, raw(key), key.size()));
   const DigestContext context(EVP_MD_CTX_new());
   const bool good =
-      handle && context && EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, handle.get()) == 1 &&
+      handle && context &&
+      EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, handle.get()) == 1 &&
       EVP_DigestVerify(context.get(), raw(signature), signature.size(), raw(message), message.size()) == 1;
   if (!good) ERR_clear_error();
   return good;

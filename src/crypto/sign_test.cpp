@@ -1,8 +1,8 @@
 #include "crypto/sign.hpp"
 
-#include <type_traits>
-
 #include <gtest/gtest.h>
+
+#include <type_traits>
 
 #include "crypto/secret.hpp"
 
@@ -12,7 +12,8 @@ namespace {
 // FIPS 180-4's examples (NIST, "SHA256.pdf") and the empty message.
 TEST(Sha256, GivesTheVectorsOfTheStandard) {
   EXPECT_EQ(to_hex(sha256(as_bytes(""))), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-  EXPECT_EQ(to_hex(sha256(as_bytes("abc"))), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(to_hex(sha256(as_bytes("abc"))),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   EXPECT_EQ(to_hex(sha256(as_bytes("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"))),
             "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
   EXPECT_EQ(to_hex(sha256(as_bytes(std::string(1'000'000, 'a')))),
@@ -122,7 +123,8 @@ TEST(SigningKey, RefusesWhatIsNotAnEd25519Key) {
       "-----BEGIN PRIVATE KEY-----\n"
       "MC4CAQAwBQYDK2VuBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n"
       "-----END PRIVATE KEY-----\n";
-  for (const std::string_view pem : {std::string_view(), std::string_view("-----BEGIN PRIVATE KEY-----\n"), x25519}) {
+  for (const std::string_view pem :
+       {std::string_view(), std::string_view("-----BEGIN PRIVATE KEY-----\n"), x25519}) {
     const auto key = SigningKey::from_pem(pem);
     ASSERT_FALSE(key);
     EXPECT_EQ(key.error().code, "crypto.key");
