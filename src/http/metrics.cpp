@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cmath>
 #include <mutex>
+#include <string_view>
 
 #include <prometheus/collectable.h>
 #include <prometheus/counter.h>
@@ -70,8 +71,8 @@ class CounterOfRegistry final : public Metrics::Counter {
 class AtomicHistogram final : public Metrics::Histogram {
  public:
   void observe_seconds(double seconds) override {
-    const double ns = std::clamp(seconds * 1e9, 0.0, 1e18);  // a NaN becomes 0 by the cast's guard below
-    const std::uint64_t whole = ns >= 0 ? static_cast<std::uint64_t>(ns) : 0;
+    const double ns = std::min(seconds * 1e9, 1e18);
+    const std::uint64_t whole = ns > 0 ? static_cast<std::uint64_t>(ns) : 0;  // a NaN counts as 0
     counts_[bucket_of(whole)].fetch_add(1, std::memory_order_relaxed);
     sum_ns_.fetch_add(whole, std::memory_order_relaxed);
   }
@@ -94,14 +95,20 @@ void bump(std::atomic<std::uint64_t>& counter, std::uint64_t by = 1) {
 
 class ShardedRequestMeter final : public Metrics::RequestMeter {
  public:
-  ShardedRequestMeter(std::vector<std::string> operations, std::size_t shards)
-      : operations_(std::move(operations)), cells_((operations_.size() + 1) * shards) {
+  ShardedRequestMeter(const std::vector<std::string>& routes, std::size_t shards) {
+    std::map<std::string_view, std::size_t> known;
+    for (const std::string& name : routes) {
+      const auto [at, added] = known.try_emplace(name, operations_.size());
+      if (added) operations_.push_back(name);
+      operation_of_.push_back(at->second);
+    }
+    operation_of_.push_back(operations_.size());
     operations_.emplace_back("unmatched");
+    cells_ = std::vector<Cell>(operations_.size() * shards);
   }
 
-  void record(std::size_t shard, std::size_t operation, int status,
-              std::chrono::nanoseconds latency) noexcept override {
-    operation = std::min(operation, operations_.size() - 1);
+  void record(std::size_t shard, std::size_t route, int status, std::chrono::nanoseconds latency) noexcept override {
+    const std::size_t operation = operation_of_[std::min(route, operation_of_.size() - 1)];
     Cell& cell = cells_[shard * operations_.size() + operation];
     const auto ns = static_cast<std::uint64_t>(std::max<std::int64_t>(latency.count(), 0));
     bump(cell.buckets[bucket_of(ns)]);
@@ -152,6 +159,7 @@ class ShardedRequestMeter final : public Metrics::RequestMeter {
     std::array<std::atomic<std::uint64_t>, statuses> statuses{};
   };
   std::vector<std::string> operations_;
+  std::vector<std::size_t> operation_of_;  ///< by route; routes may share a name
   std::vector<Cell> cells_;  ///< a shard's operations stand together
 };
 
@@ -206,9 +214,9 @@ void Metrics::counter_from(const std::string& name, const std::string& help, std
   state_->gauges.push_back({name, help, MetricType::Counter, std::move(read)});
 }
 
-std::shared_ptr<Metrics::RequestMeter> Metrics::request_meter(std::vector<std::string> operations,
+std::shared_ptr<Metrics::RequestMeter> Metrics::request_meter(const std::vector<std::string>& routes,
                                                               std::size_t shards) {
-  auto meter = std::make_shared<ShardedRequestMeter>(std::move(operations), shards);
+  auto meter = std::make_shared<ShardedRequestMeter>(routes, shards);
   const std::scoped_lock lock(state_->mutex);
   state_->meters.push_back(meter);
   return meter;

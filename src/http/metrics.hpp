@@ -33,8 +33,8 @@ class Metrics {
   class RequestMeter {
    public:
     virtual ~RequestMeter() = default;
-    /// @param operation  index into the names given; beyond them: "unmatched"
-    virtual void record(std::size_t shard, std::size_t operation, int status,
+    /// @param route  index into the names given; beyond them: "unmatched"
+    virtual void record(std::size_t shard, std::size_t route, int status,
                         std::chrono::nanoseconds latency) noexcept = 0;
   };
 
@@ -49,9 +49,10 @@ class Metrics {
   void gauge(const std::string& name, const std::string& help, std::function<double()> read);
   /// `read` is called at each scrape and never falls; for counts that somebody else keeps.
   void counter_from(const std::string& name, const std::string& help, std::function<double()> read);
-  /// dayaq_http_requests_total{operation,status} and dayaq_http_request_duration_seconds{operation}.
+  /// dayaq_http_requests_total{operation,status} and dayaq_http_request_duration_seconds{operation}; once for each
+  /// registry. `routes` names each route's operation; routes of the same name are counted together.
   /// @return shared, since a server may record its last requests while the registry is already asked no more
-  [[nodiscard]] std::shared_ptr<RequestMeter> request_meter(std::vector<std::string> operations, std::size_t shards);
+  [[nodiscard]] std::shared_ptr<RequestMeter> request_meter(const std::vector<std::string>& routes, std::size_t shards);
   /// The text exposition format 0.0.4.
   [[nodiscard]] std::string expose() const;
 

@@ -216,7 +216,7 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, cons
   if (metrics != nullptr) {
     std::vector<std::string> operations;
     for (const Route& route : router.routes()) operations.push_back(route.operation);
-    meter = metrics->request_meter(std::move(operations), static_cast<std::size_t>(std::max(options.io_threads, 1)));
+    meter = metrics->request_meter(operations, static_cast<std::size_t>(std::max(options.io_threads, 1)));
   }
   auto server = std::make_unique<ServerOfThreads>(options, router, authenticator, std::move(meter));
   DAYAQ_TRY_OK(server->listen());

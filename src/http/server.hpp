@@ -39,7 +39,7 @@ class Server {
   ///
   /// @param router         must outlive the server, unchanged
   /// @param authenticator  null: every route that asks for a scope is refused; must outlive the server
-  /// @param metrics        null: nothing is recorded; must outlive the server
+  /// @param metrics        null: nothing is recorded; must outlive the server, and belongs to one server
   /// @return the running server, or
   ///   - unavailable "http.bind"          the address or port can't be had; the text names them
   ///   - invalid_input "http.certificate" the certificate or key can't be read, or they don't belong together
