@@ -37,7 +37,7 @@ struct Contract : testing::TestWithParam<Engine> {
     const auto found = db().read([](Session& session) {
       return session.one("SELECT count(*) FROM note", {}, [](const Row& row) { return row.integer(0); });
     });
-    EXPECT_TRUE(found);
+    EXPECT_TRUE(found) << (found ? "" : found.error().detail);
     return found ? found->value_or(-1) : -1;
   }
 
@@ -411,7 +411,7 @@ TEST_P(Contract, OneProgramWritesAtATime) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, Contract, testing::ValuesIn(dayaq::test::engines),
-                         [](const auto& info) { return dayaq::test::name_of(info.param); });
+                         [](const auto& engine) { return dayaq::test::name_of(engine.param); });
 
 }  // namespace
 }  // namespace dayaq::store

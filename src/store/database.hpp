@@ -13,6 +13,7 @@
 // BLOB (BYTEA in PostgreSQL); `ON CONFLICT ... DO UPDATE/NOTHING`; no sequences, triggers, arrays.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
@@ -124,6 +125,8 @@ struct Options {
   int readers = 4;             ///< connections for read()
   int group_max = 1024;        ///< transactions in one commit at most
   std::int64_t cache_bytes = 64 << 20;  ///< SQLite page cache of the writer
+  /// PostgreSQL: silence after which a server is given up, and its callers answered unavailable "store.unavailable".
+  std::chrono::milliseconds silence_max{30'000};
   int queue_max = 8192;        ///< waiting writes beyond which submit() answers unavailable "store.overload"
 };
 

@@ -66,14 +66,13 @@ void GroupWriter::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
     wait_for_work(lock);
-    if (queue_.empty()) {
-      if (stopping_) return;
+    if (queue_.empty() && stopping_) return;
+    if (!writable() && std::chrono::steady_clock::now() >= next_probe_) {
       lock.unlock();
-      const auto alive = engine_.probe();
-      set_writable(alive.has_value(), alive ? nullptr : &alive.error());
+      probe();
       lock.lock();
-      continue;
     }
+    if (queue_.empty()) continue;
     const auto count = std::min(queue_.size(), static_cast<std::size_t>(limits_.group_max));
     const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(count);
     group.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(end));
@@ -93,6 +92,18 @@ void GroupWriter::wait_for_work(std::unique_lock<std::mutex>& lock) {
   } else {
     arrived_.wait_for(lock, limits_.probe_interval, ready);
   }
+}
+
+void GroupWriter::probe() {
+  const auto fate = engine_.probe();
+  next_probe_ = std::chrono::steady_clock::now() + limits_.probe_interval;
+  if (fate && in_doubt_) {
+    in_doubt_ = false;
+    for (CommitHook* hook : hooks_) *fate == Fate::committed ? hook->after_commit() : hook->after_rollback();
+    log::warning("store.doubt_resolved", "the outcome of an interrupted commit is known",
+                 {{"committed", *fate == Fate::committed}});
+  }
+  set_writable(fate.has_value(), fate ? nullptr : &fate.error());
 }
 
 void GroupWriter::run_group(Jobs group) {
@@ -118,8 +129,12 @@ void GroupWriter::run_group(Jobs group) {
 GroupWriter::Verdict GroupWriter::attempt(Jobs& group, Mode mode) {
   loss_.reset();
   Result<void> result = noted(engine_.begin());
-  const bool begun = result.has_value();
-  if (result) result = run_functions(group, mode);
+  if (!result) {
+    if (loss_) set_writable(false, &*loss_);
+    refuse(group, result.error());
+    return Verdict::answered;
+  }
+  result = run_functions(group, mode);
   const bool some = std::ranges::any_of(group, [](const Job& job) { return job.outcome.has_value(); });
   if (result && some) result = finish();
   if (result && some) {
@@ -128,8 +143,11 @@ GroupWriter::Verdict GroupWriter::attempt(Jobs& group, Mode mode) {
     answer(group);
     return Verdict::answered;
   }
-  if (begun) engine_.rollback();
-  for (CommitHook* hook : hooks_) hook->after_rollback();
+  engine_.rollback();
+  in_doubt_ = engine_.in_doubt();
+  if (!in_doubt_) {
+    for (CommitHook* hook : hooks_) hook->after_rollback();
+  }
   if (result) {
     answer(group);  // Each function failed by itself, and each has its own answer.
   } else if (loss_) {

@@ -10,7 +10,9 @@
 // Invariants: 1. `done` is called exactly once for each submitted function, after the commit that made it durable
 // or after the rollback that undid it. 2. A loss that concerns the engine and not a function (disk full, connection
 // lost, unknown outcome of a commit) refuses the whole group at once, with no second attempt. 3. Hooks see
-// begin_transaction for each run of a function, and one after_commit or after_rollback for each attempt.
+// begin_transaction for each run of a function, and one after_commit or after_rollback for each attempt that
+// began. 4. While the outcome of a commit is unknown its callers have been told so, the hooks wait for their
+// after_commit or after_rollback, and nothing else is written.
 #pragma once
 
 #include <atomic>
@@ -25,6 +27,9 @@
 
 namespace dayaq::store {
 
+/// What became of a commit whose outcome was unknown.
+enum class Fate { none, committed, undone };
+
 /// The one connection that writes. All calls come on the writer thread.
 class WriteEngine {
  public:
@@ -38,8 +43,11 @@ class WriteEngine {
   /// Success means durable. unavailable also means that the outcome is unknown.
   virtual Result<void> commit() = 0;
   virtual void rollback() noexcept = 0;
-  /// Called while nothing is written and the last group was refused: reconnects, and writes something harmless.
-  virtual Result<void> probe() = 0;
+  /// The last commit() failed and may have committed all the same: nobody can know before the next probe().
+  [[nodiscard]] virtual bool in_doubt() const { return false; }
+  /// Called now and then while writes are refused: reconnects, and writes something harmless. Success means that
+  /// writes are possible again, and tells what became of a commit in doubt.
+  virtual Result<Fate> probe() = 0;
   /// Called after each group, outside of any transaction.
   virtual void between_groups() noexcept {}
 };
@@ -78,6 +86,7 @@ class GroupWriter {
 
   void run();
   void wait_for_work(std::unique_lock<std::mutex>& lock);
+  void probe();
   void run_group(Jobs group);
   Verdict attempt(Jobs& group, Mode mode);
   Result<void> run_functions(Jobs& group, Mode mode);
@@ -99,6 +108,8 @@ class GroupWriter {
   std::deque<Job> queue_;
   bool stopping_ = false;
   int groups_apart_ = 0;  ///< groups that go straight to Mode::apart, since functions fail often just now
+  std::chrono::steady_clock::time_point next_probe_;
+  bool in_doubt_ = false;
   std::optional<Error> loss_;  ///< why the engine can't write, in the present attempt
   std::thread thread_;
 };

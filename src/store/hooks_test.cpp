@@ -162,7 +162,7 @@ TEST_P(Hooks, ThatRefuseAGroupMakeItRunOneByOne) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, Hooks, testing::ValuesIn(dayaq::test::engines),
-                         [](const auto& info) { return dayaq::test::name_of(info.param); });
+                         [](const auto& engine) { return dayaq::test::name_of(engine.param); });
 
 }  // namespace
 }  // namespace dayaq::store

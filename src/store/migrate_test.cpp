@@ -13,7 +13,7 @@ struct Migrations : testing::TestWithParam<Engine> {
   std::int64_t one(Sql sql) {
     const auto found = db().read(
         [&](Session& session) { return session.one(sql, {}, [](const Row& row) { return row.integer(0); }); });
-    EXPECT_TRUE(found) << found.error().detail;
+    EXPECT_TRUE(found) << (found ? "" : found.error().detail);
     return found ? found->value_or(-1) : -1;
   }
 
@@ -75,7 +75,7 @@ TEST_P(Migrations, GapsAreADefect) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, Migrations, testing::ValuesIn(dayaq::test::engines),
-                         [](const auto& info) { return dayaq::test::name_of(info.param); });
+                         [](const auto& engine) { return dayaq::test::name_of(engine.param); });
 
 }  // namespace
 }  // namespace dayaq::store

@@ -43,7 +43,7 @@ class SqliteEngine final : public WriteEngine {
   void rollback() noexcept override { connection_->rollback(); }
   void between_groups() noexcept override { checkpointer_.restart_if_due(connection_->handle()); }
 
-  Result<void> probe() override {
+  Result<Fate> probe() override {
     // Rewrites the number in the file's header: the smallest commit that needs room in the log.
     connection_->start_function();
     std::int64_t version = 0;
@@ -51,7 +51,8 @@ class SqliteEngine final : public WriteEngine {
       version = row.integer(0);
       return false;
     }));
-    return connection_->script(version == 0 ? "PRAGMA user_version=1" : "PRAGMA user_version=0");
+    DAYAQ_TRY_OK(connection_->script(version == 0 ? "PRAGMA user_version=1" : "PRAGMA user_version=0"));
+    return Fate::none;
   }
 
  private:

@@ -14,7 +14,7 @@
 namespace dayaq::test {
 
 /// For INSTANTIATE_TEST_SUITE_P(Engines, X, testing::ValuesIn(engines), [](auto& i) { return name_of(i.param); }).
-inline constexpr std::array engines{store::Engine::sqlite};
+inline constexpr std::array engines{store::Engine::sqlite, store::Engine::postgresql};
 
 [[nodiscard]] inline std::string name_of(store::Engine engine) {
   return engine == store::Engine::sqlite ? "Sqlite" : "PostgreSql";
