@@ -163,7 +163,10 @@ class CountryPackReader {
     DAYAQ_TRY_OK(only(node, {"code", "name", "zone", "currency", "calling_code", "national_id"}));
     DAYAQ_TRY(pack_.code_, text(node, "code"));
     DAYAQ_TRY(pack_.name_, localized(node, "name"));
-    DAYAQ_TRY(pack_.zone_, text(node, "zone"));
+    DAYAQ_TRY(const std::string zone, text(node, "zone"));
+    auto known_zone = Zone::create(zone);
+    if (!known_zone) return error(node, fmt::format("`zone`: {} isn't a zone of the IANA database.", zone));
+    pack_.zone_ = *std::move(known_zone);
     DAYAQ_TRY(pack_.currency_, text(node, "currency"));
     DAYAQ_TRY(pack_.calling_code_, text(node, "calling_code"));
     const YAML::Node id = node["national_id"];

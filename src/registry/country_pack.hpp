@@ -17,6 +17,7 @@
 
 #include "base/result.hpp"
 #include "base/siphash.hpp"
+#include "base/time.hpp"
 #include "registry/types.hpp"
 
 namespace dayaq::registry {
@@ -58,7 +59,7 @@ class CountryPack {
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
   [[nodiscard]] const std::string& code() const { return code_; }          ///< "az"; ISO 3166-1, lower case
   [[nodiscard]] const LocalizedText& name() const { return name_; }
-  [[nodiscard]] const std::string& zone() const { return zone_; }          ///< IANA: "Asia/Baku"
+  [[nodiscard]] const Zone& zone() const { return *zone_; }                ///< "Asia/Baku"
   [[nodiscard]] const std::string& currency() const { return currency_; }  ///< ISO 4217: "AZN"
   [[nodiscard]] const LocalizedText& national_id_name() const { return national_id_name_; }
   [[nodiscard]] const NationalIdRule& national_id_rule() const { return national_id_rule_; }
@@ -91,7 +92,8 @@ class CountryPack {
  private:
   friend class CountryPackReader;
   std::filesystem::path folder_;
-  std::string code_, zone_, currency_, calling_code_;
+  std::string code_, currency_, calling_code_;
+  std::optional<Zone> zone_;
   LocalizedText name_, national_id_name_;
   NationalIdRule national_id_rule_;
   std::vector<StatusDefinition> statuses_;
