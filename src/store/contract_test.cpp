@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <fstream>
 #include <limits>
 #include <mutex>
 #include <string>
@@ -288,6 +289,70 @@ TEST_P(Contract, ParametersGoByNumberInAnyOrderAndMoreThanOnce) {
   });
   ASSERT_TRUE(found);
   EXPECT_EQ(found->value_or(0), 7);
+}
+
+TEST_P(Contract, AParameterMayBeNullFirstAndAValueLater) {
+  ASSERT_TRUE(db().write([](Session& session) -> Result<void> {
+    const Sql sql = "INSERT INTO note (id, body, data) VALUES (coalesce($1, 1), $2, $3)";
+    DAYAQ_TRY_OK(session.exec(sql, {nullptr, nullptr, nullptr}));
+    return session.exec(sql, {std::int64_t(2), std::string_view("two"), as_bytes("two")});
+  }));
+  const auto found = db().read([](Session& session) {
+    return session.one("SELECT body, data FROM note WHERE id = 2", {}, [](const Row& row) {
+      return std::string(row.text(0)) + "/" + std::string(as_text(row.blob(1)));
+    });
+  });
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->value_or(""), "two/two");
+}
+
+TEST_P(Contract, SumsAndConditionsAreNumbers) {
+  const auto large = std::int64_t(1) << 62;
+  ASSERT_TRUE(db().write([&](Session& session) -> Result<void> {
+    DAYAQ_TRY_OK(insert(session, large));
+    DAYAQ_TRY_OK(insert(session, -5));
+    return insert(session, 20'005);
+  }));
+  const auto found = db().read([](Session& session) {
+    return session.one("SELECT sum(id), min(id), count(*), max(id) > 0, 7, sum(id) - sum(id) FROM note", {},
+                       [](const Row& row) {
+                         return std::vector{row.integer(0), row.integer(1), row.integer(2),
+                                            row.integer(3), row.integer(4), row.integer(5)};
+                       });
+  });
+  ASSERT_TRUE(found) << found.error().detail;
+  EXPECT_EQ(**found, (std::vector<std::int64_t>{large + 20'000, -5, 3, 1, 7, 0}));
+}
+
+std::int64_t resident_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  std::int64_t all = 0;
+  std::int64_t resident = 0;
+  statm >> all >> resident;
+  return resident * 4096;
+}
+
+TEST_P(Contract, ALargeResultStreamsThroughLittleMemory) {
+  const std::int64_t rows_wanted = 500'000;
+  const std::int64_t before = resident_bytes();
+  std::int64_t most = 0;
+  std::int64_t rows = 0;
+  std::int64_t bytes = 0;
+  const auto done = db().read([&](Session& session) {
+    return session.query(
+        "WITH RECURSIVE n (i) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < $1) "
+        "SELECT i, '0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890' "
+        "|| '0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890' FROM n",
+        {rows_wanted}, [&](const Row& row) -> Result<bool> {
+          bytes += std::int64_t(row.text(1).size());
+          if (++rows % 50'000 == 0) most = std::max(most, resident_bytes());
+          return row.integer(0) == rows;
+        });
+  });
+  ASSERT_TRUE(done) << done.error().detail;
+  EXPECT_EQ(rows, rows_wanted);
+  EXPECT_EQ(bytes, rows_wanted * 182);
+  EXPECT_LT(most - before, 24 << 20) << "of about " << (bytes >> 20) << " MiB";
 }
 
 TEST_P(Contract, ChangeCountsTheRowsItChanged) {

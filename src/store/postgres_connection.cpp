@@ -3,6 +3,7 @@
 #include <libpq-fe.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 
@@ -89,7 +90,8 @@ Result<void> PostgresConnection::connect() {
 }
 
 Error PostgresConnection::lost(std::string why) {
-  while (!why.empty() && (why.back() == '\n' || why.back() == ' ')) why.pop_back();
+  // libpq's messages have several lines; a log line has one.
+  std::ranges::replace_if(why, [](char c) { return c == '\n' || c == '\t'; }, ' ');
   connection_.reset();
   statements_.clear();
   pending_.clear();

@@ -120,11 +120,15 @@ PostgresServer& PostgresServer::shared() {
 }
 
 void PostgresServer::start() {
-  pid_ = spawn(as_postgres({std::string(programs) + "postgres", "-D", folder_ / "data", "-p", std::to_string(port_),
-                            "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=" + folder_.path().string(),
-                            "-c", "fsync=on", "-c", "synchronous_commit=on", "-c", "shared_buffers=128MB", "-c",
-                            "max_connections=120", "-c", "max_wal_size=1GB"}),
-               folder_ / "server.log");
+  Words words{std::string(programs) + "postgres", "-D", folder_ / "data", "-p", std::to_string(port_)};
+  // Durable as in production; syncfs, since after a crash an fsync of each of thousands of files takes seconds.
+  for (const std::string& setting :
+       {std::string("listen_addresses=127.0.0.1"), "unix_socket_directories=" + folder_.path().string(),
+        std::string("fsync=on"), std::string("synchronous_commit=on"), std::string("recovery_init_sync_method=syncfs"),
+        std::string("shared_buffers=128MB"), std::string("max_connections=120"), std::string("max_wal_size=1GB")}) {
+    words.insert(words.end(), {"-c", setting});
+  }
+  pid_ = spawn(as_postgres(std::move(words)), folder_ / "server.log");
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   for (;;) {
     try {
@@ -146,12 +150,16 @@ std::string PostgresServer::url() {
   return "postgresql://postgres@127.0.0.1:" + std::to_string(port_) + "/" + name;
 }
 
-void PostgresServer::run(const std::string& sql) const {
+void PostgresServer::run(const std::string& sql, const std::string& database) const {
   const auto log = folder_ / "psql.log";
   std::filesystem::remove(log);
   run_to_end({std::string(programs) + "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p",
-              std::to_string(port_), "-U", "postgres", "-d", "postgres", "-c", sql},
+              std::to_string(port_), "-U", "postgres", "-d", database, "-c", sql},
              log);
+}
+
+void PostgresServer::forget_settings() const {
+  std::filesystem::resize_file(folder_ / "data/postgresql.auto.conf", 0);
 }
 
 void PostgresServer::signal_all(int signal) const {
