@@ -90,7 +90,9 @@ struct RegimeVersion {
   Instant submitted;
   std::string approved_by;                 ///< another actor
   Instant approved = instant_max;
-  Instant superseded = instant_max;        ///< when the next version becomes law, or when it was ended
+  Instant superseded = instant_max;        ///< when the next version becomes law, or it is ended or withdrawn
+  std::string ended_by;                    ///< actor, if it was ended before its time
+  Instant ended = instant_max;             ///< when they decided so
   /// In which this version is law; empty for one that never was.
   [[nodiscard]] Period in_force() const {
     return {.from = std::max(approved, regime.period.from), .until = std::min(superseded, regime.period.until)};

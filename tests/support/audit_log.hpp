@@ -3,8 +3,10 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "audit/log.hpp"
 #include "support/database.hpp"
@@ -14,7 +16,12 @@ namespace dayaq::test {
 struct AuditLog {
   static constexpr const char* origin = "test.example/audit";
 
-  explicit AuditLog(store::Engine engine) : opened(engine) { start(); }
+  /// `more`: the migrations of a room above, whose tables stand beside the log's.
+  explicit AuditLog(store::Engine engine, std::span<const store::Migration> more = {})
+      : opened(engine), migrations(audit::migrations().begin(), audit::migrations().end()) {
+    migrations.insert(migrations.end(), more.begin(), more.end());
+    start();
+  }
 
   [[nodiscard]] store::Database& db() const { return *opened.database; }
   [[nodiscard]] static crypto::SigningKey key() {
@@ -59,12 +66,12 @@ struct AuditLog {
   FixedClock clock{from_micros(1'795'248'000'000'000)};
   SeededRandom random{11};
   OpenedDatabase opened;
+  std::vector<store::Migration> migrations;
   std::unique_ptr<audit::Log> log;
 
  private:
   void start() {
-    if (const auto done = db().migrate(audit::migrations()); !done)
-      throw std::runtime_error(done.error().detail);
+    if (const auto done = db().migrate(migrations); !done) throw std::runtime_error(done.error().detail);
     auto made = audit::Log::open(db(), key(), origin, clock, random);
     if (!made) throw std::runtime_error(made.error().public_text + " " + made.error().detail);
     log = std::move(*made);
