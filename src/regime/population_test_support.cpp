@@ -91,6 +91,36 @@ Rule World::rule(int depth) {
   return rule;
 }
 
+Law World::law() {
+  std::vector<std::shared_ptr<const RegimeVersion>> versions;
+  for (int r = 0; r < 3; ++r) {
+    auto version = std::make_shared<RegimeVersion>();
+    version->regime = {.code = RegimeCode(fmt::format("regime-{}", r)), .version = 1, .title = {}, .summary = {}};
+    version->regime.period = {.from = now - std::chrono::days(random.below(30)), .until = now + hours(random.below(3000))};
+    if (random.below(4) == 0) version->regime.period.until = instant_max;
+    if (random.below(3) == 0) version->regime.territory.push_back(PlaceIndex(random.below(12)));
+    version->state = RegimeState::approved;
+    version->approved = now - std::chrono::days(random.below(20));
+    for (std::uint64_t m = 0; m < 1 + random.below(4); ++m) {
+      Measure measure{.code = MeasureCode(fmt::format("measure-{}", m)), .who = rule(3)};
+      measure.benefits.push_back({.kind = BenefitKind::data, .delivered_on = std::uint8_t(random.below(8))});
+      measure.benefits.push_back({.kind = BenefitKind::voice, .delivered_on = std::uint8_t(random.below(2))});
+      if (random.below(3) == 0) measure.providers = {OrganisationIndex(random.below(providers)), 0};
+      measure.period = version->regime.period;
+      if (random.below(3) == 0) measure.period.until = around_now(60);
+      version->regime.measures.push_back(measure);
+    }
+    versions.push_back(version);
+  }
+  return Law(versions);
+}
+
+std::vector<MeasureNumber> numbers(const Law& law) {
+  std::vector<MeasureNumber> out;
+  for (std::size_t i = 0; i < law.measures().size(); ++i) out.push_back(MeasureNumber(100 + i));
+  return out;
+}
+
 LineKey World::key(const registry::Subscription& subscription) const {
   const SipKey feed_key{.k0 = subscription.provider + 1u, .k1 = 7};
   return siphash(feed_key, fmt::format("{}|{}", int(subscription.kind), subscription.number));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/random.hpp"
+#include "regime/law.hpp"
 #include "regime/population.hpp"
 #include "regime/rule.hpp"
 
@@ -22,6 +23,8 @@ struct World {
   registry::PersonFacts person();
   Rule rule(int depth);
   Instant around_now(int days_max);
+  /// Some approved versions of regimes with random measures, most of them in force at `now`.
+  Law law();
   [[nodiscard]] LineKey key(const registry::Subscription& subscription) const;
   [[nodiscard]] Population index(const std::vector<registry::PersonFacts>& people) const;
 
@@ -32,6 +35,9 @@ struct World {
   Instant now;
   std::uint64_t next_id = 1;
 };
+
+/// 100, 101, ... for the law's measures.
+[[nodiscard]] std::vector<MeasureNumber> numbers(const Law& law);
 
 /// What of an attestation the index keeps, if it stands at t or later.
 [[nodiscard]] Period effective(const registry::Attestation& attestation);

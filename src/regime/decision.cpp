@@ -1,0 +1,35 @@
+#include "regime/decision.hpp"
+
+#include <thread>
+
+namespace dayaq::regime {
+
+void ReadersFirstLock::wait_for_writer() {
+  state_.fetch_sub(1, std::memory_order_relaxed);
+  while ((state_.load(std::memory_order_relaxed) & writing) != 0) std::this_thread::yield();
+}
+
+void ReadersFirstLock::lock() {
+  constexpr int quick_tries = 64;
+  for (int tries = 0;; ++tries) {
+    std::uint32_t free = 0;
+    if (state_.compare_exchange_weak(free, writing, std::memory_order_acquire, std::memory_order_relaxed)) return;
+    if (tries < quick_tries) std::this_thread::yield();
+    else std::this_thread::sleep_for(std::chrono::microseconds(20));
+  }
+}
+
+void LiveState::derive_now(const Line& line, Instant t, std::vector<LineGrant>& out) const {
+  PersonDerivation derivation(population);
+  const Period valid = population.line_period(line.key);
+  if (t < active.until) {
+    derivation.decide(line.person, active, t);
+    derivation.grants(line.kind, line.provider, valid, active, t, out);
+    return;
+  }
+  const ActiveLaw then(law->law, law->numbers, t);
+  derivation.decide(line.person, then, t);
+  derivation.grants(line.kind, line.provider, valid, then, t, out);
+}
+
+}  // namespace dayaq::regime
