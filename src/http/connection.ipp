@@ -77,7 +77,9 @@ class Connection final : public ConnectionBase {
   }
 
   void stop_if_idle() override {
-    if (state_ == State::idle && begin_ == filled_ && silent()) cancel();
+    const bool idle = state_ == State::idle && begin_ == filled_ && silent();
+    const bool has_lingered = state_ == State::lingering && SteadyClock::now() >= deadline - linger_max + linger_min;
+    if (idle || has_lingered) cancel();
   }
 
   void abort() override {
@@ -89,6 +91,8 @@ class Connection final : public ConnectionBase {
 
  private:
   enum class State : std::uint8_t { idle, head, body, handling, writing, lingering };
+  static constexpr std::chrono::milliseconds linger_max{1000};
+  static constexpr std::chrono::milliseconds linger_min{100};  ///< when the server is stopping
   static constexpr std::size_t buffer_min = 4 << 10;
   static constexpr std::size_t copy_max = 32 << 10;   ///< larger bodies are gathered, not copied
   static constexpr std::size_t batch_max = 64 << 10;  ///< of pipelined answers
@@ -236,7 +240,7 @@ class Connection final : public ConnectionBase {
   Step end() {
     if (failed_) co_return false;
     state_ = State::lingering;
-    deadline = SteadyClock::now() + std::chrono::seconds(1);
+    deadline = SteadyClock::now() + linger_max;
     if constexpr (is_tls) {
       co_return co_await TlsStep(*this, TlsStep::What::shutdown);
     }

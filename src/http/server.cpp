@@ -23,16 +23,21 @@ std::chrono::milliseconds tick_of(const ServerOptions& options) {
   return std::max(shortest / 4, std::chrono::milliseconds(10));
 }
 
-void raise_open_files(const ServerOptions& options) {
+/// Raises the soft limit of open files to what connections_max needs; where the hard limit forbids that, lowers
+/// connections_max to what fits, so that the server refuses with an answer and not for want of descriptors.
+void fit_open_files(ServerOptions& options) {
+  constexpr rlim_t others = 512;  // databases, logs, outgoing connections
   rlimit limit{};
-  const rlim_t wanted = static_cast<rlim_t>(options.connections_max) + refusals_max + 512;
+  const rlim_t wanted = static_cast<rlim_t>(options.connections_max) + refusals_max + others;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return;
   limit.rlim_cur = std::min(wanted, limit.rlim_max);
   setrlimit(RLIMIT_NOFILE, &limit);
-  if (limit.rlim_cur < wanted) {
-    log::warning("http.open_files", "the limit of open files is too low for connections_max",
-                 {{"limit", limit.rlim_cur}, {"wanted", wanted}});
-  }
+  if (limit.rlim_cur >= wanted) return;
+  const rlim_t fitting = limit.rlim_cur > 2 * (refusals_max + others) ? limit.rlim_cur - refusals_max - others
+                                                                      : limit.rlim_cur / 2;
+  options.connections_max = static_cast<int>(fitting);
+  log::info("http.connections_max", "fewer connections than configured fit the hard limit of open files",
+            {{"open_files", limit.rlim_cur}, {"connections_max", options.connections_max}});
 }
 
 int choose_http_1_1(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* in,
@@ -132,13 +137,18 @@ class ServerOfThreads final : public Server {
       acceptor_->close(ignored);
       retry_->cancel();
     });
-    on_each_connection([](ConnectionBase& connection) { connection.stop_if_idle(); });
-    {
-      std::unique_lock lock(shared_->mutex);
-      shared_->changed.wait_for(lock, shared_->options.shutdown_timeout, [this] { return none_left(); });
-    }
-    while (!none_left()) {  // a connection may need several pushes: the 503, then its write
-      on_each_connection([](ConnectionBase& connection) { connection.abort(); });
+    // Again and again: a connection falls idle or lingers while others run, and after the deadline it may need several
+    // pushes, the 503 and then its write.
+    const TimePoint deadline = SteadyClock::now() + shared_->options.shutdown_timeout;
+    while (!none_left()) {
+      const bool patient = SteadyClock::now() < deadline;
+      on_each_connection([patient](ConnectionBase& connection) {
+        if (patient) {
+          connection.stop_if_idle();
+        } else {
+          connection.abort();
+        }
+      });
       std::unique_lock lock(shared_->mutex);
       shared_->changed.wait_for(lock, std::chrono::milliseconds(20), [this] { return none_left(); });
     }
@@ -211,14 +221,15 @@ class ServerOfThreads final : public Server {
 
 Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, const Router& router,
                                               const Authenticator* authenticator, Metrics* metrics) {
-  raise_open_files(options);
+  ServerOptions fitted = options;
+  fit_open_files(fitted);
   std::shared_ptr<Metrics::RequestMeter> meter;
   if (metrics != nullptr) {
     std::vector<std::string> operations;
     for (const Route& route : router.routes()) operations.push_back(route.operation);
     meter = metrics->request_meter(operations, static_cast<std::size_t>(std::max(options.io_threads, 1)));
   }
-  auto server = std::make_unique<ServerOfThreads>(options, router, authenticator, std::move(meter));
+  auto server = std::make_unique<ServerOfThreads>(fitted, router, authenticator, std::move(meter));
   DAYAQ_TRY_OK(server->listen());
   server->serve();
   if (metrics != nullptr) server->observe(*metrics);

@@ -34,8 +34,8 @@ struct ServerOptions {
 
 class Server {
  public:
-  /// Binds, listens and serves. Raises the process's soft limit of open files to what connections_max needs, as far
-  /// as the hard limit allows.
+  /// Binds, listens and serves. Raises the process's soft limit of open files to what connections_max needs; where the
+  /// hard limit is lower, fewer connections are taken.
   ///
   /// @param router         must outlive the server, unchanged
   /// @param authenticator  null: every route that asks for a scope is refused; must outlive the server

@@ -98,6 +98,7 @@ class RawConnection {
         },
         timeout);
   }
+  [[nodiscard]] int descriptor() const { return fd_; }
   [[nodiscard]] bool closed_by_server() const { return closed_; }
 
  private:
@@ -127,7 +128,7 @@ struct ServerFixture : testing::Test {
     return std::move(*created);
   }
   /// Everything the server sends back before it closes.
-  [[nodiscard]] std::string exchange(std::string_view bytes) const {
+  std::string exchange(std::string_view bytes) const {
     RawConnection connection = connect();
     connection.send(bytes);
     return connection.read_all(3s);
