@@ -1,0 +1,227 @@
+#include "feed/block.hpp"
+
+#include <array>
+#include <cstring>
+
+#include "base/siphash.hpp"
+
+namespace dayaq::feed {
+namespace {
+
+constexpr std::array<char, 4> magic{'D', 'Y', 'Q', 'F'};
+constexpr std::size_t length_at = 8;     // where the block's length stands
+constexpr std::size_t text_max = 64;
+constexpr std::size_t checksum_bytes = 8;
+// Least sizes, so that a count can be refused before memory is made for it.
+constexpr std::size_t definition_min = 4 + 4 + 1 + 8 + 8 + 1;
+constexpr std::size_t list_min = 1;
+constexpr std::size_t line_bytes = 8 + 2;
+
+std::unexpected<Error> refuse(std::string_view code, const char* what) {
+  return fail(ErrorKind::invalid_input, code, "This is not a block of the feed as version 1 has it.", what);
+}
+
+void put_text(Bytes& out, const std::string& text) {
+  DAYAQ_ASSERT(text.size() <= text_max);
+  put_le(out, std::uint8_t(text.size()));
+  const auto bytes = as_bytes(text);
+  out.insert(out.end(), bytes.begin(), bytes.end());
+}
+
+void put_definition(Bytes& out, const Definition& definition) {
+  DAYAQ_ASSERT(definition.benefits.size() <= benefits_max);
+  put_le(out, definition.measure);
+  put_le(out, definition.regime_version);
+  put_text(out, definition.regime);
+  put_le(out, to_micros(definition.period.from));
+  put_le(out, to_micros(definition.period.until));
+  put_le(out, std::uint8_t(definition.benefits.size()));
+  for (const BenefitLine& benefit : definition.benefits) {
+    put_le(out, std::uint8_t(benefit.kind));
+    put_le(out, std::uint8_t(benefit.unit));
+    put_le(out, std::uint8_t(benefit.quota_period));
+    put_le(out, benefit.delivered_on);
+    put_le(out, benefit.percent);
+    put_le(out, std::uint8_t(benefit.limited ? 1 : 0));
+    put_le(out, benefit.quota);
+    put_text(out, benefit.traffic_class);
+  }
+}
+
+std::uint64_t checksum(BytesView bytes) { return siphash(SipKey{}, bytes); }
+
+/// Reads what put_* wrote. After the first thing that isn't there everything reads as 0 and `ok` is false.
+class Reader {
+ public:
+  explicit Reader(BytesView in) : in_(in) {}
+
+  template <class Int>
+  Int number() {
+    Int value{};
+    if (!take_le(in_, value)) broken("feed.truncated");
+    return value;
+  }
+  /// An enumerator not above `last`.
+  template <class Enum>
+  Enum enumerator(Enum last) {
+    const auto value = number<std::uint8_t>();
+    if (value > std::uint8_t(last)) broken("feed.value");
+    return Enum(value);
+  }
+  std::string text() {
+    const std::size_t length = number<std::uint8_t>();
+    if (length > text_max) broken("feed.limit");
+    if (length > in_.size()) broken("feed.truncated");
+    if (!ok()) return {};
+    std::string out(as_text(in_.first(length)));
+    in_ = in_.subspan(length);
+    return out;
+  }
+  /// A count of things of at least `least` bytes each.
+  std::size_t count(std::size_t count, std::size_t most, std::size_t least) {
+    if (count > most) broken("feed.limit");
+    if (count > in_.size() / least) broken("feed.truncated");
+    return ok() ? count : 0;
+  }
+  void broken(std::string_view code) {
+    if (code_.empty()) code_ = code;
+  }
+  [[nodiscard]] bool ok() const { return code_.empty(); }
+  [[nodiscard]] std::string_view code() const { return code_; }
+  [[nodiscard]] BytesView rest() const { return in_; }
+
+ private:
+  BytesView in_;
+  std::string_view code_;
+};
+
+Definition read_definition(Reader& reader) {
+  Definition definition;
+  definition.measure = reader.number<std::uint32_t>();
+  definition.regime_version = reader.number<std::uint32_t>();
+  definition.regime = reader.text();
+  definition.period.from = from_micros(reader.number<std::int64_t>());
+  definition.period.until = from_micros(reader.number<std::int64_t>());
+  const std::size_t benefits = reader.number<std::uint8_t>();
+  for (std::size_t i = 0; i < benefits && reader.ok(); ++i) {
+    BenefitLine benefit;
+    benefit.kind = reader.enumerator(Benefit::room);
+    benefit.unit = reader.enumerator(Unit::percent);
+    benefit.quota_period = reader.enumerator(QuotaPeriod::regime);
+    benefit.delivered_on = reader.number<std::uint8_t>();
+    benefit.percent = reader.number<std::uint8_t>();
+    if (benefit.delivered_on > 7 || benefit.percent > 100) reader.broken("feed.value");
+    const auto limited = reader.number<std::uint8_t>();
+    benefit.limited = limited == 1;
+    benefit.quota = reader.number<std::uint64_t>();
+    if (limited > 1 || (limited == 0 && benefit.quota != 0)) reader.broken("feed.value");
+    benefit.traffic_class = reader.text();
+    definition.benefits.push_back(std::move(benefit));
+  }
+  return definition;
+}
+
+Header read_header(Reader& reader) {
+  Header header;
+  for (const char c : magic) {
+    if (reader.number<std::uint8_t>() != std::uint8_t(c)) reader.broken("feed.magic");
+  }
+  if (reader.number<std::uint16_t>() != format_version) reader.broken("feed.version");
+  const auto kind = reader.number<std::uint8_t>();
+  if (kind != std::uint8_t(BlockKind::changes) && kind != std::uint8_t(BlockKind::snapshot)) reader.broken("feed.value");
+  header.kind = BlockKind(kind);
+  if (reader.number<std::uint8_t>() != 0) reader.broken("feed.value");
+  header.bytes = reader.number<std::uint32_t>();
+  if (header.bytes > block_bytes_max) reader.broken("feed.limit");
+  header.first_sequence = reader.number<std::uint64_t>();
+  header.created = from_micros(reader.number<std::int64_t>());
+  header.definitions = reader.number<std::uint32_t>();
+  header.lists = reader.number<std::uint32_t>();
+  header.lines = reader.number<std::uint32_t>();
+  header.operator_code = reader.text();
+  if (header.operator_code.empty()) reader.broken("feed.value");
+  return header;
+}
+
+}  // namespace
+
+Bytes encode(const Block& block) {
+  DAYAQ_ASSERT(!block.operator_code.empty());
+  DAYAQ_ASSERT(block.definitions.size() <= definitions_max && block.lists.size() <= lists_max &&
+               block.lines.size() <= lines_max);
+  Bytes out;
+  out.reserve(128 + block.lines.size() * line_bytes + block.lists.size() * 40);
+  for (const char c : magic) put_le(out, std::uint8_t(c));
+  put_le(out, format_version);
+  put_le(out, std::uint8_t(block.kind));
+  put_le(out, std::uint8_t(0));
+  put_le(out, std::uint32_t(0));  // the length, below
+  put_le(out, block.first_sequence);
+  put_le(out, to_micros(block.created));
+  put_le(out, std::uint32_t(block.definitions.size()));
+  put_le(out, std::uint32_t(block.lists.size()));
+  put_le(out, std::uint32_t(block.lines.size()));
+  put_text(out, block.operator_code);
+  for (const Definition& definition : block.definitions) put_definition(out, definition);
+  for (const GrantList& list : block.lists) {
+    DAYAQ_ASSERT(list.size() <= grants_max);
+    put_le(out, std::uint8_t(list.size()));
+    for (const GrantLine& grant : list) {
+      put_le(out, grant.measure);
+      put_le(out, to_micros(grant.until));
+    }
+  }
+  for (const SubscriptionLine& line : block.lines) {
+    DAYAQ_ASSERT(line.list < block.lists.size());
+    put_le(out, line.key);
+    put_le(out, line.list);
+  }
+  const auto length = std::uint32_t(out.size() + checksum_bytes);
+  DAYAQ_ASSERT(length <= block_bytes_max);
+  for (std::size_t i = 0; i < 4; ++i) out[length_at + i] = std::byte(length >> (8 * i) & 0xff);
+  put_le(out, checksum(out));
+  return out;
+}
+
+Result<Header> decode_header(BytesView in) {
+  Reader reader(in);
+  Header header = read_header(reader);
+  if (!reader.ok()) return refuse(reader.code(), "header");
+  return header;
+}
+
+Result<Block> decode(BytesView& in) {
+  DAYAQ_TRY(const Header header, decode_header(in));
+  if (header.bytes > in.size() || header.bytes < checksum_bytes) return refuse("feed.truncated", "length");
+  BytesView trailer = in.subspan(header.bytes - checksum_bytes, checksum_bytes);
+  std::uint64_t expected = 0;
+  if (!take_le(trailer, expected) || expected != checksum(in.first(header.bytes - checksum_bytes))) {
+    return refuse("feed.checksum", "checksum");
+  }
+  Reader reader(in.first(header.bytes - checksum_bytes));
+  read_header(reader);
+  Block block{.kind = header.kind, .operator_code = header.operator_code, .first_sequence = header.first_sequence,
+              .created = header.created, .definitions = {}, .lists = {}, .lines = {}};
+  const std::size_t definitions = reader.count(header.definitions, definitions_max, definition_min);
+  for (std::size_t i = 0; i < definitions && reader.ok(); ++i) block.definitions.push_back(read_definition(reader));
+  const std::size_t lists = reader.count(header.lists, lists_max, list_min);
+  for (std::size_t i = 0; i < lists && reader.ok(); ++i) {
+    GrantList& list = block.lists.emplace_back(reader.number<std::uint8_t>());
+    for (GrantLine& grant : list) {
+      grant.measure = reader.number<std::uint32_t>();
+      grant.until = from_micros(reader.number<std::int64_t>());
+    }
+  }
+  block.lines.resize(reader.count(header.lines, lines_max, line_bytes));
+  for (SubscriptionLine& line : block.lines) {
+    line.key = reader.number<std::uint64_t>();
+    line.list = reader.number<std::uint16_t>();
+    if (line.list >= block.lists.size()) reader.broken("feed.value");
+  }
+  if (reader.ok() && !reader.rest().empty()) reader.broken("feed.limit");
+  if (!reader.ok()) return refuse(reader.code(), "content");
+  in = in.subspan(header.bytes);
+  return block;
+}
+
+}  // namespace dayaq::feed
