@@ -47,8 +47,8 @@ void Checkpointer::run() {
     if (stopping_) return;
     checkpointed_ = pages_;
     lock.unlock();
-    const int code =
-        sqlite3_wal_checkpoint_v2(connection_->handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+    const int code = sqlite3_wal_checkpoint_v2(connection_->handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE,
+                                               nullptr, nullptr);
     if (code != SQLITE_OK && code != SQLITE_BUSY) {
       log::warning("store.checkpoint", "the write-ahead log can't be copied to the database",
                    {{"code", code}, {"reason", sqlite3_errmsg(connection_->handle())}});
@@ -63,7 +63,8 @@ void Checkpointer::restart_if_due(sqlite3* writer) {
   sqlite3_busy_timeout(writer, limits_.busy_timeout_ms);
   (void)sqlite3_wal_checkpoint_v2(writer, nullptr, SQLITE_CHECKPOINT_RESTART, nullptr, nullptr);
   sqlite3_busy_timeout(writer, busy_timeout_ms);
-  // If a reader held it back, the next attempt comes after some more growth; a log that begins anew resets this.
+  // If a reader held it back, the next attempt comes after some more growth; a log that begins anew resets
+  // this.
   const std::lock_guard lock(mutex_);
   restart_next_ = pages_ + limits_.passive_pages;
 }

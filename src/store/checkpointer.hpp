@@ -1,11 +1,13 @@
 // Keeps SQLite's write-ahead log short without making writers wait. Not for other rooms.
 //
-//   log grows past passive_pages  -> background thread: PASSIVE (copies to the database beside readers and writer)
-//   and past restart_pages        -> then the writer, between two groups: RESTART (copies the little that is left,
+//   log grows past passive_pages  -> background thread: PASSIVE (copies to the database beside readers and
+//   writer) and past restart_pages        -> then the writer, between two groups: RESTART (copies the little
+//   that is left,
 //                                    so that the next write begins the log anew)
 //
-// PASSIVE alone never catches up with a writer that doesn't pause; RESTART alone would make writers wait for all
-// the copying. A reader with an old snapshot holds the log back: RESTART then waits briefly and is tried again.
+// PASSIVE alone never catches up with a writer that doesn't pause; RESTART alone would make writers wait for
+// all the copying. A reader with an old snapshot holds the log back: RESTART then waits briefly and is tried
+// again.
 #pragma once
 
 #include <atomic>
@@ -22,9 +24,9 @@ namespace dayaq::store {
 class Checkpointer {
  public:
   struct Limits {
-    int passive_pages = 8192;    ///< 32 MiB
-    int restart_pages = 32768;   ///< 128 MiB
-    int busy_timeout_ms = 20;    ///< how long RESTART waits for readers
+    int passive_pages = 8192;   ///< 32 MiB
+    int restart_pages = 32768;  ///< 128 MiB
+    int busy_timeout_ms = 20;   ///< how long RESTART waits for readers
   };
 
   static Result<std::unique_ptr<Checkpointer>> create(const std::string& path, Limits limits);

@@ -147,7 +147,8 @@ TEST_P(Contract, AFunctionThatIgnoresAFailedStatementDoesNotCommit) {
 }
 
 TEST_P(Contract, AMistakeInSqlIsADefect) {
-  const auto write = db().write([](Session& session) { return session.exec("INSERT INTO nowhere VALUES (1)"); });
+  const auto write =
+      db().write([](Session& session) { return session.exec("INSERT INTO nowhere VALUES (1)"); });
   ASSERT_FALSE(write);
   EXPECT_EQ(write.error().code, "store.sql");
   const auto read = db().read([](Session& session) {
@@ -255,37 +256,40 @@ TEST_P(Contract, NullsTextsBytesAndLargeNumbersComeBackAsTheyWent) {
   }));
   int rows = 0;
   ASSERT_TRUE(db().read([&](Session& session) {
-    return session.query("SELECT id, body, data FROM note ORDER BY id", {}, [&](const Row& row) -> Result<bool> {
-      ++rows;
-      if (row.integer(0) == smallest) {
-        EXPECT_EQ(row.text(1), text);
-        EXPECT_EQ(Bytes(row.blob(2).begin(), row.blob(2).end()), bytes);
-      } else if (row.integer(0) == 0) {
-        EXPECT_TRUE(row.is_null(1));
-        EXPECT_TRUE(row.is_null(2));
-        EXPECT_EQ(row.text(1), "");
-        EXPECT_EQ(row.integer(1), 0);
-        EXPECT_TRUE(row.blob(2).empty());
-      } else {
-        EXPECT_EQ(row.integer(0), largest);
-        EXPECT_FALSE(row.is_null(1)) << "an empty text is not NULL";
-        EXPECT_EQ(row.text(1), "");
-        EXPECT_FALSE(row.is_null(2)) << "empty bytes are not NULL";
-        EXPECT_TRUE(row.blob(2).empty());
-      }
-      return true;
-    });
+    return session.query("SELECT id, body, data FROM note ORDER BY id", {},
+                         [&](const Row& row) -> Result<bool> {
+                           ++rows;
+                           if (row.integer(0) == smallest) {
+                             EXPECT_EQ(row.text(1), text);
+                             EXPECT_EQ(Bytes(row.blob(2).begin(), row.blob(2).end()), bytes);
+                           } else if (row.integer(0) == 0) {
+                             EXPECT_TRUE(row.is_null(1));
+                             EXPECT_TRUE(row.is_null(2));
+                             EXPECT_EQ(row.text(1), "");
+                             EXPECT_EQ(row.integer(1), 0);
+                             EXPECT_TRUE(row.blob(2).empty());
+                           } else {
+                             EXPECT_EQ(row.integer(0), largest);
+                             EXPECT_FALSE(row.is_null(1)) << "an empty text is not NULL";
+                             EXPECT_EQ(row.text(1), "");
+                             EXPECT_FALSE(row.is_null(2)) << "empty bytes are not NULL";
+                             EXPECT_TRUE(row.blob(2).empty());
+                           }
+                           return true;
+                         });
   }));
   EXPECT_EQ(rows, 3);
 }
 
 TEST_P(Contract, ParametersGoByNumberInAnyOrderAndMoreThanOnce) {
   ASSERT_TRUE(db().write([](Session& session) {
-    return session.exec("INSERT INTO note (body, id) VALUES ($2, $1)", {std::int64_t(7), std::string_view("seven")});
+    return session.exec("INSERT INTO note (body, id) VALUES ($2, $1)",
+                        {std::int64_t(7), std::string_view("seven")});
   }));
   const auto found = db().read([](Session& session) {
     return session.one("SELECT id FROM note WHERE body = $2 AND id >= $1 AND id <= $1",
-                       {std::int64_t(7), std::string_view("seven")}, [](const Row& row) { return row.integer(0); });
+                       {std::int64_t(7), std::string_view("seven")},
+                       [](const Row& row) { return row.integer(0); });
   });
   ASSERT_TRUE(found);
   EXPECT_EQ(found->value_or(0), 7);
@@ -341,8 +345,10 @@ TEST_P(Contract, ALargeResultStreamsThroughLittleMemory) {
   const auto done = db().read([&](Session& session) {
     return session.query(
         "WITH RECURSIVE n (i) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < $1) "
-        "SELECT i, '0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890' "
-        "|| '0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890' FROM n",
+        "SELECT i, "
+        "'0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890' "
+        "|| '0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890' "
+        "FROM n",
         {rows_wanted}, [&](const Row& row) -> Result<bool> {
           bytes += std::int64_t(row.text(1).size());
           if (++rows % 50'000 == 0) most = std::max(most, resident_bytes());
@@ -376,7 +382,8 @@ TEST_P(Contract, AQueryEndsWhenItsReaderHasEnoughOrFails) {
   }));
   int rows = 0;
   const auto result = db().read([&](Session& session) -> Result<std::int64_t> {
-    DAYAQ_TRY_OK(session.query("SELECT id FROM note", {}, [&](const Row&) -> Result<bool> { return ++rows < 3; }));
+    DAYAQ_TRY_OK(
+        session.query("SELECT id FROM note", {}, [&](const Row&) -> Result<bool> { return ++rows < 3; }));
     const auto failed = session.query("SELECT id FROM note", {}, [](const Row&) -> Result<bool> {
       return fail(ErrorKind::limit, "notes.enough", "No more notes.");
     });

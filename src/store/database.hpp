@@ -5,12 +5,12 @@
 //
 //   queue of fn -> [ begin | fn1 | fn2 | ... | hooks.before_commit | commit ] -> done(fn1), done(fn2), ...
 //
-// A transaction function that fails (returns an Error) leaves no trace: the group is rolled back and run again,
-// each function in a savepoint of its own. So a function may run more than once and must have no effect but
-// through its Session and through CommitHooks, and must be a pure function of what it reads.
+// A transaction function that fails (returns an Error) leaves no trace: the group is rolled back and run
+// again, each function in a savepoint of its own. So a function may run more than once and must have no
+// effect but through its Session and through CommitHooks, and must be a pure function of what it reads.
 //
-// One SQL text serves both engines (SQLite, PostgreSQL, Citus): parameters are $1, $2, ...; types BIGINT, TEXT and
-// BLOB (BYTEA in PostgreSQL); `ON CONFLICT ... DO UPDATE/NOTHING`; no sequences, triggers, arrays.
+// One SQL text serves both engines (SQLite, PostgreSQL, Citus): parameters are $1, $2, ...; types BIGINT,
+// TEXT and BLOB (BYTEA in PostgreSQL); `ON CONFLICT ... DO UPDATE/NOTHING`; no sequences, triggers, arrays.
 #pragma once
 
 #include <chrono>
@@ -47,8 +47,8 @@ class Row {
  public:
   virtual ~Row() = default;
   [[nodiscard]] virtual bool is_null(int column) const = 0;
-  [[nodiscard]] virtual std::int64_t integer(int column) const = 0;  ///< 0 for NULL
-  [[nodiscard]] virtual std::string_view text(int column) const = 0; ///< "" for NULL
+  [[nodiscard]] virtual std::int64_t integer(int column) const = 0;   ///< 0 for NULL
+  [[nodiscard]] virtual std::string_view text(int column) const = 0;  ///< "" for NULL
   [[nodiscard]] virtual BytesView blob(int column) const = 0;
 };
 
@@ -61,13 +61,14 @@ class Session {
   virtual ~Session() = default;
   [[nodiscard]] virtual Engine engine() const = 0;
 
-  /// Runs a statement without a result. PostgreSQL may send it later, with others in one round trip: its failure
-  /// is then returned by a later call or by write() itself, and nothing of the transaction is kept.
+  /// Runs a statement without a result. PostgreSQL may send it later, with others in one round trip: its
+  /// failure is then returned by a later call or by write() itself, and nothing of the transaction is kept.
   virtual Result<void> exec(Sql sql, std::span<const Param> params) = 0;
   Result<void> exec(Sql sql, std::initializer_list<Param> params = {}) {
     return exec(sql, std::span(params.begin(), params.size()));
   }
-  /// Runs a statement and says how many rows it changed: for "insert ... on conflict do nothing" and the like.
+  /// Runs a statement and says how many rows it changed: for "insert ... on conflict do nothing" and the
+  /// like.
   virtual Result<std::int64_t> change(Sql sql, std::span<const Param> params) = 0;
   Result<std::int64_t> change(Sql sql, std::initializer_list<Param> params = {}) {
     return change(sql, std::span(params.begin(), params.size()));
@@ -111,8 +112,9 @@ class CommitHook {
   virtual void after_rollback() noexcept = 0;
 };
 
-/// A migration: runs once, in order of `number`, each in a transaction of its own. `sql` is the one text for both
-/// engines, in which these words are replaced: `{blob}` (BLOB / BYTEA), `{without_rowid}` (WITHOUT ROWID / nothing).
+/// A migration: runs once, in order of `number`, each in a transaction of its own. `sql` is the one text for
+/// both engines, in which these words are replaced: `{blob}` (BLOB / BYTEA), `{without_rowid}` (WITHOUT ROWID
+/// / nothing).
 struct Migration {
   std::string_view room;    ///< "registry"; numbers count per room
   std::int64_t number = 0;  ///< 1, 2, 3, ... without gaps
@@ -122,25 +124,27 @@ struct Migration {
 struct Options {
   /// "sqlite:/path/to/file.db" or a libpq URL "postgresql://user@host:port/name".
   std::string url;
-  int readers = 4;             ///< connections for read()
-  int group_max = 1024;        ///< transactions in one commit at most
+  int readers = 4;                      ///< connections for read()
+  int group_max = 1024;                 ///< transactions in one commit at most
   std::int64_t cache_bytes = 64 << 20;  ///< SQLite page cache of the writer
-  /// PostgreSQL: silence after which a server is given up, and its callers answered unavailable "store.unavailable".
+  /// PostgreSQL: silence after which a server is given up, and its callers answered unavailable
+  /// "store.unavailable".
   std::chrono::milliseconds silence_max{30'000};
-  int queue_max = 8192;        ///< waiting writes beyond which submit() answers unavailable "store.overload"
+  int queue_max = 8192;  ///< waiting writes beyond which submit() answers unavailable "store.overload"
 };
 
 class Database {
  public:
-  /// Opens or creates. Durable: SQLite WAL with synchronous=FULL; PostgreSQL synchronous_commit as the server has it
-  /// (refused if off), and an advisory lock so that one node writes at a time (conflict "store.second_writer").
+  /// Opens or creates. Durable: SQLite WAL with synchronous=FULL; PostgreSQL synchronous_commit as the server
+  /// has it (refused if off), and an advisory lock so that one node writes at a time (conflict
+  /// "store.second_writer").
   static Result<std::unique_ptr<Database>> open(const Options& options);
   virtual ~Database() = default;
 
   [[nodiscard]] virtual Engine engine() const = 0;
 
-  /// Runs what hasn't run yet. conflict "store.newer_schema" if the database has migrations this program doesn't
-  /// know: it is refused and not touched.
+  /// Runs what hasn't run yet. conflict "store.newer_schema" if the database has migrations this program
+  /// doesn't know: it is refused and not touched.
   Result<void> migrate(std::span<const Migration> migrations);
 
   /// Hooks are called in the order they were added; add them before the first write.
@@ -148,11 +152,12 @@ class Database {
 
   using WriteFunction = std::function<Result<void>(Session&)>;
   using Done = std::function<void(Result<void>)>;
-  /// Queues a transaction; `done` is called on the writer thread once it is durable or refused. Must not block.
+  /// Queues a transaction; `done` is called on the writer thread once it is durable or refused. Must not
+  /// block.
   virtual void submit(WriteFunction fn, Done done) = 0;
 
-  /// Runs a transaction function and waits until it is durable. Returns what the function returned, or the store's
-  /// error. Must not be called on the writer thread.
+  /// Runs a transaction function and waits until it is durable. Returns what the function returned, or the
+  /// store's error. Must not be called on the writer thread.
   template <class F>
   auto write(F&& fn) -> std::invoke_result_t<F, Session&> {
     using R = std::invoke_result_t<F, Session&>;

@@ -10,8 +10,8 @@ namespace dayaq::store {
 
 namespace {
 
-/// After a group had to run twice, this many groups go straight to savepoints: failures come in clusters, and a
-/// second run costs more than savepoints do.
+/// After a group had to run twice, this many groups go straight to savepoints: failures come in clusters, and
+/// a second run costs more than savepoints do.
 constexpr int groups_apart_after_failure = 8;
 
 Result<void> call(const Database::WriteFunction& fn, Session& session) {
@@ -161,8 +161,9 @@ GroupWriter::Verdict GroupWriter::attempt(Jobs& group, Mode mode) {
   return Verdict::answered;
 }
 
-/// Runs the functions one after another, and shortens the group to those that its time allowed. An error means that
-/// the attempt is spoilt; the failure of a single function that left no trace is its outcome and no error.
+/// Runs the functions one after another, and shortens the group to those that its time allowed. An error
+/// means that the attempt is spoilt; the failure of a single function that left no trace is its outcome and
+/// no error.
 Result<void> GroupWriter::run_functions(Jobs& group, Mode mode) {
   const auto deadline = std::chrono::steady_clock::now() + limits_.group_time_max;
   for (std::size_t i = 0; i < group.size(); ++i) {

@@ -7,12 +7,12 @@
 //   apart     a savepoint for each function: after a function failed that had written something
 //   alone     a transaction for each function: after the commit or a hook refused the group as a whole
 //
-// Invariants: 1. `done` is called exactly once for each submitted function, after the commit that made it durable
-// or after the rollback that undid it. 2. A loss that concerns the engine and not a function (disk full, connection
-// lost, unknown outcome of a commit) refuses the whole group at once, with no second attempt. 3. Hooks see
-// begin_transaction for each run of a function, and one after_commit or after_rollback for each attempt that
-// began. 4. While the outcome of a commit is unknown its callers have been told so, the hooks wait for their
-// after_commit or after_rollback, and nothing else is written.
+// Invariants: 1. `done` is called exactly once for each submitted function, after the commit that made it
+// durable or after the rollback that undid it. 2. A loss that concerns the engine and not a function (disk
+// full, connection lost, unknown outcome of a commit) refuses the whole group at once, with no second
+// attempt. 3. Hooks see begin_transaction for each run of a function, and one after_commit or after_rollback
+// for each attempt that began. 4. While the outcome of a commit is unknown its callers have been told so, the
+// hooks wait for their after_commit or after_rollback, and nothing else is written.
 #pragma once
 
 #include <atomic>
@@ -45,8 +45,8 @@ class WriteEngine {
   virtual void rollback() noexcept = 0;
   /// The last commit() failed and may have committed all the same: nobody can know before the next probe().
   [[nodiscard]] virtual bool in_doubt() const { return false; }
-  /// Called now and then while writes are refused: reconnects, and writes something harmless. Success means that
-  /// writes are possible again, and tells what became of a commit in doubt.
+  /// Called now and then while writes are refused: reconnects, and writes something harmless. Success means
+  /// that writes are possible again, and tells what became of a commit in doubt.
   virtual Result<Fate> probe() = 0;
   /// Called after each group, outside of any transaction.
   virtual void between_groups() noexcept {}

@@ -10,7 +10,8 @@
 namespace dayaq::store {
 namespace {
 
-constexpr Migration lines{.room = "lines", .number = 1, .sql = "CREATE TABLE line (id BIGINT NOT NULL PRIMARY KEY)"};
+constexpr Migration lines{
+    .room = "lines", .number = 1, .sql = "CREATE TABLE line (id BIGINT NOT NULL PRIMARY KEY)"};
 
 /// Numbers the lines of each transaction, as the audit log and the feed do, and tells what was called.
 class Numbering final : public CommitHook {
@@ -33,7 +34,8 @@ class Numbering final : public CommitHook {
       --refusals_;
       return fail(ErrorKind::internal, "hook.refused", "No.");
     }
-    for (const std::int64_t id : pending_) DAYAQ_TRY_OK(session.exec("INSERT INTO line (id) VALUES ($1)", {id}));
+    for (const std::int64_t id : pending_)
+      DAYAQ_TRY_OK(session.exec("INSERT INTO line (id) VALUES ($1)", {id}));
     return {};
   }
   void after_commit() noexcept override {

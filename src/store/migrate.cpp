@@ -1,9 +1,9 @@
 // Migrations: each runs once, in order, in a transaction of its own, and the database remembers it.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <map>
-
-#include <fmt/format.h>
 
 #include "base/log.hpp"
 #include "store/database.hpp"
@@ -34,7 +34,8 @@ Result<Versions> known_versions(std::span<const Migration> migrations) {
   for (const Migration& migration : migrations) {
     auto& last = known[std::string(migration.room)];
     if (migration.number != last + 1) {
-      return fail(ErrorKind::internal, "store.migration_order", "Something went wrong. Please try again later.",
+      return fail(ErrorKind::internal, "store.migration_order",
+                  "Something went wrong. Please try again later.",
                   fmt::format("migration {} of {} follows {}", migration.number, migration.room, last));
     }
     last = migration.number;
@@ -43,9 +44,10 @@ Result<Versions> known_versions(std::span<const Migration> migrations) {
 }
 
 Result<bool> has_table(Session& session) {
-  const Sql sql = session.engine() == Engine::sqlite
-                      ? Sql("SELECT count(*) FROM sqlite_schema WHERE name = 'schema_migration'")
-                      : Sql("SELECT CASE WHEN to_regclass('schema_migration') IS NULL THEN 0 ELSE 1 END::bigint");
+  const Sql sql =
+      session.engine() == Engine::sqlite
+          ? Sql("SELECT count(*) FROM sqlite_schema WHERE name = 'schema_migration'")
+          : Sql("SELECT CASE WHEN to_regclass('schema_migration') IS NULL THEN 0 ELSE 1 END::bigint");
   DAYAQ_TRY(const auto count, session.one(sql, {}, [](const Row& row) { return row.integer(0); }));
   return count.value_or(0) != 0;
 }
@@ -54,11 +56,12 @@ Result<Versions> stored_versions(Session& session) {
   Versions stored;
   DAYAQ_TRY(const bool exists, has_table(session));
   if (!exists) return stored;
-  DAYAQ_TRY_OK(session.query("SELECT room, number FROM schema_migration", {}, [&](const Row& row) -> Result<bool> {
-    auto& last = stored[std::string(row.text(0))];
-    last = std::max(last, row.integer(1));
-    return true;
-  }));
+  DAYAQ_TRY_OK(
+      session.query("SELECT room, number FROM schema_migration", {}, [&](const Row& row) -> Result<bool> {
+        auto& last = stored[std::string(row.text(0))];
+        last = std::max(last, row.integer(1));
+        return true;
+      }));
   return stored;
 }
 

@@ -11,15 +11,18 @@ namespace {
 struct Migrations : testing::TestWithParam<Engine> {
   Database& db() { return *opened.database; }
   std::int64_t one(Sql sql) {
-    const auto found = db().read(
-        [&](Session& session) { return session.one(sql, {}, [](const Row& row) { return row.integer(0); }); });
+    const auto found = db().read([&](Session& session) {
+      return session.one(sql, {}, [](const Row& row) { return row.integer(0); });
+    });
     EXPECT_TRUE(found) << (found ? "" : found.error().detail);
     return found ? found->value_or(-1) : -1;
   }
 
   dayaq::test::OpenedDatabase opened{GetParam()};
   std::vector<Migration> steps{
-      {.room = "a", .number = 1, .sql = "CREATE TABLE a (id BIGINT NOT NULL PRIMARY KEY, d {blob}) {without_rowid}"},
+      {.room = "a",
+       .number = 1,
+       .sql = "CREATE TABLE a (id BIGINT NOT NULL PRIMARY KEY, d {blob}) {without_rowid}"},
       {.room = "b", .number = 1, .sql = "CREATE TABLE b (id BIGINT); INSERT INTO b (id) VALUES (1)"},
       {.room = "a", .number = 2, .sql = "INSERT INTO a (id) VALUES (5); INSERT INTO a (id) VALUES (6)"}};
 };
@@ -43,7 +46,8 @@ TEST_P(Migrations, OnlyTheNewOnesRun) {
 
 TEST_P(Migrations, ANewerSchemaIsRefusedAndNotTouched) {
   ASSERT_TRUE(db().migrate(steps));
-  const std::vector<Migration> older{steps[0], steps[1], {.room = "c", .number = 1, .sql = "CREATE TABLE c (id BIGINT)"}};
+  const std::vector<Migration> older{
+      steps[0], steps[1], {.room = "c", .number = 1, .sql = "CREATE TABLE c (id BIGINT)"}};
   const auto refused = db().migrate(older);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, ErrorKind::conflict);

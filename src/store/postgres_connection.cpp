@@ -1,13 +1,12 @@
 #include "store/postgres_connection.hpp"
 
+#include <fmt/format.h>
 #include <libpq-fe.h>
 #include <poll.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-
-#include <fmt/format.h>
 
 #include "store/errors.hpp"
 
@@ -23,10 +22,14 @@ constexpr std::chrono::hours script_silence_max{6};
 
 Oid declared_type(const Param& param) {
   switch (param.index()) {
-    case 1: return type_int8;
-    case 2: return type_text;
-    case 3: return type_bytea;
-    default: return 0;
+    case 1:
+      return type_int8;
+    case 2:
+      return type_text;
+    case 3:
+      return type_bytea;
+    default:
+      return 0;
   }
 }
 
@@ -40,8 +43,13 @@ Error error_of_state(std::string_view state, PostgresConnection::Role role, std:
   if (state == "23505") return duplicate_error(std::move(what));
   if (state == "53100") return full_error(std::move(what));
   if (state == "57014" || state == "55P03" || state == "40001" || state == "40P01") {
-    return {ErrorKind::unavailable, "store.timeout", "This took too long. Please try again in a moment.",
-            std::move(what), {}, 0, 0};
+    return {ErrorKind::unavailable,
+            "store.timeout",
+            "This took too long. Please try again in a moment.",
+            std::move(what),
+            {},
+            0,
+            0};
   }
   // A standby that was the primary a moment ago; for a reader it is a defect, since readers never write.
   if (state == "25006" && role == PostgresConnection::Role::writer) return unavailable_error(std::move(what));
@@ -53,7 +61,9 @@ Error error_of_state(std::string_view state, PostgresConnection::Role role, std:
 
 }  // namespace
 
-void PostgresFinish::operator()(PGconn* connection) const { PQfinish(connection); }
+void PostgresFinish::operator()(PGconn* connection) const {
+  PQfinish(connection);
+}
 
 PostgresConnection::PostgresConnection(Settings settings)
     : settings_(std::move(settings)), silence_max_(settings_.silence_max) {}
@@ -67,8 +77,14 @@ Result<void> PostgresConnection::connect() {
   streaming_ = nullptr;
   aborted_ = false;
   // What stands before dbname are defaults that the URL may override.
-  const char* const keys[] = {"connect_timeout", "tcp_user_timeout",  "keepalives_idle", "keepalives_interval",
-                              "keepalives_count", "application_name", "dbname",          "client_encoding",
+  const char* const keys[] = {"connect_timeout",
+                              "tcp_user_timeout",
+                              "keepalives_idle",
+                              "keepalives_interval",
+                              "keepalives_count",
+                              "application_name",
+                              "dbname",
+                              "client_encoding",
                               nullptr};
   const char* const values[] = {"3", "10000", "5", "2", "3", "dayaq", settings_.url.c_str(), "UTF8", nullptr};
   connection_.reset(PQconnectdbParams(keys, values, 1));
@@ -79,14 +95,16 @@ Result<void> PostgresConnection::connect() {
   if (PQsetnonblocking(connection_.get(), 1) != 0) {
     return std::unexpected(lost(PQerrorMessage(connection_.get())));
   }
-  // The server gives up a statement shortly before this side gives up the server. A reader may stream for long.
+  // The server gives up a statement shortly before this side gives up the server. A reader may stream for
+  // long.
   const bool writer = settings_.role == Role::writer;
   const auto statement_max = writer ? settings_.silence_max.count() * 9 / 10 : 0;
-  return simple(fmt::format("SET statement_timeout = {}; SET lock_timeout = {}; SET jit = off;"
-                            "SET idle_in_transaction_session_timeout = 300000; SET standard_conforming_strings = on;"
-                            "SET client_connection_check_interval = 2000",
-                            statement_max, statement_max / 2),
-                settings_.silence_max);
+  return simple(
+      fmt::format("SET statement_timeout = {}; SET lock_timeout = {}; SET jit = off;"
+                  "SET idle_in_transaction_session_timeout = 300000; SET standard_conforming_strings = on;"
+                  "SET client_connection_check_interval = 2000",
+                  statement_max, statement_max / 2),
+      settings_.silence_max);
 }
 
 Error PostgresConnection::lost(std::string why) {
@@ -115,7 +133,8 @@ Error PostgresConnection::error_of(const PGresult* result, const char* sql) {
   return error_of_state(state, settings_.role, std::move(what));
 }
 
-/// Waits until the socket can be read (or written, while output is left). A signal or a byte starts the wait anew.
+/// Waits until the socket can be read (or written, while output is left). A signal or a byte starts the wait
+/// anew.
 Result<void> PostgresConnection::wait_for_server(bool output_left) {
   pollfd socket{.fd = PQsocket(connection_.get()), .events = POLLIN, .revents = 0};
   if (output_left) socket.events |= POLLOUT;
@@ -148,7 +167,8 @@ Result<PostgresResult> PostgresConnection::next_result() {
     DAYAQ_TRY_OK(wait_for_server(left > 0));
   }
   PostgresResult result(PQgetResult(connection_.get()));
-  if (PQstatus(connection_.get()) != CONNECTION_OK) return std::unexpected(lost(PQerrorMessage(connection_.get())));
+  if (PQstatus(connection_.get()) != CONNECTION_OK)
+    return std::unexpected(lost(PQerrorMessage(connection_.get())));
   return result;
 }
 
@@ -250,7 +270,8 @@ Result<void> PostgresConnection::settle(std::int64_t* changed) {
   if (broken()) return remember(unavailable_error("there is no connection"));
   if (streaming_ != nullptr) streaming_->keep_rest();
   if (!pending_.empty()) {
-    if (PQsendFlushRequest(connection_.get()) == 0) return std::unexpected(lost(PQerrorMessage(connection_.get())));
+    if (PQsendFlushRequest(connection_.get()) == 0)
+      return std::unexpected(lost(PQerrorMessage(connection_.get())));
     DAYAQ_TRY_OK(push_out());
   }
   while (!pending_.empty()) DAYAQ_TRY_OK(take_answer(pending_.size() == 1 ? changed : nullptr));
@@ -259,7 +280,9 @@ Result<void> PostgresConnection::settle(std::int64_t* changed) {
   return {};
 }
 
-Result<void> PostgresConnection::settle() { return settle(nullptr); }
+Result<void> PostgresConnection::settle() {
+  return settle(nullptr);
+}
 
 Result<void> PostgresConnection::send_sync() {
   if (PQpipelineSync(connection_.get()) == 0) return std::unexpected(lost(PQerrorMessage(connection_.get())));
@@ -274,7 +297,8 @@ Result<void> PostgresConnection::resync() {
   return {};
 }
 
-Result<PostgresConnection::Statement*> PostgresConnection::prepared(const char* sql, std::span<const Param> params) {
+Result<PostgresConnection::Statement*> PostgresConnection::prepared(const char* sql,
+                                                                    std::span<const Param> params) {
   const auto found = statements_.find(sql);
   if (found != statements_.end()) return &found->second;
   Statement statement;
@@ -321,8 +345,8 @@ Result<void> PostgresConnection::send(Sql sql, std::span<const Param> params) {
   DAYAQ_TRY(const Statement* statement, prepared(sql.text, params));
   encode(*statement, params);
   constexpr int binary = 1;
-  if (PQsendQueryPrepared(connection_.get(), statement->name.c_str(), static_cast<int>(params.size()), values_.data(),
-                          lengths_.data(), formats_.data(), binary) == 0) {
+  if (PQsendQueryPrepared(connection_.get(), statement->name.c_str(), static_cast<int>(params.size()),
+                          values_.data(), lengths_.data(), formats_.data(), binary) == 0) {
     return std::unexpected(lost(PQerrorMessage(connection_.get())));
   }
   pending_.push_back({Kind::statement, sql.text});
@@ -349,14 +373,16 @@ Result<void> PostgresConnection::script(std::string_view text) {
   first_of_read_ = false;
   DAYAQ_TRY_OK(settle());
   DAYAQ_TRY_OK(resync());
-  if (PQexitPipelineMode(connection_.get()) == 0) return std::unexpected(lost(PQerrorMessage(connection_.get())));
+  if (PQexitPipelineMode(connection_.get()) == 0)
+    return std::unexpected(lost(PQerrorMessage(connection_.get())));
   return simple("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; " + std::string(text),
                 script_silence_max);
 }
 
 /// Runs statements outside of pipeline mode, and enters it.
 Result<void> PostgresConnection::simple(const std::string& text, std::chrono::milliseconds silence_max) {
-  if (PQsendQuery(connection_.get(), text.c_str()) == 0) return std::unexpected(lost(PQerrorMessage(connection_.get())));
+  if (PQsendQuery(connection_.get(), text.c_str()) == 0)
+    return std::unexpected(lost(PQerrorMessage(connection_.get())));
   DAYAQ_TRY_OK(push_out());
   silence_max_ = silence_max;
   for (;;) {
@@ -374,7 +400,8 @@ Result<void> PostgresConnection::simple(const std::string& text, std::chrono::mi
   }
   silence_max_ = settings_.silence_max;
   if (failure_) {
-    if (!broken() && PQenterPipelineMode(connection_.get()) == 0) return std::unexpected(lost("pipeline mode"));
+    if (!broken() && PQenterPipelineMode(connection_.get()) == 0)
+      return std::unexpected(lost("pipeline mode"));
     return std::unexpected(*failure_);
   }
   if (PQenterPipelineMode(connection_.get()) == 0) return std::unexpected(lost("pipeline mode"));
@@ -382,10 +409,12 @@ Result<void> PostgresConnection::simple(const std::string& text, std::chrono::mi
 }
 
 Result<void> PostgresConnection::stream(Sql sql, std::span<const Param> params,
-                                        const std::function<Result<bool>(const Row&)>& on_row, bool& delivered) {
+                                        const std::function<Result<bool>(const Row&)>& on_row,
+                                        bool& delivered) {
   if (streaming_ != nullptr) streaming_->keep_rest();
   DAYAQ_TRY_OK(send(sql, params));
-  if (PQsendFlushRequest(connection_.get()) == 0) return std::unexpected(lost(PQerrorMessage(connection_.get())));
+  if (PQsendFlushRequest(connection_.get()) == 0)
+    return std::unexpected(lost(PQerrorMessage(connection_.get())));
   DAYAQ_TRY_OK(push_out());
   while (pending_.size() > 1) DAYAQ_TRY_OK(take_answer(nullptr));
   if (failure_) return settle();

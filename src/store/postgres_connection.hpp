@@ -1,14 +1,15 @@
 // One PostgreSQL connection in pipeline mode and the Session on it. Not for other rooms.
 //
-// Statements without a result are sent and not waited for: they wait in `pending_` until somebody needs an answer
-// (query, change, the end of the transaction), and then cost one round trip together.
+// Statements without a result are sent and not waited for: they wait in `pending_` until somebody needs an
+// answer (query, change, the end of the transaction), and then cost one round trip together.
 //
 //   exec ... exec, query:   -> Bind Execute ... Bind Execute, Bind Execute Flush    <- all answers, in order
 //
-// A failed statement makes the server skip everything up to the next Sync, so the first failure found is followed
-// by a Sync; the transaction is then known to be aborted, and `failure_` holds the reason.
+// A failed statement makes the server skip everything up to the next Sync, so the first failure found is
+// followed by a Sync; the transaction is then known to be aborted, and `failure_` holds the reason.
 //
-// A server that says nothing for `silence_max` is given up: the connection is then broken and must be opened again.
+// A server that says nothing for `silence_max` is given up: the connection is then broken and must be opened
+// again.
 #pragma once
 
 #include <array>

@@ -1,16 +1,18 @@
 // PostgreSQL behind the Database: one connection that writes, a pool that reads.
 //
 // One program writes at a time: the writing connection holds an advisory lock. What a program keeps in memory
-// follows its own commits, so it must also know after a lost connection whether its last commit happened, and that
-// nobody else wrote meanwhile. Both are read from one row, `store_writer`, whose `mark` each commit changes:
+// follows its own commits, so it must also know after a lost connection whether its last commit happened, and
+// that nobody else wrote meanwhile. Both are read from one row, `store_writer`, whose `mark` each commit
+// changes:
 //
 //   after reconnecting and taking the lock (so that the old connection's server process is gone):
 //     mark = the one in doubt     the commit happened
 //     mark = the last known one   it didn't
-//     any other mark              somebody else has written, or the server lost commits: only a restart is safe
-#include <thread>
-
+//     any other mark              somebody else has written, or the server lost commits: only a restart is
+//     safe
 #include <fmt/format.h>
+
+#include <thread>
 
 #include "base/log.hpp"
 #include "base/random.hpp"
@@ -30,8 +32,13 @@ using namespace std::chrono_literals;
 constexpr auto lock_wait_max = 2s;
 
 Error second_writer() {
-  return {ErrorKind::conflict, "store.second_writer",
-          "Another program writes to this database. Stop it first, or use another database.", {}, {}, 0, 0};
+  return {ErrorKind::conflict,
+          "store.second_writer",
+          "Another program writes to this database. Stop it first, or use another database.",
+          {},
+          {},
+          0,
+          0};
 }
 
 class PostgresEngine final : public WriteEngine {
@@ -52,7 +59,8 @@ class PostgresEngine final : public WriteEngine {
     }
     DAYAQ_TRY_OK(connection_.script(
         "CREATE TABLE IF NOT EXISTS store_writer (id BIGINT NOT NULL PRIMARY KEY, mark BIGINT NOT NULL)"));
-    DAYAQ_TRY_OK(connection_.exec("INSERT INTO store_writer (id, mark) VALUES (1, 0) ON CONFLICT (id) DO NOTHING"));
+    DAYAQ_TRY_OK(
+        connection_.exec("INSERT INTO store_writer (id, mark) VALUES (1, 0) ON CONFLICT (id) DO NOTHING"));
     DAYAQ_TRY_OK(connection_.settle());
     DAYAQ_TRY(mark_, read_mark());
     // Marks of different programs must differ: each counts on from a number of its own.
@@ -104,12 +112,15 @@ class PostgresEngine final : public WriteEngine {
 
  private:
   Result<void> refuse_forgetful_server() {
-    for (const Sql sql : {Sql("SELECT current_setting('synchronous_commit')"), Sql("SELECT current_setting('fsync')")}) {
-      DAYAQ_TRY(const auto value, connection_.one(sql, {}, [](const Row& row) { return std::string(row.text(0)); }));
+    for (const Sql sql :
+         {Sql("SELECT current_setting('synchronous_commit')"), Sql("SELECT current_setting('fsync')")}) {
+      DAYAQ_TRY(const auto value,
+                connection_.one(sql, {}, [](const Row& row) { return std::string(row.text(0)); }));
       if (value == "off") {
-        return fail(ErrorKind::conflict, "store.not_durable",
-                    "This PostgreSQL answers before a commit is on disk. Set fsync and synchronous_commit to on.",
-                    sql.text);
+        return fail(
+            ErrorKind::conflict, "store.not_durable",
+            "This PostgreSQL answers before a commit is on disk. Set fsync and synchronous_commit to on.",
+            sql.text);
       }
     }
     return {};
@@ -143,7 +154,8 @@ class PostgresEngine final : public WriteEngine {
     DAYAQ_TRY_OK(connection_.connect());
     DAYAQ_TRY_OK(refuse_forgetful_server());
     DAYAQ_TRY(const bool locked, try_lock());
-    if (!locked) return std::unexpected(unavailable_error("another connection still holds the writer's lock"));
+    if (!locked)
+      return std::unexpected(unavailable_error("another connection still holds the writer's lock"));
     DAYAQ_TRY(const std::int64_t found, read_mark());
     if (found != mark_ && !(unsure_ && found == next_mark_)) {
       overtaken_ = true;
@@ -158,13 +170,14 @@ class PostgresEngine final : public WriteEngine {
   }
 
   static Error overtaken_error() {
-    return unavailable_error("another program has written to the database, or it lost commits: restart this program");
+    return unavailable_error(
+        "another program has written to the database, or it lost commits: restart this program");
   }
 
   PostgresConnection connection_;
-  std::int64_t mark_ = 0;       ///< of the last commit that is known to have happened
-  std::int64_t next_mark_ = 0;  ///< of the last commit that was tried
-  bool unsure_ = false;         ///< the commit with next_mark_ may have happened
+  std::int64_t mark_ = 0;                       ///< of the last commit that is known to have happened
+  std::int64_t next_mark_ = 0;                  ///< of the last commit that was tried
+  bool unsure_ = false;                         ///< the commit with next_mark_ may have happened
   std::optional<std::int64_t> group_in_doubt_;  ///< the mark of a group that waits for its fate
   Fate fate_ = Fate::none;                      ///< of that group, once known
   bool overtaken_ = false;
@@ -206,9 +219,8 @@ class PostgresDatabase final : public Database {
 }  // namespace
 
 Result<std::unique_ptr<Database>> open_postgres(const Options& options) {
-  PostgresConnection::Settings settings{.url = options.url,
-                                        .role = PostgresConnection::Role::writer,
-                                        .silence_max = options.silence_max};
+  PostgresConnection::Settings settings{
+      .url = options.url, .role = PostgresConnection::Role::writer, .silence_max = options.silence_max};
   auto engine = std::make_unique<PostgresEngine>(settings);
   DAYAQ_TRY_OK(engine->open());
   settings.role = PostgresConnection::Role::reader;

@@ -1,10 +1,9 @@
 #include "store/postgres_row.hpp"
 
+#include <fmt/format.h>
 #include <libpq-fe.h>
 
 #include <charconv>
-
-#include <fmt/format.h>
 
 namespace dayaq::store {
 
@@ -32,8 +31,9 @@ std::int64_t signed_number(BytesView bytes) {
   return static_cast<std::int64_t>(value);
 }
 
-/// NUMERIC: digit count, weight of the first digit, sign, scale (16 bits each), then digits to the base 10,000. The
-/// fraction is cut off; beyond 64 bits the number wraps, as SQLite's doesn't (it refuses such a sum).
+/// NUMERIC: digit count, weight of the first digit, sign, scale (16 bits each), then digits to the base
+/// 10,000. The fraction is cut off; beyond 64 bits the number wraps, as SQLite's doesn't (it refuses such a
+/// sum).
 std::int64_t numeric_number(BytesView bytes) {
   if (bytes.size() < 8) return 0;
   const std::int64_t count = signed_number(bytes.subspan(0, 2));
@@ -49,11 +49,13 @@ std::int64_t numeric_number(BytesView bytes) {
 }
 
 BytesView raw(const PGresult* result, int row, int column) {
-  return as_bytes({PQgetvalue(result, row, column), static_cast<std::size_t>(PQgetlength(result, row, column))});
+  return as_bytes(
+      {PQgetvalue(result, row, column), static_cast<std::size_t>(PQgetlength(result, row, column))});
 }
 
 bool is_number(Oid type) {
-  return type == type_int8 || type == type_int4 || type == type_int2 || type == type_bool || type == type_numeric;
+  return type == type_int8 || type == type_int4 || type == type_int2 || type == type_bool ||
+         type == type_numeric;
 }
 
 bool is_text(Oid type) {
@@ -62,7 +64,9 @@ bool is_text(Oid type) {
 
 }  // namespace
 
-void PostgresClear::operator()(PGresult* result) const { PQclear(result); }
+void PostgresClear::operator()(PGresult* result) const {
+  PQclear(result);
+}
 
 std::string unreadable_column(const PGresult* result) {
   for (int column = 0; column < PQnfields(result); ++column) {
@@ -74,7 +78,9 @@ std::string unreadable_column(const PGresult* result) {
   return {};
 }
 
-bool PostgresRow::is_null(int column) const { return PQgetisnull(result_, row_, column) != 0; }
+bool PostgresRow::is_null(int column) const {
+  return PQgetisnull(result_, row_, column) != 0;
+}
 
 std::int64_t PostgresRow::integer(int column) const {
   if (is_null(column)) return 0;

@@ -15,8 +15,8 @@ struct PostgresClear {
 };
 using PostgresResult = std::unique_ptr<PGresult, PostgresClear>;
 
-/// The first column whose type Row can't give, or "" if all are BIGINT, INTEGER, SMALLINT, BOOLEAN, NUMERIC (a sum:
-/// whole numbers that fit 64 bits), TEXT or BYTEA.
+/// The first column whose type Row can't give, or "" if all are BIGINT, INTEGER, SMALLINT, BOOLEAN, NUMERIC
+/// (a sum: whole numbers that fit 64 bits), TEXT or BYTEA.
 [[nodiscard]] std::string unreadable_column(const PGresult* result);
 
 /// One row of a result in binary format. @see PostgreSQL 15, src/backend/utils/adt: int8send, numeric_send.

@@ -15,7 +15,8 @@ namespace {
 using namespace std::chrono_literals;
 using dayaq::test::PostgresServer;
 
-constexpr Migration lines{.room = "lines", .number = 1, .sql = "CREATE TABLE line (id BIGINT NOT NULL PRIMARY KEY)"};
+constexpr Migration lines{
+    .room = "lines", .number = 1, .sql = "CREATE TABLE line (id BIGINT NOT NULL PRIMARY KEY)"};
 
 /// Follows commits as the audit log does: what it has must be what the table has.
 class Follower final : public CommitHook {

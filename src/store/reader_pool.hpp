@@ -48,7 +48,8 @@ class ReaderPool {
   Result<Loan> take() {
     std::unique_lock lock(mutex_);
     if (!returned_.wait_for(lock, wait_max, [this] { return !idle_.empty(); })) {
-      return fail(ErrorKind::unavailable, "store.overload", "The service is busy. Please try again in a moment.",
+      return fail(ErrorKind::unavailable, "store.overload",
+                  "The service is busy. Please try again in a moment.",
                   "all connections for reading are taken");
     }
     // The one used last has the warmest cache.

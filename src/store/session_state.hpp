@@ -7,8 +7,8 @@
 
 namespace dayaq::store {
 
-/// A Session whose first failed statement ends it: PostgreSQL refuses everything after a failed statement, so both
-/// engines do. Whoever ignores an error of a statement doesn't commit half a transaction.
+/// A Session whose first failed statement ends it: PostgreSQL refuses everything after a failed statement, so
+/// both engines do. Whoever ignores an error of a statement doesn't commit half a transaction.
 class TrackedSession : public Session {
  public:
   /// A transaction function begins.

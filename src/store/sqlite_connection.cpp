@@ -1,13 +1,12 @@
 #include "store/sqlite_connection.hpp"
 
+#include <fmt/format.h>
 #include <sqlite3.h>
 
 #include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <mutex>
-
-#include <fmt/format.h>
 
 #include "store/errors.hpp"
 
@@ -48,8 +47,10 @@ class SqliteRow final : public Row {
 
 int bind_one(sqlite3_stmt* statement, int place, const Param& param) {
   switch (param.index()) {
-    case 0: return sqlite3_bind_null(statement, place);
-    case 1: return sqlite3_bind_int64(statement, place, std::get<1>(param));
+    case 0:
+      return sqlite3_bind_null(statement, place);
+    case 1:
+      return sqlite3_bind_int64(statement, place, std::get<1>(param));
     case 2: {
       // A null pointer would bind NULL: an empty view isn't NULL.
       const auto text = std::get<2>(param);
@@ -66,19 +67,27 @@ int bind_one(sqlite3_stmt* statement, int place, const Param& param) {
 
 }  // namespace
 
-void SqliteClose::operator()(sqlite3* connection) const { sqlite3_close_v2(connection); }
-void SqliteFinalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+void SqliteClose::operator()(sqlite3* connection) const {
+  sqlite3_close_v2(connection);
+}
+void SqliteFinalize::operator()(sqlite3_stmt* statement) const {
+  sqlite3_finalize(statement);
+}
 
 Error sqlite_error(int extended_code, int system_errno, std::string what) {
   switch (extended_code) {
     case SQLITE_CONSTRAINT_UNIQUE:
     case SQLITE_CONSTRAINT_PRIMARYKEY:
-    case SQLITE_CONSTRAINT_ROWID: return duplicate_error(std::move(what));
-    case SQLITE_IOERR_SHMSIZE: return full_error(std::move(what));
-    default: break;
+    case SQLITE_CONSTRAINT_ROWID:
+      return duplicate_error(std::move(what));
+    case SQLITE_IOERR_SHMSIZE:
+      return full_error(std::move(what));
+    default:
+      break;
   }
   switch (extended_code & 0xff) {
-    case SQLITE_FULL: return full_error(std::move(what));
+    case SQLITE_FULL:
+      return full_error(std::move(what));
     case SQLITE_IOERR:
       if (system_errno == ENOSPC || system_errno == EDQUOT) return full_error(std::move(what));
       return unavailable_error(std::move(what));
@@ -86,8 +95,10 @@ Error sqlite_error(int extended_code, int system_errno, std::string what) {
     case SQLITE_LOCKED:
     case SQLITE_READONLY:
     case SQLITE_PROTOCOL:
-    case SQLITE_CANTOPEN: return unavailable_error(std::move(what));
-    default: return sql_error(std::move(what));
+    case SQLITE_CANTOPEN:
+      return unavailable_error(std::move(what));
+    default:
+      return sql_error(std::move(what));
   }
 }
 
@@ -109,7 +120,8 @@ class SqliteConnection::Lease {
 Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open(const std::string& path, Access access,
                                                                  std::int64_t cache_bytes) {
   configure_library();
-  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (access == Access::write ? SQLITE_OPEN_CREATE : 0);
+  const int flags =
+      SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (access == Access::write ? SQLITE_OPEN_CREATE : 0);
   sqlite3* handle = nullptr;
   const int opened = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
   std::unique_ptr<SqliteConnection> connection(new SqliteConnection(handle));
@@ -129,7 +141,8 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open(const std::stri
   if (access == Access::read) {
     DAYAQ_TRY_OK(connection->script("PRAGMA query_only=ON"));
   } else {
-    DAYAQ_TRY_OK(connection->script("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0"));
+    DAYAQ_TRY_OK(
+        connection->script("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0"));
   }
   // A connection joins the write-ahead log when it first reads: until then a checkpoint on it does nothing.
   DAYAQ_TRY_OK(connection->script("SELECT count(*) FROM sqlite_schema"));
@@ -157,7 +170,8 @@ Result<SqliteConnection::Statement> SqliteConnection::prepare(const char* text) 
     const char* name = sqlite3_bind_parameter_name(handle, place);
     std::size_t number = 0;
     if (name != nullptr) std::from_chars(name + 1, name + std::strlen(name), number);
-    if (number == 0 || number > 1000) return std::unexpected(sql_error(fmt::format("parameters are $n: {}", text)));
+    if (number == 0 || number > 1000)
+      return std::unexpected(sql_error(fmt::format("parameters are $n: {}", text)));
     if (statement.places.size() < number) statement.places.resize(number, 0);
     statement.places[number - 1] = place;
   }
@@ -175,8 +189,9 @@ Result<SqliteConnection::Statement*> SqliteConnection::cached(Sql sql) {
 
 Result<void> SqliteConnection::bind(const Statement& statement, std::span<const Param> params) {
   if (params.size() != statement.places.size()) {
-    return std::unexpected(sql_error(fmt::format("{} parameters instead of {}: {}", params.size(),
-                                                 statement.places.size(), sqlite3_sql(statement.handle.get()))));
+    return std::unexpected(
+        sql_error(fmt::format("{} parameters instead of {}: {}", params.size(), statement.places.size(),
+                              sqlite3_sql(statement.handle.get()))));
   }
   for (std::size_t i = 0; i < params.size(); ++i) {
     if (statement.places[i] == 0) continue;
@@ -188,7 +203,7 @@ Result<void> SqliteConnection::bind(const Statement& statement, std::span<const 
 
 /// Binds and steps to the end. A statement that a query above is still using is prepared a second time.
 Result<void> SqliteConnection::run(Sql sql, std::span<const Param> params) {
-  DAYAQ_TRY(Statement* statement, cached(sql));
+  DAYAQ_TRY(Statement * statement, cached(sql));
   Statement second;
   if (statement->busy) {
     DAYAQ_TRY(second, prepare(sql.text));
@@ -253,7 +268,9 @@ Result<void> SqliteConnection::script(std::string_view text) {
   return {};
 }
 
-Result<void> SqliteConnection::control(Sql sql) { return run(sql, {}); }
+Result<void> SqliteConnection::control(Sql sql) {
+  return run(sql, {});
+}
 
 void SqliteConnection::rollback() noexcept {
   if (sqlite3_get_autocommit(connection_.get()) == 0) (void)control("ROLLBACK");

@@ -11,8 +11,8 @@ struct sqlite3_stmt;
 
 namespace dayaq::store {
 
-/// SQLite's page size for new files. 4096 writes less for each change of a random row than 8192, and that is what
-/// grants and balances do.
+/// SQLite's page size for new files. 4096 writes less for each change of a random row than 8192, and that is
+/// what grants and balances do.
 inline constexpr int page_bytes = 4096;
 /// How long a connection waits for a lock that another program holds.
 inline constexpr int busy_timeout_ms = 2000;
@@ -43,7 +43,8 @@ class SqliteConnection final : public TrackedSession {
                      const std::function<Result<bool>(const Row&)>& on_row) override;
   Result<void> script(std::string_view text) override;
 
-  /// Runs a statement of the store's own ("begin immediate", "savepoint f"); not a part of a function's session.
+  /// Runs a statement of the store's own ("begin immediate", "savepoint f"); not a part of a function's
+  /// session.
   Result<void> control(Sql sql);
   /// Rolls back if a transaction is open; SQLite itself may have done so after an error.
   void rollback() noexcept;

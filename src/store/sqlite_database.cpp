@@ -113,7 +113,8 @@ Result<FileLock> lock_writer(const std::string& path) {
   return lock;
 }
 
-/// Personal data: nobody but the owner of the process reads the file. SQLite gives its log the same permissions.
+/// Personal data: nobody but the owner of the process reads the file. SQLite gives its log the same
+/// permissions.
 Result<void> create_private(const std::string& path) {
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (file < 0) {
@@ -133,8 +134,8 @@ Result<std::unique_ptr<Database>> open_sqlite(const std::string& path, const Opt
   DAYAQ_TRY(auto writer, SqliteConnection::open(path, Access::write, options.cache_bytes));
   DAYAQ_TRY_OK(writer->script("PRAGMA journal_size_limit=" + std::to_string(log_bytes_kept)));
   DAYAQ_TRY(auto checkpointer, Checkpointer::create(path, {}));
-  auto database = std::make_unique<SqliteDatabase>(path, std::move(lock), std::move(checkpointer), std::move(writer),
-                                                   options);
+  auto database = std::make_unique<SqliteDatabase>(path, std::move(lock), std::move(checkpointer),
+                                                   std::move(writer), options);
   for (int i = 0; i < options.readers; ++i) {
     DAYAQ_TRY(auto reader, SqliteConnection::open(path, Access::read, reader_cache_bytes));
     database->readers().put(std::move(reader));

@@ -17,15 +17,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Migration blocks{.room = "blocks",
-                           .number = 1,
-                           .sql = "CREATE TABLE block (id BIGINT NOT NULL PRIMARY KEY, data {blob})"};
+constexpr Migration blocks{
+    .room = "blocks", .number = 1, .sql = "CREATE TABLE block (id BIGINT NOT NULL PRIMARY KEY, data {blob})"};
 
 Result<void> put(Database& db, std::int64_t id, std::size_t bytes) {
   const Bytes data(bytes, std::byte(7));
   return db.write([&](Session& session) {
-    return session.exec("INSERT INTO block (id, data) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET data = excluded.data",
-                        {id, BytesView(data)});
+    return session.exec(
+        "INSERT INTO block (id, data) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET data = excluded.data",
+        {id, BytesView(data)});
   });
 }
 
@@ -148,7 +148,8 @@ TEST(Sqlite, AfterKill9EveryAcknowledgedWriteIsThere) {
     std::int64_t last = -1;
     const auto until = std::chrono::steady_clock::now() + 100ms + round * 37ms;
     std::int64_t number = 0;
-    while (std::chrono::steady_clock::now() < until && read(acknowledged[0], &number, sizeof number) > 0) last = number;
+    while (std::chrono::steady_clock::now() < until && read(acknowledged[0], &number, sizeof number) > 0)
+      last = number;
     kill(child, SIGKILL);
     while (read(acknowledged[0], &number, sizeof number) == sizeof number) last = number;
     close(acknowledged[0]);

@@ -1,5 +1,5 @@
-// An empty database of either engine, for tests of every room that stores something. Whoever includes this links
-// dayaq::store.
+// An empty database of either engine, for tests of every room that stores something. Whoever includes this
+// links dayaq::store.
 #pragma once
 
 #include <array>
@@ -13,7 +13,8 @@
 
 namespace dayaq::test {
 
-/// For INSTANTIATE_TEST_SUITE_P(Engines, X, testing::ValuesIn(engines), [](auto& i) { return name_of(i.param); }).
+/// For INSTANTIATE_TEST_SUITE_P(Engines, X, testing::ValuesIn(engines), [](auto& i) { return
+/// name_of(i.param); }).
 inline constexpr std::array engines{store::Engine::sqlite, store::Engine::postgresql};
 
 [[nodiscard]] inline std::string name_of(store::Engine engine) {

@@ -9,8 +9,10 @@
 namespace dayaq::test {
 
 TemporaryFolder::TemporaryFolder(std::string_view name) {
-  auto pattern = (std::filesystem::temp_directory_path() / ("dayaq-" + std::string(name) + "-XXXXXX")).string();
-  if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("can't make a temporary folder: " + pattern);
+  auto pattern =
+      (std::filesystem::temp_directory_path() / ("dayaq-" + std::string(name) + "-XXXXXX")).string();
+  if (mkdtemp(pattern.data()) == nullptr)
+    throw std::runtime_error("can't make a temporary folder: " + pattern);
   path_ = pattern;
 }
 

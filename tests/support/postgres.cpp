@@ -61,7 +61,8 @@ void run_to_end(const Words& words, const std::filesystem::path& log) {
   int status = 0;
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) throw std::runtime_error(words.back() + ":\n" + content(log));
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    throw std::runtime_error(words.back() + ":\n" + content(log));
 }
 
 int free_port() {
@@ -78,7 +79,8 @@ int free_port() {
   return ntohs(address.sin_port);
 }
 
-/// Its processes are its children: PostgreSQL gives each a session of its own, so that a process group won't do.
+/// Its processes are its children: PostgreSQL gives each a session of its own, so that a process group won't
+/// do.
 std::vector<pid_t> children_of(pid_t parent) {
   std::vector<pid_t> children;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
@@ -97,12 +99,14 @@ std::vector<pid_t> children_of(pid_t parent) {
 PostgresServer::PostgresServer() : port_(free_port()) {
   if (geteuid() == 0) {
     const passwd* user = getpwnam("postgres");
-    if (user == nullptr) throw std::runtime_error("there is no user postgres: install the package postgresql-15");
+    if (user == nullptr)
+      throw std::runtime_error("there is no user postgres: install the package postgresql-15");
     if (chown(folder_.path().c_str(), user->pw_uid, user->pw_gid) != 0) throw std::runtime_error("chown");
   }
-  run_to_end(as_postgres({std::string(programs) + "initdb", "--auth=trust", "--username=postgres", "--encoding=UTF8",
-                          "--locale=C", "--no-sync", "--no-instructions", "-D", folder_ / "data"}),
-             folder_ / "initdb.log");
+  run_to_end(
+      as_postgres({std::string(programs) + "initdb", "--auth=trust", "--username=postgres", "--encoding=UTF8",
+                   "--locale=C", "--no-sync", "--no-instructions", "-D", folder_ / "data"}),
+      folder_ / "initdb.log");
   start();
 }
 
@@ -121,11 +125,13 @@ PostgresServer& PostgresServer::shared() {
 
 void PostgresServer::start() {
   Words words{std::string(programs) + "postgres", "-D", folder_ / "data", "-p", std::to_string(port_)};
-  // Durable as in production; syncfs, since after a crash an fsync of each of thousands of files takes seconds.
+  // Durable as in production; syncfs, since after a crash an fsync of each of thousands of files takes
+  // seconds.
   for (const std::string& setting :
        {std::string("listen_addresses=127.0.0.1"), "unix_socket_directories=" + folder_.path().string(),
-        std::string("fsync=on"), std::string("synchronous_commit=on"), std::string("recovery_init_sync_method=syncfs"),
-        std::string("shared_buffers=128MB"), std::string("max_connections=120"), std::string("max_wal_size=1GB")}) {
+        std::string("fsync=on"), std::string("synchronous_commit=on"),
+        std::string("recovery_init_sync_method=syncfs"), std::string("shared_buffers=128MB"),
+        std::string("max_connections=120"), std::string("max_wal_size=1GB")}) {
     words.insert(words.end(), {"-c", setting});
   }
   pid_ = spawn(as_postgres(std::move(words)), folder_ / "server.log");
@@ -185,7 +191,11 @@ void PostgresServer::stop() {
   pid_ = 0;
 }
 
-void PostgresServer::freeze() { signal_all(SIGSTOP); }
-void PostgresServer::thaw() { signal_all(SIGCONT); }
+void PostgresServer::freeze() {
+  signal_all(SIGSTOP);
+}
+void PostgresServer::thaw() {
+  signal_all(SIGCONT);
+}
 
 }  // namespace dayaq::test

@@ -12,8 +12,9 @@ namespace dayaq::test {
 
 class PostgresServer {
  public:
-  /// Makes a cluster (initdb) and starts it. Throws std::runtime_error with the server's own words if it can't:
-  /// a test that needs PostgreSQL fails, it doesn't skip. Takes about two seconds, so that a test program shares one.
+  /// Makes a cluster (initdb) and starts it. Throws std::runtime_error with the server's own words if it
+  /// can't: a test that needs PostgreSQL fails, it doesn't skip. Takes about two seconds, so that a test
+  /// program shares one.
   PostgresServer();
   PostgresServer(const PostgresServer&) = delete;
   PostgresServer& operator=(const PostgresServer&) = delete;
@@ -25,16 +26,17 @@ class PostgresServer {
 
   /// A new, empty database: "postgresql://postgres@127.0.0.1:PORT/test_N".
   [[nodiscard]] std::string url();
-  /// Runs SQL in a database of this server ("postgres", or the last word of an url()), in one transaction. Throws
-  /// std::runtime_error if it fails.
+  /// Runs SQL in a database of this server ("postgres", or the last word of an url()), in one transaction.
+  /// Throws std::runtime_error if it fails.
   void run(const std::string& sql, const std::string& database = "postgres") const;
   /// Takes back what ALTER SYSTEM set; for a stopped server.
   void forget_settings() const;
 
   /// kill -9 of the server and all its processes, as a crash of the machine would end them.
   void kill();
-  /// Starts the server again after kill() or stop(); returns when it accepts connections. The server ends with the
-  /// thread that started it, so that a test program that dies leaves none behind: call it on the main thread.
+  /// Starts the server again after kill() or stop(); returns when it accepts connections. The server ends
+  /// with the thread that started it, so that a test program that dies leaves none behind: call it on the
+  /// main thread.
   void start();
   /// A clean, fast stop.
   void stop();
