@@ -31,7 +31,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(percent_decode(encoded) == text);
   require(form_field("name=" + encoded, "name").has_value() == is_utf8(text));
   const std::string json = json_string(text);
-  require(is_utf8(json) && json.size() >= 2 && json.find_first_of(std::string_view("\0\n\r", 3)) == std::string::npos);
+  require(is_utf8(json) && json.size() >= 2 &&
+          json.find_first_of(std::string_view("\0\n\r", 3)) == std::string::npos);
   (void)cookie_value(text, "lang");
   (void)negotiate_language(text, text, text);
   return 0;

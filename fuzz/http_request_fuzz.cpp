@@ -19,7 +19,8 @@ void require(bool holds) {
 }
 
 bool within(std::string_view part, std::string_view whole) {
-  return part.empty() || (part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
+  return part.empty() ||
+         (part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
 }
 
 const Router& router() {
@@ -27,8 +28,10 @@ const Router& router() {
     auto* made = new Router();
     const auto handler = [](const Request&) { return Response::no_content(); };
     made->add({.pattern = "/", .operation = "home"}, handler);
-    made->add({.pattern = "/v1/persons/{person}/grants", .scope = Scope::grants_read, .operation = "grants"}, handler);
-    made->add({.method = Method::post, .pattern = "/v1/{kind}", .body_max = 100, .operation = "add"}, handler);
+    made->add({.pattern = "/v1/persons/{person}/grants", .scope = Scope::grants_read, .operation = "grants"},
+              handler);
+    made->add({.method = Method::post, .pattern = "/v1/{kind}", .body_max = 100, .operation = "add"},
+              handler);
     return made;
   }();
   return *filled;

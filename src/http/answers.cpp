@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <boost/json.hpp>
+#include <exception>
+
+#include "base/log.hpp"
 #include "http/encoding.hpp"
 
 namespace dayaq::http {
@@ -33,18 +37,20 @@ std::optional<Response> refuse_caller(Scope scope, Request& request, std::string
     return challenge(401, "auth.required", "Say who you are",
                      "Send an API key in the header \"Authorization: Bearer KEY\".", {});
   }
-  auto principal = authenticator != nullptr
-                       ? authenticator->authenticate(token)
-                       : Result<Principal>(fail(ErrorKind::unauthenticated, "auth.token", "No keys are known here."));
+  auto principal =
+      authenticator != nullptr
+          ? authenticator->authenticate(token)
+          : Result<Principal>(fail(ErrorKind::unauthenticated, "auth.token", "No keys are known here."));
   if (!principal) {
     if (principal.error().kind != ErrorKind::unauthenticated) return problem(principal.error());
     return challenge(401, principal.error().code, "Say who you are", principal.error().public_text,
                      R"(, error="invalid_token")");
   }
   if (!principal->may(scope)) {
-    return challenge(403, "auth.scope", "Not allowed",
-                     fmt::format("This key lacks the scope {}. Ask the operator for one that has it.", to_string(scope)),
-                     fmt::format(R"(, error="insufficient_scope", scope="{}")", to_string(scope)));
+    return challenge(
+        403, "auth.scope", "Not allowed",
+        fmt::format("This key lacks the scope {}. Ask the operator for one that has it.", to_string(scope)),
+        fmt::format(R"(, error="insufficient_scope", scope="{}")", to_string(scope)));
   }
   request.principal = std::move(*principal);
   return std::nullopt;
@@ -63,7 +69,8 @@ Response refuse_unmatched(const Router::Match& match, const Request& request) {
                    "The path has a broken escape, a dot segment or bytes that are not text. Correct it.");
   }
   if (!match.path_exists) {
-    return problem(404, "http.path_unknown", "Not found", "Nothing is served at this path. Check its spelling.");
+    return problem(404, "http.path_unknown", "Not found",
+                   "Nothing is served at this path. Check its spelling.");
   }
   if (request.method == Method::options) return allow(match.allow);
   Response response = problem(405, "http.method", "Method not allowed",
@@ -74,13 +81,17 @@ Response refuse_unmatched(const Router::Match& match, const Request& request) {
 
 }  // namespace
 
-Response timed_out(std::string_view detail) { return problem(408, "http.slow", "The request came too slowly", detail); }
+Response timed_out(std::string_view detail) {
+  return problem(408, "http.slow", "The request came too slowly", detail);
+}
 
 Response request_timed_out() {
   return unavailable("http.timeout", "The answer takes too long. Try again, and ask for less if you can.", 1);
 }
 
-Response server_stops() { return unavailable("http.stopping", "The server is stopping. Try again.", 1); }
+Response server_stops() {
+  return unavailable("http.stopping", "The server is stopping. Try again.", 1);
+}
 
 Response body_too_long(std::size_t body_max) {
   return problem(413, "http.body_size", "The body is too long",
@@ -92,8 +103,28 @@ Response chunks_malformed() {
 }
 
 Response overloaded(std::uint64_t count) {
-  return unavailable("http.overloaded", "Too many requests at once. Try again after the seconds of Retry-After.",
+  return unavailable("http.overloaded",
+                     "Too many requests at once. Try again after the seconds of Retry-After.",
                      1 + count * 7 % 5);
+}
+
+void show_to_person(const Router& router, const Request& request, Response& response) {
+  if (!router.error_page() || response.content_type != "application/problem+json") return;
+  if (request.path.starts_with("/v1/") ||
+      request.header("accept").find("text/html") == std::string_view::npos)
+    return;
+  try {
+    const boost::json::value problem = boost::json::parse(response.body);
+    const ProblemText text{.status = response.status,
+                           .code = std::string(problem.at("code").as_string()),
+                           .detail = std::string(problem.at("detail").as_string())};
+    Response page = router.error_page()(request, text);
+    page.status = response.status;
+    for (auto& header : response.headers) page.headers.push_back(std::move(header));
+    response = std::move(page);
+  } catch (const std::exception& error) {  // the problem details stand
+    log::error("http.error_page", "the error page could not be rendered", {{"what", error.what()}});
+  }
 }
 
 std::optional<Response> refuse_by_head(const Router::Match& match, Request& request, const Framing& framing,
@@ -102,7 +133,8 @@ std::optional<Response> refuse_by_head(const Router::Match& match, Request& requ
   if (match.route == nullptr) return refuse_unmatched(match, request);
   const Route& route = *match.route;
   if (route.scope != Scope::none) {
-    if (auto refusal = refuse_caller(route.scope, request, framing.authorization, authenticator)) return refusal;
+    if (auto refusal = refuse_caller(route.scope, request, framing.authorization, authenticator))
+      return refusal;
   }
   if (framing.content_length > route.body_max) return body_too_long(route.body_max);
   return std::nullopt;

@@ -10,19 +10,25 @@
 
 namespace dayaq::http {
 
-[[nodiscard]] Response timed_out(std::string_view detail);       ///< 408
-[[nodiscard]] Response request_timed_out();                      ///< 503: the handler is late
-[[nodiscard]] Response server_stops();                           ///< 503
-[[nodiscard]] Response body_too_long(std::size_t body_max);      ///< 413
-[[nodiscard]] Response chunks_malformed();                       ///< 400
+[[nodiscard]] Response timed_out(std::string_view detail);   ///< 408
+[[nodiscard]] Response request_timed_out();                  ///< 503: the handler is late
+[[nodiscard]] Response server_stops();                       ///< 503
+[[nodiscard]] Response body_too_long(std::size_t body_max);  ///< 413
+[[nodiscard]] Response chunks_malformed();                   ///< 400
 /// 503 with a Retry-After of 1 to 5 seconds, spread by `count` so that callers don't come back all at once.
 [[nodiscard]] Response overloaded(std::uint64_t count);
 
-/// Everything that a head alone can decide: 400, 404, 405, OPTIONS, 401, 403, 413. Sets the request's principal.
+/// Everything that a head alone can decide: 400, 404, 405, OPTIONS, 401, 403, 413. Sets the request's
+/// principal.
 /// @param authenticator  may be null: then nobody has a scope
 /// @return the refusal, or nullopt if the handler may run
 /// @see RFC 9110 sections 9.3.7, 15.5; RFC 6750 section 3
 [[nodiscard]] std::optional<Response> refuse_by_head(const Router::Match& match, Request& request,
-                                                     const Framing& framing, const Authenticator* authenticator);
+                                                     const Framing& framing,
+                                                     const Authenticator* authenticator);
+
+/// Turns problem details into the router's error page, if it has one and a person asks; see
+/// Router::set_error_page.
+void show_to_person(const Router& router, const Request& request, Response& response);
 
 }  // namespace dayaq::http

@@ -1,24 +1,23 @@
 #include "http/client.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/beast/http/basic_parser.hpp>
 #include <cerrno>
-#include <csignal>
 #include <charconv>
+#include <csignal>
 #include <cstring>
 #include <optional>
-
-#include <boost/beast/http/basic_parser.hpp>
-#include <fmt/format.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
 
 #include "http/encoding.hpp"
 
@@ -39,7 +38,8 @@ struct Address {
 Result<Address> parse_url(std::string_view url) {
   Address out;
   const auto bad = [] {
-    return fail(ErrorKind::invalid_input, "client.url", "Give a URL like http://127.0.0.1:8080 or https://host.");
+    return fail(ErrorKind::invalid_input, "client.url",
+                "Give a URL like http://127.0.0.1:8080 or https://host.");
   };
   if (url.starts_with("https://")) {
     out.tls = true;
@@ -64,7 +64,8 @@ Result<Address> parse_url(std::string_view url) {
   out.port = colon == std::string_view::npos ? (out.tls ? "443" : "80") : std::string(url.substr(colon + 1));
   std::uint16_t number = 0;
   const auto parsed = std::from_chars(out.port.data(), out.port.data() + out.port.size(), number);
-  if (out.host.empty() || parsed.ec != std::errc() || parsed.ptr != out.port.data() + out.port.size()) return bad();
+  if (out.host.empty() || parsed.ec != std::errc() || parsed.ptr != out.port.data() + out.port.size())
+    return bad();
   return out;
 }
 
@@ -80,8 +81,11 @@ class ResponseReader final : public beast::http::basic_parser<false> {
 
  private:
   void on_request_impl(beast::http::verb, beast::string_view, beast::string_view, int, ErrorCode&) override {}
-  void on_response_impl(int status, beast::string_view, int, ErrorCode&) override { response.status = status; }
-  void on_field_impl(beast::http::field, beast::string_view name, beast::string_view value, ErrorCode&) override {
+  void on_response_impl(int status, beast::string_view, int, ErrorCode&) override {
+    response.status = status;
+  }
+  void on_field_impl(beast::http::field, beast::string_view name, beast::string_view value,
+                     ErrorCode&) override {
     response.headers.emplace_back(std::string(name), std::string(value));
   }
   void on_header_impl(ErrorCode&) override {}
@@ -94,7 +98,9 @@ class ResponseReader final : public beast::http::basic_parser<false> {
     response.body.append(piece.data(), piece.size());
     return piece.size();
   }
-  std::size_t on_body_impl(beast::string_view piece, ErrorCode& error) override { return append(piece, error); }
+  std::size_t on_body_impl(beast::string_view piece, ErrorCode& error) override {
+    return append(piece, error);
+  }
   void on_chunk_header_impl(std::uint64_t, beast::string_view, ErrorCode&) override {}
   std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view piece, ErrorCode& error) override {
     return append(piece, error);
@@ -109,7 +115,8 @@ struct SslDelete {
   void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
 };
 
-/// OpenSSL writes with write(), which sends SIGPIPE to a thread whose peer has gone: held back, and taken, here.
+/// OpenSSL writes with write(), which sends SIGPIPE to a thread whose peer has gone: held back, and taken,
+/// here.
 class SigpipeHeldBack {
  public:
   SigpipeHeldBack() {
@@ -133,15 +140,18 @@ class SigpipeHeldBack {
 };
 
 Result<std::string> write_head(const Address& address, const ClientOptions& options, Method method,
-                               std::string_view target, std::string_view body, const Client::Headers& headers) {
+                               std::string_view target, std::string_view body,
+                               const Client::Headers& headers) {
   const auto bad = [](std::string_view what) {
-    return fail(ErrorKind::invalid_input, "client.request",
-                fmt::format("The request's {} has characters that can't be sent. Percent-encode them.", what));
+    return fail(
+        ErrorKind::invalid_input, "client.request",
+        fmt::format("The request's {} has characters that can't be sent. Percent-encode them.", what));
   };
   if (!is_header_value(target) || !target.starts_with('/') || target.find(' ') != std::string_view::npos) {
     return bad("target");
   }
-  std::string out = fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\n", to_string(method), target, address.authority);
+  std::string out =
+      fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\n", to_string(method), target, address.authority);
   bool typed = false;
   for (const auto& [name, value] : headers) {
     if (!is_token(name) || !is_header_value(value)) return bad("headers");
@@ -152,7 +162,8 @@ Result<std::string> write_head(const Address& address, const ClientOptions& opti
     if (!is_header_value(options.bearer_token)) return bad("token");
     out.append("Authorization: Bearer ").append(options.bearer_token).append("\r\n");
   }
-  const bool sends_body = method == Method::post || method == Method::put || method == Method::patch || !body.empty();
+  const bool sends_body =
+      method == Method::post || method == Method::put || method == Method::patch || !body.empty();
   if (sends_body) {
     if (!typed) out += "Content-Type: application/json\r\n";
     out += fmt::format("Content-Length: {}\r\n", body.size());
@@ -214,11 +225,13 @@ struct Client::State {
     hints.ai_socktype = SOCK_STREAM;
     addrinfo* found = nullptr;
     const auto failed = [&](std::string detail) {
-      return fail(ErrorKind::unavailable, "client.connect",
-                  fmt::format("No connection to {}. Check the address and that the server runs.", address.authority),
-                  std::move(detail));
+      return fail(
+          ErrorKind::unavailable, "client.connect",
+          fmt::format("No connection to {}. Check the address and that the server runs.", address.authority),
+          std::move(detail));
     };
-    if (const int error = ::getaddrinfo(address.host.c_str(), address.port.c_str(), &hints, &found); error != 0) {
+    if (const int error = ::getaddrinfo(address.host.c_str(), address.port.c_str(), &hints, &found);
+        error != 0) {
       return failed(::gai_strerror(error));
     }
     const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, ::freeaddrinfo);
@@ -261,9 +274,10 @@ struct Client::State {
       tls.reset(SSL_CTX_new(TLS_client_method()));
       SSL_CTX_set_min_proto_version(tls.get(), TLS1_2_VERSION);
       SSL_CTX_set_verify(tls.get(), SSL_VERIFY_PEER, nullptr);
-      const bool loaded = options.tls_authority.empty()
-                              ? SSL_CTX_set_default_verify_paths(tls.get()) == 1
-                              : SSL_CTX_load_verify_locations(tls.get(), options.tls_authority.c_str(), nullptr) == 1;
+      const bool loaded =
+          options.tls_authority.empty()
+              ? SSL_CTX_set_default_verify_paths(tls.get()) == 1
+              : SSL_CTX_load_verify_locations(tls.get(), options.tls_authority.c_str(), nullptr) == 1;
       if (!loaded) return failed("the authorities' certificates can't be read");
     }
     session.reset(SSL_new(tls.get()));
@@ -286,9 +300,12 @@ struct Client::State {
 
   bool wait_for_tls(int result) const {
     switch (SSL_get_error(session.get(), result)) {
-      case SSL_ERROR_WANT_READ: return wait(POLLIN);
-      case SSL_ERROR_WANT_WRITE: return wait(POLLOUT);
-      default: return false;
+      case SSL_ERROR_WANT_READ:
+        return wait(POLLIN);
+      case SSL_ERROR_WANT_WRITE:
+        return wait(POLLOUT);
+      default:
+        return false;
     }
   }
 
@@ -383,7 +400,8 @@ Result<ClientResponse> Client::State::read_response(bool head_only, bool& answer
       const std::size_t taken = reader->put(boost::asio::const_buffer(buffer.data(), buffer.size()), error);
       DAYAQ_TRY_OK(check(error));
       buffer.erase(0, taken);
-      if (reader->is_done() && reader->response.status / 100 == 1) {  // 100 Continue: the answer is still to come
+      if (reader->is_done() &&
+          reader->response.status / 100 == 1) {  // 100 Continue: the answer is still to come
         reader.emplace(head_only, options.body_max);
         continue;
       }
@@ -410,7 +428,8 @@ Result<Client> Client::create(std::string_view base_url, ClientOptions options) 
 
 Result<ClientResponse> Client::request(Method method, std::string_view target, std::string_view body,
                                        const Headers& headers) {
-  DAYAQ_TRY(const std::string bytes, write_head(state_->address, state_->options, method, target, body, headers));
+  DAYAQ_TRY(const std::string bytes,
+            write_head(state_->address, state_->options, method, target, body, headers));
   const bool reused = state_->fd >= 0;
   if (!reused) DAYAQ_TRY_OK(state_->connect());
   state_->deadline = SteadyClock::now() + state_->options.answer_timeout;
@@ -423,7 +442,8 @@ Result<ClientResponse> Client::request(Method method, std::string_view target, s
   };
   auto response = exchange();
   if (!response) state_->close();
-  // The server had closed an idle connection: nothing was answered, and what is safe to repeat is sent once more.
+  // The server had closed an idle connection: nothing was answered, and what is safe to repeat is sent once
+  // more.
   const bool repeatable = method != Method::post && method != Method::patch;
   if (!response && reused && !answered && repeatable && response.error().code == "client.closed") {
     DAYAQ_TRY_OK(state_->connect());

@@ -18,19 +18,20 @@ struct ClientOptions {
   std::chrono::milliseconds connect_timeout{5'000};  ///< with the TLS handshake
   std::chrono::milliseconds answer_timeout{30'000};  ///< from the first byte sent to the last byte received
   std::size_t body_max = 256u << 20;                 ///< a longer answer is limit "client.body_size"
-  std::string tls_authority;   ///< PEM file of the authorities to trust; empty: the system's
-  std::string bearer_token;    ///< sent with each request, if not empty
+  std::string tls_authority;  ///< PEM file of the authorities to trust; empty: the system's
+  std::string bearer_token;   ///< sent with each request, if not empty
 };
 
 struct ClientResponse {
   int status = 0;
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
-  [[nodiscard]] std::string_view header(std::string_view name) const;  ///< "" if absent; name case-insensitive
+  [[nodiscard]] std::string_view header(
+      std::string_view name) const;  ///< "" if absent; name case-insensitive
 };
 
-/// One server; one connection, kept alive between requests and opened again when the server has closed it. Redirects
-/// are not followed. Not thread-safe. Nothing throws.
+/// One server; one connection, kept alive between requests and opened again when the server has closed it.
+/// Redirects are not followed. Not thread-safe. Nothing throws.
 class Client {
  public:
   using Headers = std::vector<std::pair<std::string, std::string>>;
@@ -43,13 +44,15 @@ class Client {
 
   /// @param target  path and query, percent-encoded: "/v1/persons?limit=10"
   /// @return the answer whatever its status, or
-  ///   - unavailable "client.connect"  nobody listens, the name is unknown, or TLS failed (untrusted, too old)
+  ///   - unavailable "client.connect"  nobody listens, the name is unknown, or TLS failed (untrusted, too
+  ///   old)
   ///   - unavailable "client.timeout"
-  ///   - unavailable "client.closed"   the server closed before the whole answer came; the request may have had effect
+  ///   - unavailable "client.closed"   the server closed before the whole answer came; the request may have
+  ///   had effect
   ///   - internal    "client.malformed" the answer isn't HTTP/1.1
   ///   - limit       "client.body_size"
-  [[nodiscard]] Result<ClientResponse> request(Method method, std::string_view target, std::string_view body = {},
-                                               const Headers& headers = {});
+  [[nodiscard]] Result<ClientResponse> request(Method method, std::string_view target,
+                                               std::string_view body = {}, const Headers& headers = {});
   [[nodiscard]] Result<ClientResponse> get(std::string_view target, const Headers& headers = {}) {
     return request(Method::get, target, {}, headers);
   }

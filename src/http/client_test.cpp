@@ -10,7 +10,8 @@ namespace {
 /// Accepts one connection after another and sends a fixed text to each, whatever is asked.
 class FakeServer {
  public:
-  explicit FakeServer(std::string answer, bool closes = true) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit FakeServer(std::string answer, bool closes = true)
+      : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -58,10 +59,11 @@ std::string failure(const FakeServer& server, ClientOptions options = {}) {
 }
 
 TEST(ClientTest, ReadsAnswersByLengthByChunksAndUntilTheEnd) {
-  for (const char* text : {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nsalam",
-                           "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nsa\r\n3\r\nlam\r\n0\r\n\r\n",
-                           "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nsalam",
-                           "HTTP/1.0 200 OK\r\n\r\nsalam"}) {
+  for (const char* text :
+       {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nsalam",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nsa\r\n3\r\nlam\r\n0\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nsalam",
+        "HTTP/1.0 200 OK\r\n\r\nsalam"}) {
     const FakeServer server(text);
     const auto answer = server.client().get("/");
     ASSERT_TRUE(answer) << text << answer.error().detail;
@@ -75,7 +77,8 @@ TEST(ClientTest, SaysHowAnAnswerFailed) {
   EXPECT_EQ(failure(FakeServer("SSH-2.0-OpenSSH\r\n\r\n\r\n\r\n")), "client.malformed");
   EXPECT_EQ(failure(FakeServer("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nsalam"), {.body_max = 4}),
             "client.body_size");
-  EXPECT_EQ(failure(FakeServer("HTTP/1.1 200 OK\r\nContent-", false), {.answer_timeout = 100ms}), "client.timeout");
+  EXPECT_EQ(failure(FakeServer("HTTP/1.1 200 OK\r\nContent-", false), {.answer_timeout = 100ms}),
+            "client.timeout");
 }
 
 TEST(ClientTest, SaysThatNobodyListens) {
@@ -90,8 +93,8 @@ TEST(ClientTest, SaysThatNobodyListens) {
 }
 
 TEST(ClientTest, RefusesWhatItCannotSend) {
-  for (const char* bad : {"", "dayaq", "ftp://x", "http://", "http://x:port", "http://x/path", "http://a@b",
-                          "http://[::1"}) {
+  for (const char* bad :
+       {"", "dayaq", "ftp://x", "http://", "http://x:port", "http://x/path", "http://a@b", "http://[::1"}) {
     EXPECT_FALSE(Client::create(bad)) << bad;
   }
   EXPECT_TRUE(Client::create("http://[::1]:8080/"));

@@ -3,23 +3,26 @@
 //   idle --first byte--> head --complete--> [body] --whole--> handling --answered--> idle
 //     any of them --refused, expired, Connection: close--> flush --> [lingering] --> closed
 //
-// 1. Requests are answered in order: the next head is looked at when the answer before it has been written into `out_`.
+// 1. Requests are answered in order: the next head is looked at when the answer before it has been written
+// into `out_`.
 //    Answers to pipelined requests are flushed together, before the loop waits for anything.
-// 2. While a handler may look at the Request, nothing touches the buffers it points into. A handler that has timed out
+// 2. While a handler may look at the Request, nothing touches the buffers it points into. A handler that has
+// timed out
 //    is answered for with 503 and the connection ends; its Request lives until the handler lets it go.
-// 3. `deadline` is swept by the I/O thread about once a second. An expired read ends with nothing read, and the loop
+// 3. `deadline` is swept by the I/O thread about once a second. An expired read ends with nothing read, and
+// the loop
 //    says why it ends; an expired handler gets its answer from expire().
-// 4. A request is refused (401, 404, 413 ...) by its head, before its body is read. Then nobody reads that body, so the
-//    connection ends; it lingers until the caller has seen the answer, since closing on unread bytes makes the kernel
-//    send a reset that may overtake the answer.
+// 4. A request is refused (401, 404, 413 ...) by its head, before its body is read. Then nobody reads that
+// body, so the
+//    connection ends; it lingers until the caller has seen the answer, since closing on unread bytes makes
+//    the kernel send a reset that may overtake the answer.
 #pragma once
 
 #include <array>
-#include <cstring>
-#include <type_traits>
-
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
+#include <cstring>
+#include <type_traits>
 
 #include "base/log.hpp"
 #include "http/answers.hpp"
@@ -37,7 +40,8 @@ class Connection final : public ConnectionBase {
   static constexpr bool is_tls = std::is_same_v<Stream, TlsStream>;
 
   /// @param refused  true: one connection too many; it is told so and closed
-  Connection(std::shared_ptr<IoThread> io, Shared& shared, Stream stream, std::string remote_address, bool refused)
+  Connection(std::shared_ptr<IoThread> io, Shared& shared, Stream stream, std::string remote_address,
+             bool refused)
       : ConnectionBase(std::move(io)), shared_(shared), stream_(std::move(stream)), refused_(refused) {
     request_.remote_address = std::move(remote_address);
     error_code ignored;
@@ -78,7 +82,8 @@ class Connection final : public ConnectionBase {
 
   void stop_if_idle() override {
     const bool idle = state_ == State::idle && begin_ == filled_ && silent();
-    const bool has_lingered = state_ == State::lingering && SteadyClock::now() >= deadline - linger_max + linger_min;
+    const bool has_lingered =
+        state_ == State::lingering && SteadyClock::now() >= deadline - linger_max + linger_min;
     if (idle || has_lingered) cancel();
   }
 
@@ -94,20 +99,22 @@ class Connection final : public ConnectionBase {
   static constexpr std::chrono::milliseconds linger_max{1000};
   static constexpr std::chrono::milliseconds linger_min{100};  ///< when the server is stopping
   static constexpr std::size_t buffer_min = 4 << 10;
-  static constexpr std::size_t copy_max = 32 << 10;   ///< larger bodies are gathered, not copied
-  static constexpr std::size_t batch_max = 64 << 10;  ///< of pipelined answers
+  static constexpr std::size_t copy_max = 32 << 10;      ///< larger bodies are gathered, not copied
+  static constexpr std::size_t batch_max = 64 << 10;     ///< of pipelined answers
   static constexpr std::size_t progress_min = 64 << 10;  ///< bytes that earn another body_timeout
 
   /// Waits for bytes; gives how many came, 0 at the end, for an error or when the deadline has passed.
   class Read {
    public:
-    Read(Connection& connection, char* to, std::size_t size) : connection_(connection), to_(to), size_(size) {}
+    Read(Connection& connection, char* to, std::size_t size)
+        : connection_(connection), to_(to), size_(size) {}
     bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<> self) {
-      connection_.stream_.async_read_some(asio::buffer(to_, size_), [this, self](error_code error, std::size_t n) {
-        taken_ = error ? 0 : n;
-        self.resume();
-      });
+      connection_.stream_.async_read_some(asio::buffer(to_, size_),
+                                          [this, self](error_code error, std::size_t n) {
+                                            taken_ = error ? 0 : n;
+                                            self.resume();
+                                          });
     }
     std::size_t await_resume() const noexcept { return taken_; }
 
@@ -138,10 +145,11 @@ class Connection final : public ConnectionBase {
    private:
     void wait() {
       if constexpr (is_tls) {
-        connection_.stream_.async_write_some(connection_.pending_buffers(), [this](error_code error, std::size_t n) {
-          if (connection_.written(error, n)) return self_.resume();
-          wait();
-        });
+        connection_.stream_.async_write_some(connection_.pending_buffers(),
+                                             [this](error_code error, std::size_t n) {
+                                               if (connection_.written(error, n)) return self_.resume();
+                                               wait();
+                                             });
       } else {
         connection_.stream_.async_wait(tcp::socket::wait_write, [this](error_code error) {
           if (error ? connection_.written(error, 0) : connection_.write_some()) return self_.resume();
@@ -279,7 +287,8 @@ class Connection final : public ConnectionBase {
 
   HeadStatus next_head() {
     const HeadLimits limits{.bytes_max = shared_.options.header_max};
-    return parse_head({buffer_.get() + begin_, filled_ - begin_}, limits, searched_, request_, framing_, refusal_);
+    return parse_head({buffer_.get() + begin_, filled_ - begin_}, limits, searched_, request_, framing_,
+                      refusal_);
   }
 
   /// Room for more of a head, and the deadline for it. False when there is nothing to wait for.
@@ -339,7 +348,8 @@ class Connection final : public ConnectionBase {
 
   /// Reads the rest of a body into body_. False: response_ says why not, or the connection has failed.
   Step read_body() {
-    const std::string_view early(buffer_.get() + begin_ + framing_.head_size, filled_ - begin_ - framing_.head_size);
+    const std::string_view early(buffer_.get() + begin_ + framing_.head_size,
+                                 filled_ - begin_ - framing_.head_size);
     if (framing_.expects_continue && early.empty()) out_ += "HTTP/1.1 100 Continue\r\n\r\n";
     co_await Flush(*this);
     state_ = State::body;
@@ -373,7 +383,8 @@ class Connection final : public ConnectionBase {
     std::size_t earned = received + progress_min;
     while (received < length) {
       // Memory follows what has come, not what was announced.
-      if (received == body_.size()) body_.resize(std::min(length, std::max(received * 2, std::size_t{16} << 10)));
+      if (received == body_.size())
+        body_.resize(std::min(length, std::max(received * 2, std::size_t{16} << 10)));
       const std::size_t n = co_await Read(*this, body_.data() + received, body_.size() - received);
       if (n == 0) co_return false;
       received += n;
@@ -444,8 +455,11 @@ class Connection final : public ConnectionBase {
     if (match_.route->run == Run::inline_) {
       run_handler(*match_.handler, *match_.route, std::move(request), Responder(std::move(self), sequence_));
     } else {
-      Job job{.handler = match_.handler, .route = match_.route, .request = std::move(request),
-              .respond = Responder(std::move(self), sequence_), .arrived = started_};
+      Job job{.handler = match_.handler,
+              .route = match_.route,
+              .request = std::move(request),
+              .respond = Responder(std::move(self), sequence_),
+              .arrived = started_};
       if (!shared_.pool.admit(job)) {
         job.respond(overloaded(shared_.overloaded.fetch_add(1, std::memory_order_relaxed)));
       }
@@ -458,6 +472,7 @@ class Connection final : public ConnectionBase {
     open_ = keep_alive_;
     const ResponseFrame frame{
         .head_only = request_.method == Method::head, .keep_alive = keep_alive_, .date = io_->date()};
+    if (response_.status >= 400) show_to_person(shared_.router, request_, response_);
     write_answer(frame);
     finished_ = SteadyClock::now();
     if (shared_.meter) {
@@ -499,7 +514,8 @@ class Connection final : public ConnectionBase {
     linger_ = true;
     write_answer({.head_only = false, .keep_alive = false, .date = io_->date()});
     if (shared_.meter) {
-      shared_.meter->record(io_->number(), static_cast<std::size_t>(-1), response_.status, std::chrono::nanoseconds(0));
+      shared_.meter->record(io_->number(), static_cast<std::size_t>(-1), response_.status,
+                            std::chrono::nanoseconds(0));
     }
   }
 
@@ -524,10 +540,10 @@ class Connection final : public ConnectionBase {
   bool write_some() {
     while (true) {
       error_code error;
-      const std::size_t n = large_body_.empty()
-                                ? stream_.write_some(asio::buffer(out_) + sent_, error)
-                                : stream_.write_some(pending_buffers(), error);
-      if (error == asio::error::would_block) return aborted_ ? written(asio::error::operation_aborted, 0) : false;
+      const std::size_t n = large_body_.empty() ? stream_.write_some(asio::buffer(out_) + sent_, error)
+                                                : stream_.write_some(pending_buffers(), error);
+      if (error == asio::error::would_block)
+        return aborted_ ? written(asio::error::operation_aborted, 0) : false;
       if (written(error, n)) return true;
     }
   }
@@ -556,18 +572,18 @@ class Connection final : public ConnectionBase {
   Stream stream_;
   State state_ = State::idle;
   const bool refused_;
-  bool open_ = true;           ///< another request may follow
+  bool open_ = true;  ///< another request may follow
   bool keep_alive_ = true;
-  bool failed_ = false;        ///< nothing can be written any more
+  bool failed_ = false;  ///< nothing can be written any more
   bool linger_ = false;
   bool expired_ = false;
   bool aborted_ = false;
   bool refused_body_ = false;
-  bool dispatching_ = false;   ///< a handler runs on this thread now: its answer needs no detour
+  bool dispatching_ = false;  ///< a handler runs on this thread now: its answer needs no detour
 
   std::unique_ptr<char[]> buffer_;
   std::size_t capacity_ = 0;
-  std::size_t begin_ = 0;   ///< of the current request
+  std::size_t begin_ = 0;  ///< of the current request
   std::size_t filled_ = 0;
   std::size_t searched_ = 0;
   std::size_t body_size_ = 0;  ///< of a body that stands in buffer_

@@ -1,5 +1,5 @@
-// The two coroutine types of the connection loop. Thinner than asio::awaitable: one frame for a connection's whole life,
-// and a suspended operation costs its handler alone.
+// The two coroutine types of the connection loop. Thinner than asio::awaitable: one frame for a connection's
+// whole life, and a suspended operation costs its handler alone.
 #pragma once
 
 #include <coroutine>
@@ -19,7 +19,8 @@ struct Detached {
   };
 };
 
-/// Runs when awaited and gives a bool; what it throws comes out of the co_await. For the steps off the hot path.
+/// Runs when awaited and gives a bool; what it throws comes out of the co_await. For the steps off the hot
+/// path.
 class Step {
  public:
   struct promise_type {

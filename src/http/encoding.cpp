@@ -7,7 +7,9 @@
 namespace dayaq::http {
 namespace {
 
-constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+constexpr char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 constexpr int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -113,8 +115,8 @@ std::string percent_encode(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   for (const char c : text) {
-    const bool unreserved = (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') || c == '-' || c == '.' ||
-                            c == '_' || c == '~';
+    const bool unreserved = (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') || c == '-' ||
+                            c == '.' || c == '_' || c == '~';
     if (unreserved) {
       out += c;
     } else {
@@ -172,7 +174,9 @@ bool is_header_value(std::string_view text) {
   });
 }
 
-bool is_token(std::string_view text) { return !text.empty() && std::ranges::all_of(text, is_token_char); }
+bool is_token(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, is_token_char);
+}
 
 std::string_view cookie_value(std::string_view header, std::string_view name) {
   while (!header.empty()) {
@@ -182,7 +186,8 @@ std::string_view cookie_value(std::string_view header, std::string_view name) {
   return {};
 }
 
-Language negotiate_language(std::string_view query, std::string_view cookie, std::string_view accept_language) {
+Language negotiate_language(std::string_view query, std::string_view cookie,
+                            std::string_view accept_language) {
   if (!query.empty()) {
     if (const auto asked = form_field(query, "lang")) {
       if (const auto language = parse_language(*asked)) return *language;

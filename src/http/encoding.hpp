@@ -16,8 +16,8 @@ namespace dayaq::http {
 [[nodiscard]] std::optional<std::string> percent_decode(std::string_view text);
 /// For one path segment or query value: everything but unreserved characters as %XX.
 [[nodiscard]] std::string percent_encode(std::string_view text);
-/// The first value of `name` in application/x-www-form-urlencoded text, decoded; nullopt if it is absent, or if its
-/// escapes are broken or it isn't UTF-8. @see WHATWG URL section 5.1
+/// The first value of `name` in application/x-www-form-urlencoded text, decoded; nullopt if it is absent, or
+/// if its escapes are broken or it isn't UTF-8. @see WHATWG URL section 5.1
 [[nodiscard]] std::optional<std::string> form_field(std::string_view form, std::string_view name);
 
 /// A JSON string with its quotes. Bytes that aren't UTF-8 become U+FFFD.

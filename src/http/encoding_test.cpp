@@ -35,7 +35,8 @@ TEST(Encoding, WritesJsonStringsThatCannotBreakOut) {
 
 TEST(Encoding, KnowsWhatMayStandInAHeader) {
   EXPECT_TRUE(is_header_value("text/html; charset=utf-8\t"));
-  for (const std::string& bad : {std::string("a\r"), std::string("a\n"), std::string(1, '\0'), std::string("\x7f")}) {
+  for (const std::string& bad :
+       {std::string("a\r"), std::string("a\n"), std::string(1, '\0'), std::string("\x7f")}) {
     EXPECT_FALSE(is_header_value(bad));
   }
   EXPECT_TRUE(is_token("X-Name_1"));

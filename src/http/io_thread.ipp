@@ -1,8 +1,13 @@
-// One I/O thread: its event loop, its connections and their deadlines, and the answers that come from other threads.
-// Included by server.cpp alone.
+// One I/O thread: its event loop, its connections and their deadlines, and the answers that come from other
+// threads. Included by server.cpp alone.
 #pragma once
 
 #include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -13,12 +18,7 @@
 #include <utility>
 #include <vector>
 
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
-
+#include "base/time.hpp"
 #include "http/server.hpp"
 #include "http/wire.hpp"
 #include "http/worker_pool.hpp"
@@ -46,7 +46,10 @@ struct Shared {
 
   Shared(const ServerOptions& o, const Router& r, const Authenticator* a,
          std::shared_ptr<Metrics::RequestMeter> m)
-      : options(o), router(r), authenticator(a), meter(std::move(m)),
+      : options(o),
+        router(r),
+        authenticator(a),
+        meter(std::move(m)),
         pool(WorkerPool::Options{.threads = o.workers,
                                  .queue_max = static_cast<std::size_t>(o.queue_max),
                                  .age_max = o.queue_age_max}) {}
@@ -75,12 +78,14 @@ class ConnectionBase : public ResponseSink, public std::enable_shared_from_this<
   TimePoint deadline = TimePoint::max();
 
  protected:
-  std::shared_ptr<IoThread> io_;  ///< shared: a Responder held elsewhere may keep a connection beyond its server
+  std::shared_ptr<IoThread>
+      io_;  ///< shared: a Responder held elsewhere may keep a connection beyond its server
 };
 
 class IoThread : public std::enable_shared_from_this<IoThread> {
  public:
-  IoThread(std::size_t number, std::chrono::milliseconds tick) : number_(number), tick_every_(tick), tick_(context) {
+  IoThread(std::size_t number, std::chrono::milliseconds tick)
+      : number_(number), tick_every_(tick), tick_(context) {
     update_date();
   }
 
@@ -179,8 +184,7 @@ class IoThread : public std::enable_shared_from_this<IoThread> {
   }
 
   void update_date() {
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    date_ = format_http_date(std::chrono::duration_cast<std::chrono::seconds>(now).count());
+    date_ = format_http_date(std::chrono::floor<std::chrono::seconds>(SystemClock().now()));
   }
 
   const std::size_t number_;

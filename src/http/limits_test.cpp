@@ -66,7 +66,8 @@ std::vector<BadRequest> bad_requests() {
       {"a chunk longer than it says", post + "Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n\r\n", 400},
       {"a huge chunk size", post + "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n", 400},
       {"an unknown expectation", post + "Expect: wonders\r\nContent-Length: 1\r\n\r\nx", 417},
-      {"two Authorizations", get + "Host: x\r\nAuthorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n", 400},
+      {"two Authorizations", get + "Host: x\r\nAuthorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n",
+       400},
       {"a body over the limit", post + "Content-Length: 1001\r\n\r\n", 413},
       {"chunks over the limit",
        post + "Transfer-Encoding: chunked\r\n\r\n3e9\r\n" + std::string(1001, 'x') + "\r\n0\r\n\r\n", 413},
@@ -83,7 +84,8 @@ TEST_F(Limits, RefusesEachMalformedRequestWithItsStatusAndGoesOnServing) {
     EXPECT_EQ(status_in(answer), bad.status) << bad.name << ": " << answer;
     EXPECT_NE(answer.find("application/problem+json"), std::string::npos) << bad.name;
     EXPECT_NE(answer.find("Connection: close"), std::string::npos) << bad.name;
-    EXPECT_EQ(answer.find("\r\nDate:"), answer.rfind("\r\nDate:")) << bad.name << " was answered twice: " << answer;
+    EXPECT_EQ(answer.find("\r\nDate:"), answer.rfind("\r\nDate:"))
+        << bad.name << " was answered twice: " << answer;
   }
   EXPECT_EQ(client().get("/hello")->status, 200);
 }
@@ -112,7 +114,9 @@ TEST_F(Limits, NeverRunsARequestHiddenBehindARefusedOne) {
 TEST_F(Limits, SkipsTheBodyOfARefusedRequestThatHasComeWhole) {
   start();
   RawConnection connection = connect();
-  connection.send("POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nsalamGET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+  connection.send(
+      "POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nsalamGET /hello HTTP/1.1\r\nHost: "
+      "x\r\n\r\n");
   const std::string answers = connection.read_past("hello");
   EXPECT_EQ(status_in(answers), 404);
   EXPECT_NE(answers.find("HTTP/1.1 200 OK"), std::string::npos);
@@ -121,7 +125,8 @@ TEST_F(Limits, SkipsTheBodyOfARefusedRequestThatHasComeWhole) {
 TEST_F(Limits, TakesAHeadByteByByte) {
   start();
   RawConnection connection = connect();
-  for (const char c : std::string_view("\r\nPOST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nsalam")) {
+  for (const char c :
+       std::string_view("\r\nPOST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nsalam")) {
     connection.send({&c, 1});
     std::this_thread::sleep_for(100us);
   }
@@ -189,13 +194,15 @@ TEST_F(Limits, AnswersForAHandlerThatNeverDoesAndIgnoresOneThatIsLate) {
   options.request_timeout = 200ms;
   std::vector<std::pair<std::shared_ptr<const Request>, Responder>> kept;
   std::mutex mutex;
-  router.add_async({.method = Method::post, .pattern = "/never/{name}", .run = Run::inline_, .operation = "never"},
-                   [&](std::shared_ptr<const Request> request, Responder respond) {
-                     const std::scoped_lock lock(mutex);
-                     kept.emplace_back(std::move(request), std::move(respond));
-                   });
+  router.add_async(
+      {.method = Method::post, .pattern = "/never/{name}", .run = Run::inline_, .operation = "never"},
+      [&](std::shared_ptr<const Request> request, Responder respond) {
+        const std::scoped_lock lock(mutex);
+        kept.emplace_back(std::move(request), std::move(respond));
+      });
   start();
-  const std::string answer = exchange("POST /never/leyla HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nsalam");
+  const std::string answer =
+      exchange("POST /never/leyla HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nsalam");
   EXPECT_EQ(status_in(answer), 503);
   EXPECT_NE(answer.find("http.timeout"), std::string::npos);
   const std::scoped_lock lock(mutex);
@@ -210,8 +217,9 @@ TEST_F(Limits, AnswersForAHandlerThatNeverDoesAndIgnoresOneThatIsLate) {
 TEST_F(Limits, LetsAnAnswerComeAfterTheServerIsGone) {
   options.shutdown_timeout = 100ms;
   std::vector<Responder> kept;
-  router.add_async({.pattern = "/never", .run = Run::inline_, .operation = "never"},
-                   [&](const std::shared_ptr<const Request>&, Responder respond) { kept.push_back(std::move(respond)); });
+  router.add_async(
+      {.pattern = "/never", .run = Run::inline_, .operation = "never"},
+      [&](const std::shared_ptr<const Request>&, Responder respond) { kept.push_back(std::move(respond)); });
   start();
   RawConnection connection = connect();
   connection.send("GET /never HTTP/1.1\r\nHost: x\r\n\r\n");

@@ -18,8 +18,9 @@ struct OwnedRequest {
 
 }  // namespace
 
-Response call(const Router& router, const Authenticator* authenticator, Method method, std::string_view target,
-              std::string_view body, std::string_view content_type, std::string_view bearer_token) {
+Response call(const Router& router, const Authenticator* authenticator, Method method,
+              std::string_view target, std::string_view body, std::string_view content_type,
+              std::string_view bearer_token) {
   auto owned = std::make_shared<OwnedRequest>();
   owned->target = target;
   owned->body = body;

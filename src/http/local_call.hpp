@@ -7,8 +7,8 @@
 
 namespace dayaq::http {
 
-/// Passes the same gate as a request from the network (route, key, scope, size of the body), runs the handler on
-/// this thread, and waits for its answer. Must not be called on a thread that the handler's answer needs.
+/// Passes the same gate as a request from the network (route, key, scope, size of the body), runs the handler
+/// on this thread, and waits for its answer. Must not be called on a thread that the handler's answer needs.
 /// @param target  path and query, percent-encoded
 [[nodiscard]] Response call(const Router& router, const Authenticator* authenticator, Method method,
                             std::string_view target, std::string_view body, std::string_view content_type,

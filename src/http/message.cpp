@@ -18,14 +18,22 @@ class FunctionSink final : public ResponseSink {
 
 std::string_view title_of(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::invalid_input: return "The request is not valid";
-    case ErrorKind::unauthenticated: return "Say who you are";
-    case ErrorKind::forbidden: return "Not allowed";
-    case ErrorKind::not_found: return "Not found";
-    case ErrorKind::conflict: return "The state has changed";
-    case ErrorKind::limit: return "A limit is reached";
-    case ErrorKind::unavailable: return "Temporarily unavailable";
-    case ErrorKind::internal: return "Internal error";
+    case ErrorKind::invalid_input:
+      return "The request is not valid";
+    case ErrorKind::unauthenticated:
+      return "Say who you are";
+    case ErrorKind::forbidden:
+      return "Not allowed";
+    case ErrorKind::not_found:
+      return "Not found";
+    case ErrorKind::conflict:
+      return "The state has changed";
+    case ErrorKind::limit:
+      return "A limit is reached";
+    case ErrorKind::unavailable:
+      return "Temporarily unavailable";
+    case ErrorKind::internal:
+      return "Internal error";
   }
   return "Internal error";
 }
@@ -33,7 +41,8 @@ std::string_view title_of(ErrorKind kind) {
 void append_finding(std::string& out, const Error& error) {
   fmt::format_to(std::back_inserter(out), R"("code":{},"detail":{})", json_string(error.code),
                  json_string(error.public_text));
-  if (!error.field.empty()) fmt::format_to(std::back_inserter(out), R"(,"field":{})", json_string(error.field));
+  if (!error.field.empty())
+    fmt::format_to(std::back_inserter(out), R"(,"field":{})", json_string(error.field));
   if (error.line != 0) fmt::format_to(std::back_inserter(out), R"(,"line":{})", error.line);
   if (error.column != 0) fmt::format_to(std::back_inserter(out), R"(,"column":{})", error.column);
 }
@@ -48,12 +57,15 @@ std::string open_problem(const Error& error, int status) {
 }
 
 Response problem_response(std::string body, ErrorKind kind) {
-  Response response{.status = status_of(kind), .content_type = "application/problem+json",
-                    .body = std::move(body), .headers = {}};
+  Response response{.status = status_of(kind),
+                    .content_type = "application/problem+json",
+                    .body = std::move(body),
+                    .headers = {}};
   if (kind == ErrorKind::unauthenticated) {
     response.headers.emplace_back("WWW-Authenticate", R"(Bearer realm="dayaq")");
   }
-  if (kind == ErrorKind::unavailable || kind == ErrorKind::limit) response.headers.emplace_back("Retry-After", "1");
+  if (kind == ErrorKind::unavailable || kind == ErrorKind::limit)
+    response.headers.emplace_back("Retry-After", "1");
   return response;
 }
 
@@ -61,13 +73,20 @@ Response problem_response(std::string body, ErrorKind kind) {
 
 std::string_view to_string(Method method) {
   switch (method) {
-    case Method::get: return "GET";
-    case Method::head: return "HEAD";
-    case Method::post: return "POST";
-    case Method::put: return "PUT";
-    case Method::patch: return "PATCH";
-    case Method::del: return "DELETE";
-    case Method::options: return "OPTIONS";
+    case Method::get:
+      return "GET";
+    case Method::head:
+      return "HEAD";
+    case Method::post:
+      return "POST";
+    case Method::put:
+      return "PUT";
+    case Method::patch:
+      return "PATCH";
+    case Method::del:
+      return "DELETE";
+    case Method::options:
+      return "OPTIONS";
   }
   return "GET";
 }
@@ -87,20 +106,26 @@ const std::string& Request::parameter(std::string_view name) const {
   return none;
 }
 
-std::optional<std::string> Request::query_value(std::string_view name) const { return form_field(query, name); }
+std::optional<std::string> Request::query_value(std::string_view name) const {
+  return form_field(query, name);
+}
 
-std::optional<std::string> Request::form_value(std::string_view name) const { return form_field(body, name); }
+std::optional<std::string> Request::form_value(std::string_view name) const {
+  return form_field(body, name);
+}
 
 Response Response::json(std::string body, int status) {
   return {.status = status, .content_type = "application/json", .body = std::move(body), .headers = {}};
 }
 
 Response Response::html(std::string body, int status) {
-  return {.status = status, .content_type = "text/html; charset=utf-8", .body = std::move(body), .headers = {}};
+  return {
+      .status = status, .content_type = "text/html; charset=utf-8", .body = std::move(body), .headers = {}};
 }
 
 Response Response::text(std::string body, int status) {
-  return {.status = status, .content_type = "text/plain; charset=utf-8", .body = std::move(body), .headers = {}};
+  return {
+      .status = status, .content_type = "text/plain; charset=utf-8", .body = std::move(body), .headers = {}};
 }
 
 Response Response::redirect(std::string location) {
@@ -109,18 +134,28 @@ Response Response::redirect(std::string location) {
   return response;
 }
 
-Response Response::no_content() { return {.status = 204, .content_type = {}, .body = {}, .headers = {}}; }
+Response Response::no_content() {
+  return {.status = 204, .content_type = {}, .body = {}, .headers = {}};
+}
 
 int status_of(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::invalid_input: return 400;
-    case ErrorKind::unauthenticated: return 401;
-    case ErrorKind::forbidden: return 403;
-    case ErrorKind::not_found: return 404;
-    case ErrorKind::conflict: return 409;
-    case ErrorKind::limit: return 429;
-    case ErrorKind::unavailable: return 503;
-    case ErrorKind::internal: return 500;
+    case ErrorKind::invalid_input:
+      return 400;
+    case ErrorKind::unauthenticated:
+      return 401;
+    case ErrorKind::forbidden:
+      return 403;
+    case ErrorKind::not_found:
+      return 404;
+    case ErrorKind::conflict:
+      return 409;
+    case ErrorKind::limit:
+      return 429;
+    case ErrorKind::unavailable:
+      return 503;
+    case ErrorKind::internal:
+      return 500;
   }
   return 500;
 }
@@ -131,10 +166,10 @@ Response problem(const Error& error) {
   return problem_response(std::move(body), error.kind);
 }
 
-Response problem(const Errors& errors) {
+Response problem(const Errors& errors, std::optional<int> status) {
   DAYAQ_ASSERT(!errors.empty());
   const ErrorKind kind = errors.front().kind;
-  std::string body = open_problem(errors.front(), status_of(kind));
+  std::string body = open_problem(errors.front(), status.value_or(status_of(kind)));
   body += R"(,"errors":[)";
   for (const Error& error : errors) {
     body += '{';
@@ -143,7 +178,9 @@ Response problem(const Errors& errors) {
   }
   body.back() = ']';
   body += '}';
-  return problem_response(std::move(body), kind);
+  Response response = problem_response(std::move(body), kind);
+  response.status = status.value_or(response.status);
+  return response;
 }
 
 Response problem(int status, std::string_view code, std::string_view title, std::string_view detail) {
@@ -171,9 +208,13 @@ Responder::~Responder() {
   if (!sink_) return;
   const Error error{.kind = ErrorKind::internal,
                     .code = "http.no_answer",
-                    .public_text = "The server failed to answer this request. Try again; if it fails again, "
-                                   "tell the operator.",
-                    .detail = {}, .field = {}, .line = 0, .column = 0};
+                    .public_text =
+                        "The server failed to answer this request. Try again; if it fails again, "
+                        "tell the operator.",
+                    .detail = {},
+                    .field = {},
+                    .line = 0,
+                    .column = 0};
   std::exchange(sink_, nullptr)->answer(request_, problem(error));
 }
 

@@ -19,7 +19,8 @@ namespace dayaq::http {
 enum class Method : std::uint8_t { get, head, post, put, patch, del, options };
 [[nodiscard]] std::string_view to_string(Method method);
 
-/// One request. Views point into the connection's buffer or into `owned`; they live as long as the Request.
+/// One request. Views point into the connection's buffers; they live as long as the Request, which a handler
+/// that answers later holds until it has answered.
 struct Request {
   Method method = Method::get;
   std::string_view path;   ///< percent-decoded only in its parameters; "/v1/persons/5ABC123"
@@ -27,12 +28,13 @@ struct Request {
   std::string_view body;
   std::vector<std::pair<std::string_view, std::string_view>> headers;
   std::vector<std::pair<std::string_view, std::string>> parameters;  ///< from the route's pattern, decoded
-  Principal principal;     ///< who is calling; anonymous unless the route asks for a scope
+  Principal principal;  ///< who is calling; anonymous unless the route asks for a scope
   Language language = Language::az;
   std::string remote_address;
 
-  [[nodiscard]] std::string_view header(std::string_view name) const;      ///< "" if absent; name case-insensitive
-  [[nodiscard]] const std::string& parameter(std::string_view name) const; ///< a parameter of the pattern
+  [[nodiscard]] std::string_view header(
+      std::string_view name) const;  ///< "" if absent; name case-insensitive
+  [[nodiscard]] const std::string& parameter(std::string_view name) const;  ///< a parameter of the pattern
   /// A query or form value, decoded (+ and %XX); nullopt if absent. The first of several.
   [[nodiscard]] std::optional<std::string> query_value(std::string_view name) const;
   [[nodiscard]] std::optional<std::string> form_value(std::string_view name) const;
@@ -51,13 +53,15 @@ struct Response {
   static Response no_content();                    ///< 204
 };
 
-/// RFC 9457 problem details: {"type":"https://dayaq.example/problems/<code>","title","status","code","detail",
+/// RFC 9457 problem details:
+/// {"type":"https://dayaq.example/problems/<code>","title","status","code","detail",
 /// "field","line","column"}. `detail` is the error's public text, never its log detail.
 [[nodiscard]] Response problem(const Error& error);
-/// Several findings: the first's kind gives the status, all stand in "errors".
-[[nodiscard]] Response problem(const Errors& errors);
+/// Several findings: the first's kind gives the status unless `status` says another, all stand in "errors".
+[[nodiscard]] Response problem(const Errors& errors, std::optional<int> status = {});
 /// For answers of HTTP itself that no ErrorKind stands for: 405, 408, 413, 417, 431, 501.
-[[nodiscard]] Response problem(int status, std::string_view code, std::string_view title, std::string_view detail);
+[[nodiscard]] Response problem(int status, std::string_view code, std::string_view title,
+                               std::string_view detail);
 [[nodiscard]] int status_of(ErrorKind kind);
 
 /// Where an answer goes. The server's connection is one; tests may write another.
@@ -66,7 +70,7 @@ class ResponseSink {
   virtual ~ResponseSink() = default;
   /// Called at most once for each `request`, from any thread.
   virtual void answer(std::uint64_t request, Response response) = 0;
-  /// False once nobody waits for the answer any more: the caller has gone, or was told 503 for its lateness.
+  /// False once nobody waits for the answer any more: it was too late, or the server has stopped.
   [[nodiscard]] virtual bool wanted(std::uint64_t) const { return true; }
 };
 

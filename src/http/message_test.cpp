@@ -1,7 +1,9 @@
 #include "http/message.hpp"
 
-#include <boost/json.hpp>
 #include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+#include <chrono>
 
 #include "http/wire.hpp"
 
@@ -9,8 +11,13 @@ namespace dayaq::http {
 namespace {
 
 TEST(Problem, ShowsWhatIsSafeAndKeepsTheDetailForTheLog) {
-  const Error error{.kind = ErrorKind::invalid_input, .code = "regime.quota", .public_text = "A quota is \"negative\".",
-                    .detail = "secret", .field = "measures[2].quota", .line = 12, .column = 3};
+  const Error error{.kind = ErrorKind::invalid_input,
+                    .code = "regime.quota",
+                    .public_text = "A quota is \"negative\".",
+                    .detail = "secret",
+                    .field = "measures[2].quota",
+                    .line = 12,
+                    .column = 3};
   const Response response = problem(error);
   EXPECT_EQ(response.status, 400);
   EXPECT_EQ(response.content_type, "application/problem+json");
@@ -59,7 +66,8 @@ TEST(ResponderTest, AnswersOnceAndForADroppedOne500) {
 }
 
 TEST(Wire, WritesDatesAsHttpWantsThem) {
-  EXPECT_EQ(format_http_date(784111777), "Sun, 06 Nov 1994 08:49:37 GMT");  // RFC 9110's example
+  EXPECT_EQ(format_http_date(std::chrono::sys_seconds(std::chrono::seconds(784111777))),
+            "Sun, 06 Nov 1994 08:49:37 GMT");  // RFC 9110's example
 }
 
 TEST(Wire, SendsNoBodyWhereThereIsNone) {

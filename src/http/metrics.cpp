@@ -1,16 +1,16 @@
 #include "http/metrics.hpp"
 
+#include <prometheus/collectable.h>
+#include <prometheus/counter.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <cmath>
 #include <mutex>
 #include <string_view>
-
-#include <prometheus/collectable.h>
-#include <prometheus/counter.h>
-#include <prometheus/registry.h>
-#include <prometheus/text_serializer.h>
 
 #include "base/result.hpp"
 
@@ -23,8 +23,8 @@ using prometheus::MetricType;
 
 /// Upper bounds in nanoseconds; the last bucket has none.
 constexpr std::array<std::uint64_t, 14> bounds_ns{
-    50'000,      100'000,     250'000,       500'000,       1'000'000,     2'500'000,      5'000'000,
-    10'000'000,  25'000'000,  100'000'000,   250'000'000,   1'000'000'000, 2'500'000'000, 10'000'000'000};
+    50'000,     100'000,    250'000,     500'000,     1'000'000,     2'500'000,     5'000'000,
+    10'000'000, 25'000'000, 100'000'000, 250'000'000, 1'000'000'000, 2'500'000'000, 10'000'000'000};
 constexpr std::size_t bucket_count = bounds_ns.size() + 1;
 
 std::size_t bucket_of(std::uint64_t ns) {
@@ -107,7 +107,8 @@ class ShardedRequestMeter final : public Metrics::RequestMeter {
     cells_ = std::vector<Cell>(operations_.size() * shards);
   }
 
-  void record(std::size_t shard, std::size_t route, int status, std::chrono::nanoseconds latency) noexcept override {
+  void record(std::size_t shard, std::size_t route, int status,
+              std::chrono::nanoseconds latency) noexcept override {
     const std::size_t operation = operation_of_[std::min(route, operation_of_.size() - 1)];
     Cell& cell = cells_[shard * operations_.size() + operation];
     const auto ns = static_cast<std::uint64_t>(std::max<std::int64_t>(latency.count(), 0));
@@ -118,8 +119,10 @@ class ShardedRequestMeter final : public Metrics::RequestMeter {
 
   void collect(std::vector<MetricFamily>& out) const {
     MetricFamily requests{"dayaq_http_requests_total", "Requests answered.", MetricType::Counter, {}};
-    MetricFamily latency{"dayaq_http_request_duration_seconds", "From the end of the head to the answer.",
-                         MetricType::Histogram, {}};
+    MetricFamily latency{"dayaq_http_request_duration_seconds",
+                         "From the end of the head to the answer.",
+                         MetricType::Histogram,
+                         {}};
     const std::size_t shards = cells_.size() / operations_.size();
     for (std::size_t o = 0; o < operations_.size(); ++o) {
       Buckets buckets;
@@ -160,7 +163,7 @@ class ShardedRequestMeter final : public Metrics::RequestMeter {
   };
   std::vector<std::string> operations_;
   std::vector<std::size_t> operation_of_;  ///< by route; routes may share a name
-  std::vector<Cell> cells_;  ///< a shard's operations stand together
+  std::vector<Cell> cells_;                ///< a shard's operations stand together
 };
 
 struct Gauge {
@@ -197,7 +200,8 @@ Metrics::Counter& Metrics::counter(const std::string& name, const std::string& h
   return state_->counters.try_emplace(key, family.Add(labels)).first->second;
 }
 
-Metrics::Histogram& Metrics::histogram(const std::string& name, const std::string& help, const Labels& labels) {
+Metrics::Histogram& Metrics::histogram(const std::string& name, const std::string& help,
+                                       const Labels& labels) {
   const std::scoped_lock lock(state_->mutex);
   HistogramFamily& family = state_->histograms[name];
   family.help = help;

@@ -1,9 +1,9 @@
 #include "http/metrics.hpp"
 
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <thread>
-
-#include <gtest/gtest.h>
 
 #include "http/operational.hpp"
 #include "http/test_support.ipp"
@@ -49,14 +49,16 @@ TEST(MetricsTest, AddsUpTheShardsAndRoutesOfOneName) {
   meter->record(0, 1, 304, std::chrono::seconds(0));
   meter->record(0, 2, 304, std::chrono::seconds(0));
   meter->record(0, static_cast<std::size_t>(-1), 404, std::chrono::seconds(100));
-  meter->record(0, 0, 7, std::chrono::seconds(-1));  // not a status, and before its time: counted at the edges
+  meter->record(0, 0, 7,
+                std::chrono::seconds(-1));  // not a status, and before its time: counted at the edges
   const std::string text = metrics.expose();
-  EXPECT_TRUE(has_line(text, R"(dayaq_http_requests_total{operation="get_grants",status="200"} 2000)")) << text;
+  EXPECT_TRUE(has_line(text, R"(dayaq_http_requests_total{operation="get_grants",status="200"} 2000)"))
+      << text;
   EXPECT_TRUE(has_line(text, R"(dayaq_http_requests_total{operation="get_grants",status="100"} 1)"));
   EXPECT_TRUE(has_line(text, R"(dayaq_http_requests_total{operation="get_static",status="304"} 2)"));
   EXPECT_TRUE(has_line(text, R"(dayaq_http_requests_total{operation="unmatched",status="404"} 1)"));
-  EXPECT_TRUE(
-      has_line(text, R"(dayaq_http_request_duration_seconds_bucket{operation="get_grants",le="5e-05"} 1001)"));
+  EXPECT_TRUE(has_line(
+      text, R"(dayaq_http_request_duration_seconds_bucket{operation="get_grants",le="5e-05"} 1001)"));
   EXPECT_TRUE(has_line(text, R"(dayaq_http_request_duration_seconds_count{operation="get_grants"} 2001)"));
 }
 

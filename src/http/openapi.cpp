@@ -1,9 +1,9 @@
 #include "http/openapi.hpp"
 
-#include <array>
-
-#include <boost/json.hpp>
 #include <fmt/format.h>
+
+#include <array>
+#include <boost/json.hpp>
 
 namespace dayaq::http {
 namespace {
@@ -43,7 +43,8 @@ json::object content(std::string_view media_type, std::string_view schema) {
 }
 
 json::object problem_answer(std::string_view description) {
-  return {{"description", std::string(description)}, {"content", content("application/problem+json", "Problem")}};
+  return {{"description", std::string(description)},
+          {"content", content("application/problem+json", "Problem")}};
 }
 
 json::array parameters_of(const Route& route) {
@@ -78,7 +79,8 @@ json::object responses_of(const Route& route) {
     out["409"] = problem_answer("The state has moved on; read it again.");
     out["413"] = problem_answer(fmt::format("The body is longer than {} bytes.", route.body_max));
   }
-  out["503"] = problem_answer("Overloaded or stopping; send the same request again after Retry-After seconds.");
+  out["503"] =
+      problem_answer("Overloaded or stopping; send the same request again after Retry-After seconds.");
   return out;
 }
 
@@ -110,8 +112,9 @@ std::string lower_case(std::string_view method) {
 
 }  // namespace
 
-std::string openapi_document(const std::vector<Route>& routes, const std::map<std::string, std::string>& schemas,
-                             std::string_view title, std::string_view version) {
+std::string openapi_document(const std::vector<Route>& routes,
+                             const std::map<std::string, std::string>& schemas, std::string_view title,
+                             std::string_view version) {
   json::object components;
   components["Problem"] = parse_schema(problem_schema);
   for (const auto& [name, text] : schemas) components[name] = parse_schema(text);
@@ -125,9 +128,10 @@ std::string openapi_document(const std::vector<Route>& routes, const std::map<st
     if (path.is_null()) path.emplace_object();
     path.get_object()[lower_case(to_string(route.method))] = operation_of(route);
   }
-  const json::object bearer{{"type", "http"},
-                            {"scheme", "bearer"},
-                            {"description", "An organisation's API key. Each operation names the scope it needs."}};
+  const json::object bearer{
+      {"type", "http"},
+      {"scheme", "bearer"},
+      {"description", "An organisation's API key. Each operation names the scope it needs."}};
   const json::object document{
       {"openapi", "3.1.0"},
       {"info", json::object{{"title", std::string(title)},

@@ -10,8 +10,9 @@
 
 namespace dayaq::http {
 
-/// All routes but those tagged "pages", as JSON. `schemas` maps names to JSON Schemas (texts of JSON objects); one
-/// that isn't a JSON object, or a route that names a schema that isn't there, ends the program: a defect of ours.
+/// All routes but those tagged "pages", as JSON. `schemas` maps names to JSON Schemas (texts of JSON
+/// objects); one that isn't a JSON object, or a route that names a schema that isn't there, ends the program:
+/// a defect of ours.
 /// @see OpenAPI Specification 3.1.0
 [[nodiscard]] std::string openapi_document(const std::vector<Route>& routes,
                                            const std::map<std::string, std::string>& schemas,

@@ -61,7 +61,8 @@ void add_operational_routes(Router& router, Metrics& metrics, Readiness readines
               .summary = "This API's OpenAPI 3.1 document.",
               .tag = "operations"},
              [&router, description, version = std::move(version)](const Request&) {
-               std::call_once(description->once, [&] { description->text = router.openapi("Dayaq", version); });
+               std::call_once(description->once,
+                              [&] { description->text = router.openapi("Dayaq", version); });
                Response response = Response::json(description->text);
                response.headers.emplace_back("Cache-Control", "max-age=300");
                return response;

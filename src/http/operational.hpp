@@ -10,8 +10,8 @@
 
 namespace dayaq::http {
 
-/// What keeps the program from serving, one sentence each; empty when it is ready. Called on an I/O thread: it reads
-/// memory and returns.
+/// What keeps the program from serving, one sentence each; empty when it is ready. Called on an I/O thread:
+/// it reads memory and returns.
 using Readiness = std::function<std::vector<std::string>()>;
 
 /// Adds, for anybody, on the I/O thread so that they answer when every worker is busy:

@@ -30,7 +30,8 @@ struct Tally {
 
 double percentile(std::vector<double> values, double share) {
   std::sort(values.begin(), values.end());
-  return values.empty() ? 0 : values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
+  return values.empty() ? 0
+                        : values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
 }
 
 TEST_F(Overload, RefusesEarlyWithRetryAfterWhileAdmittedRequestsKeepTheirLatency) {
@@ -135,11 +136,12 @@ TEST_F(Overload, StopsUnderLoadWithoutLosingAnAdmittedRequest) {
   options.io_threads = 2;
   options.shutdown_timeout = 5s;
   std::atomic<int> ran = 0;
-  router.add({.method = Method::post, .pattern = "/work", .run = Run::worker, .operation = "work"}, [&](const Request&) {
-    std::this_thread::sleep_for(3ms);
-    ++ran;
-    return Response::text("done");
-  });
+  router.add({.method = Method::post, .pattern = "/work", .run = Run::worker, .operation = "work"},
+             [&](const Request&) {
+               std::this_thread::sleep_for(3ms);
+               ++ran;
+               return Response::text("done");
+             });
   start();
   std::atomic<int> done = 0;
   std::atomic<int> stray = 0;
@@ -169,8 +171,11 @@ TEST(WorkerPoolTest, RefusesAllOnceItStops) {
   const AsyncHandler handler = [](const std::shared_ptr<const Request>&, Responder) {};
   const Route route;
   int answers = 0;
-  Job job{.handler = &handler, .route = &route, .request = nullptr,
-          .respond = Responder([&](const Response&) { ++answers; }), .arrived = std::chrono::steady_clock::now()};
+  Job job{.handler = &handler,
+          .route = &route,
+          .request = nullptr,
+          .respond = Responder([&](const Response&) { ++answers; }),
+          .arrived = std::chrono::steady_clock::now()};
   EXPECT_FALSE(pool.admit(job));
   EXPECT_EQ(answers, 0);  // untouched: the caller says why
   job.respond(Response::no_content());

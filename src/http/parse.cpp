@@ -1,9 +1,8 @@
 #include "http/parse.hpp"
 
 #include <algorithm>
-#include <cstring>
-
 #include <boost/beast/http/basic_parser.hpp>
+#include <cstring>
 
 #include "http/encoding.hpp"
 
@@ -16,14 +15,22 @@ using ErrorCode = beast::error_code;
 
 std::optional<Method> method_of(beast::http::verb verb) {
   switch (verb) {
-    case beast::http::verb::get: return Method::get;
-    case beast::http::verb::head: return Method::head;
-    case beast::http::verb::post: return Method::post;
-    case beast::http::verb::put: return Method::put;
-    case beast::http::verb::patch: return Method::patch;
-    case beast::http::verb::delete_: return Method::del;
-    case beast::http::verb::options: return Method::options;
-    default: return std::nullopt;
+    case beast::http::verb::get:
+      return Method::get;
+    case beast::http::verb::head:
+      return Method::head;
+    case beast::http::verb::post:
+      return Method::post;
+    case beast::http::verb::put:
+      return Method::put;
+    case beast::http::verb::patch:
+      return Method::patch;
+    case beast::http::verb::delete_:
+      return Method::del;
+    case beast::http::verb::options:
+      return Method::options;
+    default:
+      return std::nullopt;
   }
 }
 
@@ -102,11 +109,13 @@ class HeadParser final : public beast::http::basic_parser<true> {
     if (mark != std::string_view::npos) request_.query = target.substr(mark + 1);
   }
 
-  void on_field_impl(field name, beast::string_view name_text, beast::string_view value_text, ErrorCode&) override {
+  void on_field_impl(field name, beast::string_view name_text, beast::string_view value_text,
+                     ErrorCode&) override {
     const std::string_view value(value_text.data(), value_text.size());
     // Beast joins folded lines in a buffer of its own, which dies with the parser.
     const std::less<> before;
-    if (!value.empty() && (before(value.data(), bytes_.data()) || !before(value.data(), bytes_.data() + bytes_.size()))) {
+    if (!value.empty() &&
+        (before(value.data(), bytes_.data()) || !before(value.data(), bytes_.data() + bytes_.size()))) {
       return refuse(400, "http.folding", "Send each header on one line.");
     }
     if (request_.headers.size() >= fields_max_) return refuse(431, "http.head_size", "Send fewer headers.");
@@ -123,8 +132,12 @@ class HeadParser final : public beast::http::basic_parser<true> {
         if (!framing_.authorization.empty()) refuse(400, "http.duplicate", "Send one Authorization header.");
         framing_.authorization = value;
         break;
-      case field::cookie: cookie = value; break;
-      case field::accept_language: accept_language = value; break;
+      case field::cookie:
+        cookie = value;
+        break;
+      case field::accept_language:
+        accept_language = value;
+        break;
       case field::expect:
         framing_.expects_continue = equals_ignoring_case(value, "100-continue");
         unknown_expectation_ = !framing_.expects_continue;
@@ -138,7 +151,8 @@ class HeadParser final : public beast::http::basic_parser<true> {
         ++transfer_encodings_;
         if (!equals_ignoring_case(value, "chunked")) unknown_coding_ = true;
         break;
-      default: break;
+      default:
+        break;
     }
   }
 
@@ -195,14 +209,15 @@ void reset(Request& request, Framing& framing) {
 
 }  // namespace
 
-HeadStatus parse_head(std::string_view bytes, const HeadLimits& limits, std::size_t& searched, Request& request,
-                      Framing& framing, Refusal& refusal) {
+HeadStatus parse_head(std::string_view bytes, const HeadLimits& limits, std::size_t& searched,
+                      Request& request, Framing& framing, Refusal& refusal) {
   const std::size_t start = leading_lines(bytes);
   const std::size_t from = std::max(start, searched);
   const std::size_t end = bytes.find("\r\n\r\n", from);
   if (end == std::string_view::npos || end - start + 4 > limits.bytes_max) {
     searched = bytes.size() > 3 ? bytes.size() - 3 : 0;
-    if (end == std::string_view::npos && bytes.size() - start < limits.bytes_max) return HeadStatus::incomplete;
+    if (end == std::string_view::npos && bytes.size() - start < limits.bytes_max)
+      return HeadStatus::incomplete;
     refusal = head_too_long;
     return HeadStatus::refused;
   }
@@ -290,23 +305,34 @@ Result<Request> parse_request(std::string_view bytes, std::size_t body_max, std:
   Framing framing;
   Refusal refusal;
   std::size_t searched = 0;
-  const auto incomplete = [] { return fail(ErrorKind::invalid_input, "http.incomplete", "Send the whole request."); };
-  const auto too_long = [] { return fail(ErrorKind::invalid_input, "http.body_size", "Send a shorter body."); };
+  const auto incomplete = [] {
+    return fail(ErrorKind::invalid_input, "http.incomplete", "Send the whole request.");
+  };
+  const auto too_long = [] {
+    return fail(ErrorKind::invalid_input, "http.body_size", "Send a shorter body.");
+  };
   switch (parse_head(bytes, {}, searched, request, framing, refusal)) {
-    case HeadStatus::incomplete: return incomplete();
-    case HeadStatus::refused: return fail(ErrorKind::invalid_input, refusal.code, std::string(refusal.detail));
-    case HeadStatus::complete: break;
+    case HeadStatus::incomplete:
+      return incomplete();
+    case HeadStatus::refused:
+      return fail(ErrorKind::invalid_input, refusal.code, std::string(refusal.detail));
+    case HeadStatus::complete:
+      break;
   }
   const std::string_view rest = bytes.substr(framing.head_size);
   if (framing.chunked) {
     body_storage.clear();
     ChunkedBody chunked(bytes.substr(0, framing.head_size));
     switch (chunked.feed(rest, body_storage, body_max).status) {
-      case ChunkedBody::Status::incomplete: return incomplete();
-      case ChunkedBody::Status::too_long: return too_long();
+      case ChunkedBody::Status::incomplete:
+        return incomplete();
+      case ChunkedBody::Status::too_long:
+        return too_long();
       case ChunkedBody::Status::malformed:
         return fail(ErrorKind::invalid_input, "http.malformed", "The chunked body is malformed.");
-      case ChunkedBody::Status::complete: request.body = body_storage; break;
+      case ChunkedBody::Status::complete:
+        request.body = body_storage;
+        break;
     }
   } else {
     if (framing.content_length > body_max) return too_long();

@@ -1,4 +1,5 @@
-// From bytes to a Request: Beast's parser behind plain functions, with the checks that Beast leaves to its caller.
+// From bytes to a Request: Beast's parser behind plain functions, with the checks that Beast leaves to its
+// caller.
 #pragma once
 
 #include <cstddef>
@@ -38,11 +39,13 @@ struct HeadLimits {
 
 /// Reads one head from the front of `bytes`.
 ///
-/// Refused, besides what isn't HTTP/1.x: obsolete line folding, a missing or second Host, Content-Length together with
-/// Transfer-Encoding or twice, any transfer coding but `chunked`, HTTP/1.0 with a transfer coding, a target that is
-/// neither a path nor an absolute URI (nor `*` for OPTIONS), a fragment or a non-ASCII byte in it.
+/// Refused, besides what isn't HTTP/1.x: obsolete line folding, a missing or second Host, Content-Length
+/// together with Transfer-Encoding or twice, any transfer coding but `chunked`, HTTP/1.0 with a transfer
+/// coding, a target that is neither a path nor an absolute URI (nor `*` for OPTIONS), a fragment or a
+/// non-ASCII byte in it.
 ///
-/// @param searched  how far the end of the head has been looked for; 0 for a new head, kept by the caller meanwhile
+/// @param searched  how far the end of the head has been looked for; 0 for a new head, kept by the caller
+/// meanwhile
 /// @param request   gets method, path, query, headers and language; its views point into `bytes`
 /// @see RFC 9112 sections 2 to 6; RFC 9110 section 7
 [[nodiscard]] HeadStatus parse_head(std::string_view bytes, const HeadLimits& limits, std::size_t& searched,
@@ -71,6 +74,7 @@ class ChunkedBody {
 /// A whole message in one piece. What the server does in steps, for tests and the fuzzer.
 /// @param body_storage  holds a decoded chunked body; the request's body may point into it
 /// @return invalid_input with the refusal's code; also for a message that isn't complete ("http.incomplete")
-[[nodiscard]] Result<Request> parse_request(std::string_view bytes, std::size_t body_max, std::string& body_storage);
+[[nodiscard]] Result<Request> parse_request(std::string_view bytes, std::size_t body_max,
+                                            std::string& body_storage);
 
 }  // namespace dayaq::http

@@ -47,9 +47,11 @@ TEST(Parse, BoundsAChunkedBodyAndItsOverhead) {
   std::string out;
   EXPECT_EQ(ChunkedBody(head).feed("5\r\nsalam\r\n", out, 4).status, ChunkedBody::Status::too_long);
   out.clear();
-  EXPECT_EQ(ChunkedBody(head).feed("5;" + std::string(9000, 'x'), out, 10).status, ChunkedBody::Status::malformed);
+  EXPECT_EQ(ChunkedBody(head).feed("5;" + std::string(9000, 'x'), out, 10).status,
+            ChunkedBody::Status::malformed);
   out.clear();
-  EXPECT_EQ(ChunkedBody(head).feed("0\r\n" + std::string(9000, 'x'), out, 10).status, ChunkedBody::Status::malformed);
+  EXPECT_EQ(ChunkedBody(head).feed("0\r\n" + std::string(9000, 'x'), out, 10).status,
+            ChunkedBody::Status::malformed);
 }
 
 TEST(Parse, SaysWhenMoreIsNeeded) {

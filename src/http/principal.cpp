@@ -1,20 +1,33 @@
 #include "http/principal.hpp"
 
-#include <array>
-
 #include <fmt/format.h>
+
+#include <array>
 
 namespace dayaq::http {
 namespace {
 
-constexpr std::array<std::string_view, scope_count> names{
-    "none",          "persons:read",       "persons:write", "attestations:write", "subscriptions:write",
-    "organisations:read", "organisations:write", "regimes:read", "regimes:write", "regimes:approve",
-    "grants:read",   "grants:decide",      "feed:read",     "audit:read",         "admin"};
+constexpr std::array<std::string_view, scope_count> names{"none",
+                                                          "persons:read",
+                                                          "persons:write",
+                                                          "attestations:write",
+                                                          "subscriptions:write",
+                                                          "organisations:read",
+                                                          "organisations:write",
+                                                          "regimes:read",
+                                                          "regimes:write",
+                                                          "regimes:approve",
+                                                          "grants:read",
+                                                          "grants:decide",
+                                                          "feed:read",
+                                                          "audit:read",
+                                                          "admin"};
 
 }  // namespace
 
-std::string_view to_string(Scope scope) { return names[static_cast<std::size_t>(scope)]; }
+std::string_view to_string(Scope scope) {
+  return names[static_cast<std::size_t>(scope)];
+}
 
 Result<Scope> parse_scope(std::string_view text) {
   for (std::size_t i = 1; i < names.size(); ++i) {

@@ -14,30 +14,30 @@ namespace dayaq::http {
 /// What a caller may do. A key or token carries a set; each route declares the one it needs. Catalogued in
 /// docs/api.md.
 enum class Scope : std::uint8_t {
-  none,               ///< public: anybody
+  none,  ///< public: anybody
   persons_read,
   persons_write,
-  attestations_write, ///< record and revoke, for the caller's own organisation
+  attestations_write,  ///< record and revoke, for the caller's own organisation
   subscriptions_write,
   organisations_read,
   organisations_write,
-  regimes_read,       ///< drafts too
-  regimes_write,      ///< submit, amend, end
+  regimes_read,   ///< drafts too
+  regimes_write,  ///< submit, amend, end
   regimes_approve,
-  grants_read,        ///< of any person, with explanation
-  grants_decide,      ///< by subscription: an operator, for its own lines
-  feed_read,          ///< an operator's own feed
+  grants_read,    ///< of any person, with explanation
+  grants_decide,  ///< by subscription: an operator, for its own lines
+  feed_read,      ///< an operator's own feed
   audit_read,
-  admin,              ///< keys, imports
+  admin,  ///< keys, imports
 };
 inline constexpr std::size_t scope_count = static_cast<std::size_t>(Scope::admin) + 1;
-[[nodiscard]] std::string_view to_string(Scope scope);  ///< "persons:read"
+[[nodiscard]] std::string_view to_string(Scope scope);           ///< "persons:read"
 [[nodiscard]] Result<Scope> parse_scope(std::string_view text);  ///< invalid_input "scope.unknown"
 
 struct Principal {
-  OrganisationCode organisation;   ///< empty when anonymous
-  std::uint64_t key = 0;           ///< the API key's id, 0 when anonymous
-  std::uint32_t scopes = 0;        ///< bit set by Scope
+  OrganisationCode organisation;  ///< empty when anonymous
+  std::uint64_t key = 0;          ///< the API key's id, 0 when anonymous
+  std::uint32_t scopes = 0;       ///< bit set by Scope
   [[nodiscard]] bool anonymous() const { return organisation.value().empty(); }
   [[nodiscard]] bool may(Scope scope) const {
     return scope == Scope::none || (scopes >> static_cast<unsigned>(scope) & 1) != 0;
@@ -46,8 +46,8 @@ struct Principal {
   [[nodiscard]] std::string actor() const;
 };
 
-/// Says who sent a bearer token. Implemented above (API keys by registry, tokens by identity). Thread-safe, and fast
-/// enough for every request.
+/// Says who sent a bearer token. Implemented above (API keys by registry, tokens by identity). Thread-safe,
+/// and fast enough for every request.
 class Authenticator {
  public:
   virtual ~Authenticator() = default;

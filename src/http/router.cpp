@@ -41,9 +41,9 @@ struct Path {
 
 bool is_plain_text(std::string_view text) {
   return is_utf8(text) && std::ranges::none_of(text, [](char c) {
-    const auto byte = static_cast<std::uint8_t>(c);
-    return byte < 0x20 || byte == 0x7f;
-  });
+           const auto byte = static_cast<std::uint8_t>(c);
+           return byte < 0x20 || byte == 0x7f;
+         });
 }
 
 enum class Cut { good, bad, unknown };
@@ -72,7 +72,8 @@ Cut cut(std::string_view path, Path& out) {
 }
 
 /// Depth first, literals before parameters. `taken` collects the values of the parameters on the way.
-const Node* find(const Node& node, const Path& path, std::size_t depth, std::vector<std::string_view>& taken) {
+const Node* find(const Node& node, const Path& path, std::size_t depth,
+                 std::vector<std::string_view>& taken) {
   if (depth == path.count) return node.ends_here() ? &node : nullptr;
   const std::string_view segment = path.segments[depth];
   if (const Node* next = node.literal(segment)) {
@@ -129,6 +130,7 @@ struct Router::State {
   std::vector<AsyncHandler> handlers;
   std::vector<std::vector<std::string>> parameter_names;
   std::map<std::string, std::string> schemas;
+  ErrorPage error_page;
 };
 
 Router::Router() : state_(std::make_unique<State>()) {}
@@ -158,6 +160,14 @@ void Router::add_schema(std::string name, std::string json_schema) {
   DAYAQ_ASSERT(added);
 }
 
+void Router::set_error_page(ErrorPage page) {
+  state_->error_page = std::move(page);
+}
+
+const ErrorPage& Router::error_page() const {
+  return state_->error_page;
+}
+
 Router::Match Router::match(Method method, std::string_view path) const {
   Match match;
   Path parts;
@@ -179,11 +189,14 @@ Router::Match Router::match(Method method, std::string_view path) const {
   match.index = index;
   const auto& names = state_->parameter_names[index];
   match.parameters.reserve(taken.size());
-  for (std::size_t i = 0; i < taken.size(); ++i) match.parameters.emplace_back(names[i], std::string(taken[i]));
+  for (std::size_t i = 0; i < taken.size(); ++i)
+    match.parameters.emplace_back(names[i], std::string(taken[i]));
   return match;
 }
 
-const std::vector<Route>& Router::routes() const { return state_->routes; }
+const std::vector<Route>& Router::routes() const {
+  return state_->routes;
+}
 
 std::string Router::openapi(std::string_view title, std::string_view version) const {
   return openapi_document(state_->routes, state_->schemas, title, version);

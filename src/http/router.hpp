@@ -19,24 +19,33 @@ enum class Run : std::uint8_t {
 
 struct Route {
   Method method = Method::get;
-  std::string pattern;          ///< "/v1/persons/{person}/grants"; a parameter is one whole segment
+  std::string pattern;  ///< "/v1/persons/{person}/grants"; a parameter is one whole segment
   Scope scope = Scope::none;
   Run run = Run::worker;
-  std::size_t body_max = 64 << 10;   ///< bytes; larger is refused with 413 before it is read
-  std::string operation;        ///< OpenAPI operationId: "get_person_grants"
-  std::string summary;          ///< one sentence
-  std::string request_schema;   ///< name of a component schema for the JSON body; "" if none
-  std::string response_schema;  ///< name of a component schema of the 2xx answer; "" if none
-  std::string tag;              ///< room: "registry", "regime", ...; "pages" stay out of OpenAPI
+  std::size_t body_max = 64 << 10;  ///< bytes; larger is refused with 413 before it is read
+  std::string operation;            ///< OpenAPI operationId: "get_person_grants"
+  std::string summary;              ///< one sentence
+  std::string request_schema;       ///< name of a component schema for the JSON body; "" if none
+  std::string response_schema;      ///< name of a component schema of the 2xx answer; "" if none
+  std::string tag;                  ///< room: "registry", "regime", ...; "pages" stay out of OpenAPI
   std::vector<std::pair<std::string, std::string>> query_parameters;  ///< name, description
 };
+
+/// What went wrong, for the page that tells a person.
+struct ProblemText {
+  int status = 500;
+  std::string code;    ///< "http.path_unknown"
+  std::string detail;  ///< a sentence in English that says what to do next
+};
+/// Renders the page in the request's language. Runs on an I/O thread: it must not block.
+using ErrorPage = std::function<Response(const Request&, const ProblemText&)>;
 
 using Handler = std::function<Response(const Request&)>;
 /// For handlers that answer later. The Request lives until the Responder has answered.
 using AsyncHandler = std::function<void(std::shared_ptr<const Request>, Responder)>;
 
-/// Filled once, before the server starts; then read by all threads. A pattern that is malformed, or added twice for
-/// one method, is a defect of the program and ends it.
+/// Filled once, before the server starts; then read by all threads. A pattern that is malformed, or added
+/// twice for one method, is a defect of the program and ends it.
 class Router {
  public:
   Router();
@@ -49,10 +58,15 @@ class Router {
   /// A named JSON Schema (a JSON object as text) for the OpenAPI document's components.
   void add_schema(std::string name, std::string json_schema);
 
+  /// Shows problems as a page to callers who accept text/html, outside /v1/; programs still get problem
+  /// details. The page keeps the problem's status and headers.
+  void set_error_page(ErrorPage page);
+  [[nodiscard]] const ErrorPage& error_page() const;
+
   struct Match {
     const Route* route = nullptr;
     const AsyncHandler* handler = nullptr;
-    std::size_t index = 0;     ///< of the route in routes()
+    std::size_t index = 0;  ///< of the route in routes()
     std::vector<std::pair<std::string_view, std::string>> parameters;
     bool path_exists = false;  ///< the path is known: without a route, 405 and Allow
     bool bad_path = false;     ///< a broken escape, a dot segment, or bytes that aren't UTF-8 text: 400

@@ -1,13 +1,12 @@
 #include "http/server.hpp"
 
+#include <fmt/format.h>
+#include <openssl/ssl.h>
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <optional>
-
 #include <boost/asio/ssl/context.hpp>
-#include <fmt/format.h>
-#include <openssl/ssl.h>
+#include <optional>
 
 #include "http/connection.ipp"
 
@@ -23,8 +22,9 @@ std::chrono::milliseconds tick_of(const ServerOptions& options) {
   return std::max(shortest / 4, std::chrono::milliseconds(10));
 }
 
-/// Raises the soft limit of open files to what connections_max needs; where the hard limit forbids that, lowers
-/// connections_max to what fits, so that the server refuses with an answer and not for want of descriptors.
+/// Raises the soft limit of open files to what connections_max needs; where the hard limit forbids that,
+/// lowers connections_max to what fits, so that the server refuses with an answer and not for want of
+/// descriptors.
 void fit_open_files(ServerOptions& options) {
   constexpr rlim_t others = 512;  // databases, logs, outgoing connections
   rlimit limit{};
@@ -54,9 +54,10 @@ int choose_http_1_1(SSL*, const unsigned char** out, unsigned char* out_size, co
 
 Result<void> configure_tls(asio::ssl::context& tls, const ServerOptions& options) {
   const auto bad = [](const std::string& file, const error_code& error) {
-    return fail(ErrorKind::invalid_input, "http.certificate",
-                fmt::format("The certificate or key in {} can't be used. Give PEM files that belong together.", file),
-                error.message());
+    return fail(
+        ErrorKind::invalid_input, "http.certificate",
+        fmt::format("The certificate or key in {} can't be used. Give PEM files that belong together.", file),
+        error.message());
   };
   SSL_CTX* const native = tls.native_handle();
   SSL_CTX_set_min_proto_version(native, TLS1_3_VERSION);
@@ -92,10 +93,12 @@ class ServerOfThreads final : public Server {
       DAYAQ_TRY_OK(configure_tls(*tls_, options));
     }
     const auto failed = [&](const error_code& error) {
-      return fail(ErrorKind::unavailable, "http.bind",
-                  fmt::format("The address {} port {} can't be served: {}. Choose another port, or stop what uses it.",
-                              options.address, options.port, error.message()),
-                  error.message());
+      return fail(
+          ErrorKind::unavailable, "http.bind",
+          fmt::format(
+              "The address {} port {} can't be served: {}. Choose another port, or stop what uses it.",
+              options.address, options.port, error.message()),
+          error.message());
     };
     error_code error;
     const auto address = asio::ip::make_address(options.address, error);
@@ -122,7 +125,8 @@ class ServerOfThreads final : public Server {
                   [shared] { return static_cast<double>(shared->connections.load()); });
     metrics.gauge("dayaq_http_queue_length", "Requests that wait for a worker.",
                   [shared] { return static_cast<double>(shared->pool.waiting()); });
-    metrics.counter_from("dayaq_http_overloaded_total", "Requests and connections refused with 503 at arrival.",
+    metrics.counter_from("dayaq_http_overloaded_total",
+                         "Requests and connections refused with 503 at arrival.",
                          [shared] { return static_cast<double>(shared->overloaded.load()); });
   }
 
@@ -137,8 +141,8 @@ class ServerOfThreads final : public Server {
       acceptor_->close(ignored);
       retry_->cancel();
     });
-    // Again and again: a connection falls idle or lingers while others run, and after the deadline it may need several
-    // pushes, the 503 and then its write.
+    // Again and again: a connection falls idle or lingers while others run, and after the deadline it may
+    // need several pushes, the 503 and then its write.
     const TimePoint deadline = SteadyClock::now() + shared_->options.shutdown_timeout;
     while (!none_left()) {
       const bool patient = SteadyClock::now() < deadline;
@@ -188,12 +192,13 @@ class ServerOfThreads final : public Server {
   void take(const std::shared_ptr<IoThread>& target, tcp::socket socket) {
     const int before = shared_->connections.fetch_add(1);
     const int connections_max = shared_->options.connections_max;
-    if (before >= connections_max + refusals_max) return shared_->connection_ended();  // closed without a word
+    if (before >= connections_max + refusals_max)
+      return shared_->connection_ended();  // closed without a word
     const bool refused = before >= connections_max;
     std::string remote = peer_.address().to_string();
     if (tls_) {
-      begin(target, std::make_shared<Connection<TlsStream>>(target, *shared_, TlsStream(std::move(socket), *tls_),
-                                                            std::move(remote), refused));
+      begin(target, std::make_shared<Connection<TlsStream>>(
+                        target, *shared_, TlsStream(std::move(socket), *tls_), std::move(remote), refused));
     } else {
       begin(target, std::make_shared<Connection<tcp::socket>>(target, *shared_, std::move(socket),
                                                               std::move(remote), refused));
@@ -206,7 +211,8 @@ class ServerOfThreads final : public Server {
     asio::post(target->context, [connection = std::move(connection)] { connection->start(); });
   }
 
-  std::shared_ptr<Shared> shared_;  ///< shared with the registry's gauges, which may be read after the server's end
+  std::shared_ptr<Shared>
+      shared_;  ///< shared with the registry's gauges, which may be read after the server's end
   std::optional<asio::ssl::context> tls_;
   std::vector<std::shared_ptr<IoThread>> threads_;
   std::optional<tcp::acceptor> acceptor_;

@@ -1,7 +1,7 @@
 // The HTTP/1.1 server: Boost.Beast's parser under a thin connection loop.
 //
-// Each I/O thread has its own event loop; a connection lives on one of them from its first byte to its last. The first
-// accepts and hands over in turn. How a connection lives is described in connection.ipp.
+// Each I/O thread has its own event loop; a connection lives on one of them from its first byte to its last.
+// The first accepts and hands over in turn. How a connection lives is described in connection.ipp.
 #pragma once
 
 #include <chrono>
@@ -16,26 +16,27 @@ namespace dayaq::http {
 
 struct ServerOptions {
   std::string address = "127.0.0.1";
-  std::uint16_t port = 8080;         ///< 0 lets the kernel choose
+  std::uint16_t port = 8080;  ///< 0 lets the kernel choose
   int io_threads = 1;
   int workers = 8;
-  int connections_max = 20000;       ///< further ones are answered 503 and closed
-  int queue_max = 1024;              ///< requests waiting for a worker; beyond that 503 with Retry-After
+  int connections_max = 20000;  ///< further ones are answered 503 and closed
+  int queue_max = 1024;         ///< requests waiting for a worker; beyond that 503 with Retry-After
   std::chrono::milliseconds queue_age_max{500};  ///< the same once the oldest of them has waited this long
   std::size_t header_max = 16 << 10;
-  std::chrono::milliseconds header_timeout{10'000};  ///< for a whole head, from its first byte; and for a TLS handshake
-  std::chrono::milliseconds body_timeout{30'000};    ///< for each 64 KiB of a body, read or written
+  std::chrono::milliseconds header_timeout{
+      10'000};  ///< for a whole head, from its first byte; and for a TLS handshake
+  std::chrono::milliseconds body_timeout{30'000};  ///< for each 64 KiB of a body, read or written
   std::chrono::milliseconds idle_timeout{60'000};
   std::chrono::milliseconds request_timeout{30'000};   ///< a handler's answer; then 503
   std::chrono::milliseconds shutdown_timeout{10'000};  ///< running requests get this long
-  std::string tls_certificate;       ///< PEM files; both empty: cleartext. TLS 1.3 only
+  std::string tls_certificate;                         ///< PEM files; both empty: cleartext. TLS 1.3 only
   std::string tls_key;
 };
 
 class Server {
  public:
-  /// Binds, listens and serves. Raises the process's soft limit of open files to what connections_max needs; where the
-  /// hard limit is lower, fewer connections are taken.
+  /// Binds, listens and serves. Raises the process's soft limit of open files to what connections_max needs;
+  /// where the hard limit is lower, fewer connections are taken.
   ///
   /// @param router         must outlive the server, unchanged
   /// @param authenticator  null: every route that asks for a scope is refused; must outlive the server
@@ -44,10 +45,11 @@ class Server {
   ///   - unavailable "http.bind"          the address or port can't be had; the text names them
   ///   - invalid_input "http.certificate" the certificate or key can't be read, or they don't belong together
   static Result<std::unique_ptr<Server>> start(const ServerOptions& options, const Router& router,
-                                               const Authenticator* authenticator, Metrics* metrics = nullptr);
-  /// Stops accepting, closes idle connections, lets running requests end within shutdown_timeout, then closes all.
-  /// Returns when every thread has ended; a handler that still blocks a worker is waited for. Idempotent; the
-  /// destructor calls it.
+                                               const Authenticator* authenticator,
+                                               Metrics* metrics = nullptr);
+  /// Stops accepting, closes idle connections, lets running requests end within shutdown_timeout, then closes
+  /// all. Returns when every thread has ended; a handler that still blocks a worker is waited for.
+  /// Idempotent; the destructor calls it.
   virtual void stop() = 0;
   [[nodiscard]] virtual std::uint16_t port() const = 0;
   virtual ~Server() = default;

@@ -39,7 +39,8 @@ TEST_F(ServerBasics, GivesPagesAContentSecurityPolicyThatAHandlerMayReplace) {
   Client http = client();
   const auto page = http.get("/page");
   ASSERT_TRUE(page);
-  EXPECT_TRUE(page->header("content-security-policy").starts_with("default-src 'self'; style-src 'self'; img-src"));
+  EXPECT_TRUE(
+      page->header("content-security-policy").starts_with("default-src 'self'; style-src 'self'; img-src"));
   EXPECT_EQ(page->header("referrer-policy"), "same-origin");
   const auto own = http.get("/own");
   ASSERT_TRUE(own);
@@ -58,7 +59,8 @@ TEST_F(ServerBasics, KeepsTheConnectionAndAnswersPipelinedRequestsInOrder) {
   RawConnection connection = connect();
   std::string all;
   for (int i = 0; i < 50; ++i) {
-    all += "GET /" + std::string(i % 10 == 3 ? "slow" : "fast") + "/" + std::to_string(i) + " HTTP/1.1\r\nHost: x\r\n\r\n";
+    all += "GET /" + std::string(i % 10 == 3 ? "slow" : "fast") + "/" + std::to_string(i) +
+           " HTTP/1.1\r\nHost: x\r\n\r\n";
   }
   ASSERT_TRUE(connection.send(all));
   const std::string answers = connection.read_past("fast49");
@@ -77,7 +79,8 @@ TEST_F(ServerBasics, AnswersHeadWithoutABodyAndOptionsWithTheMethods) {
   EXPECT_EQ(status_in(head), 200);
   EXPECT_NE(head.find("Content-Length: 5\r\n"), std::string::npos);
   EXPECT_TRUE(head.ends_with("\r\n\r\n"));
-  const std::string options_answer = exchange("OPTIONS /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  const std::string options_answer =
+      exchange("OPTIONS /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
   EXPECT_EQ(status_in(options_answer), 204);
   EXPECT_NE(options_answer.find("Allow: GET, HEAD, OPTIONS\r\n"), std::string::npos);
   EXPECT_EQ(status_in(exchange("OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")), 204);
@@ -150,6 +153,32 @@ TEST_F(ServerBasics, UnderstandsAbsoluteTargets) {
   const std::string answer =
       exchange("GET http://dayaq.example/q?name=%C9%99li HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
   EXPECT_TRUE(answer.ends_with("\u0259li")) << answer;
+}
+
+TEST_F(ServerBasics, ShowsProblemsAsPagesToPeopleAndAsDetailsToPrograms) {
+  add_hello();
+  router.add({.pattern = "/v1/x", .operation = "x"}, [](const Request&) {
+    return problem(fail(ErrorKind::not_found, "x.missing", "There is no x.").error());
+  });
+  router.set_error_page([](const Request& request, const ProblemText& text) {
+    if (request.path == "/unlucky") throw std::runtime_error("no page");
+    return Response::html("<h1>" + std::to_string(text.status) + " " + text.code + "</h1>" + text.detail);
+  });
+  start();
+  Client http = client();
+  const Client::Headers person{{"Accept", "text/html,*/*;q=0.8"}};
+  const auto page = http.get("/nothing", person);
+  ASSERT_TRUE(page);
+  EXPECT_EQ(page->status, 404);
+  EXPECT_TRUE(page->body.starts_with("<h1>404 http.path_unknown</h1>Nothing is served")) << page->body;
+  EXPECT_NE(page->header("content-security-policy"), "");
+  const auto wrong = http.request(Method::put, "/hello", "", person);
+  ASSERT_TRUE(wrong);
+  EXPECT_EQ(wrong->header("allow"), "GET, HEAD, OPTIONS");
+  for (const char* target : {"/v1/x", "/unlucky"}) {
+    EXPECT_EQ(http.get(target, person)->header("content-type"), "application/problem+json") << target;
+  }
+  EXPECT_EQ(http.get("/nothing")->header("content-type"), "application/problem+json");
 }
 
 TEST_F(ServerBasics, RefusesAHandlersHeaderThatWouldInjectAnother) {
@@ -324,9 +353,12 @@ TEST_F(ServerBasics, CountsRequestsByOperationAndStatus) {
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(http.get("/hello"));
   ASSERT_TRUE(http.get("/nothing"));
   const std::string text = metrics.expose();
-  EXPECT_NE(text.find(R"(dayaq_http_requests_total{operation="hello",status="200"} 3)"), std::string::npos) << text;
-  EXPECT_NE(text.find(R"(dayaq_http_requests_total{operation="unmatched",status="404"} 1)"), std::string::npos);
-  EXPECT_NE(text.find(R"(dayaq_http_request_duration_seconds_count{operation="hello"} 3)"), std::string::npos);
+  EXPECT_NE(text.find(R"(dayaq_http_requests_total{operation="hello",status="200"} 3)"), std::string::npos)
+      << text;
+  EXPECT_NE(text.find(R"(dayaq_http_requests_total{operation="unmatched",status="404"} 1)"),
+            std::string::npos);
+  EXPECT_NE(text.find(R"(dayaq_http_request_duration_seconds_count{operation="hello"} 3)"),
+            std::string::npos);
   EXPECT_NE(text.find("dayaq_http_connections 1"), std::string::npos);
 }
 

@@ -1,9 +1,9 @@
 #include "http/static_files.hpp"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "base/file.hpp"
 #include "base/siphash.hpp"
@@ -39,7 +39,8 @@ Response answer(const StaticFiles::File& file, const Request& request) {
   Response response{.status = 200, .content_type = file.content_type, .body = {}, .headers = {}};
   response.headers.emplace_back("ETag", etag);
   const bool immutable = request.query_value("v") == file.version;
-  response.headers.emplace_back("Cache-Control", immutable ? "public, max-age=31536000, immutable" : "no-cache");
+  response.headers.emplace_back("Cache-Control",
+                                immutable ? "public, max-age=31536000, immutable" : "no-cache");
   const std::string_view known = request.header("if-none-match");
   if (known == "*" || known.find(etag) != std::string_view::npos) {
     response.status = 304;
@@ -61,13 +62,15 @@ Result<StaticFiles> StaticFiles::load(const std::filesystem::path& folder) {
     DAYAQ_TRY(std::string content, read_file(path));
     // Not secret: it only tells one version of our own files from another.
     std::string version = fmt::format("{:016x}", siphash(SipKey{}, content));
-    File file{.content = std::move(content), .content_type = type_of(path.extension().string()),
+    File file{.content = std::move(content),
+              .content_type = type_of(path.extension().string()),
               .version = std::move(version)};
     out.files_.emplace(path.lexically_relative(folder).generic_string(), std::move(file));
   }
   if (error) {
     return fail(ErrorKind::not_found, "static.folder",
-                fmt::format("The folder {} can't be read. Check the path.", folder.string()), error.message());
+                fmt::format("The folder {} can't be read. Check the path.", folder.string()),
+                error.message());
   }
   return out;
 }
@@ -89,7 +92,8 @@ void add_static_routes(Router& router, std::shared_ptr<const StaticFiles> files)
   }
 }
 
-Result<std::shared_ptr<const StaticFiles>> add_static_routes(Router& router, const std::filesystem::path& folder) {
+Result<std::shared_ptr<const StaticFiles>> add_static_routes(Router& router,
+                                                             const std::filesystem::path& folder) {
   DAYAQ_TRY(auto files, StaticFiles::load(folder));
   auto shared = std::make_shared<const StaticFiles>(std::move(files));
   add_static_routes(router, shared);

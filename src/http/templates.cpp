@@ -1,10 +1,10 @@
 #include "http/templates.hpp"
 
-#include <set>
-
 #include <ctemplate/template_cache.h>
 #include <ctemplate/template_dictionary.h>
 #include <fmt/format.h>
+
+#include <set>
 
 #include "base/file.hpp"
 
@@ -20,13 +20,15 @@ void collect_names(std::string_view text, std::set<std::string, std::less<>>& na
     text.remove_prefix(open + 2);
     std::string_view marker = text.substr(0, text.find("}}"));
     if (!marker.empty() && (marker.front() == '#' || marker.front() == '>')) marker.remove_prefix(1);
-    const std::string_view name = marker.substr(0, marker.find_first_not_of(
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"));
+    const std::string_view name = marker.substr(
+        0, marker.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"));
     if (!name.empty()) names.emplace(name);
   }
 }
 
-ctemplate::TemplateString view(const std::string& text) { return {text.data(), text.size()}; }
+ctemplate::TemplateString view(const std::string& text) {
+  return {text.data(), text.size()};
+}
 
 }  // namespace
 
@@ -35,7 +37,9 @@ Dictionary& Dictionary::set(std::string name, std::string value) {
   return *this;
 }
 
-Dictionary& Dictionary::set(std::string name, std::int64_t value) { return set(std::move(name), std::to_string(value)); }
+Dictionary& Dictionary::set(std::string name, std::int64_t value) {
+  return set(std::move(name), std::to_string(value));
+}
 
 Dictionary& Dictionary::show(std::string section) {
   add(std::move(section));
@@ -59,13 +63,16 @@ struct Templates::State {
     const std::string name = path.lexically_relative(folder).generic_string();
     DAYAQ_TRY(const std::string text, read_file(path));
     const auto bad = [&](std::string_view why) {
-      return fail(ErrorKind::invalid_input, "templates.syntax", fmt::format("The template {} {}.", name, why));
+      return fail(ErrorKind::invalid_input, "templates.syntax",
+                  fmt::format("The template {} {}.", name, why));
     };
-    if (text.find("{{%") != std::string::npos) return bad("has a pragma; escaping is set by the program, take it out");
+    if (text.find("{{%") != std::string::npos)
+      return bad("has a pragma; escaping is set by the program, take it out");
     if (text.find("{{=") != std::string::npos) return bad("changes its delimiters; use {{ and }}");
     const std::string escaped = std::string(escape_pragma) + text;
     if (!cache.StringToTemplateCache(view(name), view(escaped), strip)) {
-      return bad("can't be compiled: a section isn't closed, or its HTML is broken; standard error says where");
+      return bad(
+          "can't be compiled: a section isn't closed, or its HTML is broken; standard error says where");
     }
     collect_names(text, names);
     files.insert(name);
@@ -75,7 +82,8 @@ struct Templates::State {
   Result<void> fill(ctemplate::TemplateDictionary& out, const Dictionary& in) const {
     const auto known = [this](const std::string& name) -> Result<void> {
       if (names.contains(name)) return {};
-      return fail(ErrorKind::internal, "templates.unknown_name", "The page could not be written. Tell the operator.",
+      return fail(ErrorKind::internal, "templates.unknown_name",
+                  "The page could not be written. Tell the operator.",
                   fmt::format("no template has the marker {}", name));
     };
     for (const auto& [name, text] : in.values_) {
@@ -98,8 +106,8 @@ struct Templates::State {
   }
 
   static std::unexpected<Error> unknown_file(std::string_view file) {
-    return fail(ErrorKind::internal, "templates.unknown_file", "The page could not be written. Tell the operator.",
-                fmt::format("no template {}", file));
+    return fail(ErrorKind::internal, "templates.unknown_file",
+                "The page could not be written. Tell the operator.", fmt::format("no template {}", file));
   }
 };
 

@@ -1,9 +1,9 @@
 // Pages from templates: ctemplate, with every value escaped for the place where it stands.
 //
-// A template is HTML with {{NAME}}, {{#SECTION}} ... {{/SECTION}} and {{>PART}}. What a value becomes depends on where it
-// stands: text, attribute, URL (only http, https and relative ones survive), style. Markup that the program has made and
-// vouches for goes in as {{NAME:none}}; nothing else switches escaping off.
-// @see /usr/share/doc/libctemplate-dev/html, docs/decisions/templates.md
+// A template is HTML with {{NAME}}, {{#SECTION}} ... {{/SECTION}} and {{>PART}}. What a value becomes depends
+// on where it stands: text, attribute, URL (only http, https and relative ones survive), style. Markup that
+// the program has made and vouches for goes in as {{NAME:none}}; nothing else switches escaping off.
+// @see /usr/share/doc/libctemplate-dev/html
 #pragma once
 
 #include <cstdint>

@@ -1,11 +1,11 @@
 #include "http/templates.hpp"
 
+#include <gtest/gtest.h>
+
 #include <filesystem>
 #include <fstream>
 #include <thread>
 #include <vector>
-
-#include <gtest/gtest.h>
 
 #include "http/static_files.hpp"
 #include "http/test_support.ipp"

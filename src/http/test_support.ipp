@@ -1,8 +1,9 @@
-// What the server's tests share: a server on a port of the kernel's choice, and a raw connection that sends any bytes.
-// Included by tests alone.
+// What the server's tests share: a server on a port of the kernel's choice, and a raw connection that sends
+// any bytes. Included by tests alone.
 #pragma once
 
 #include <arpa/inet.h>
+#include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -13,8 +14,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-
-#include <gtest/gtest.h>
 
 #include "http/client.hpp"
 #include "http/server.hpp"
@@ -36,7 +35,8 @@ class FakeAuthenticator final : public Authenticator {
     }
     if (token == "nothing") return principal;
     if (token == "broken") return fail(ErrorKind::unavailable, "store.busy", "Try again.");
-    return fail(ErrorKind::unauthenticated, "auth.token", "This key is not known. Ask the operator for a new one.");
+    return fail(ErrorKind::unauthenticated, "auth.token",
+                "This key is not known. Ask the operator for a new one.");
   }
 };
 
@@ -72,7 +72,8 @@ class RawConnection {
   std::string read_until(Done done, std::chrono::milliseconds timeout = 5s) {
     const auto deadline = std::chrono::steady_clock::now() + timeout;
     while (!done(std::string_view(received_))) {
-      const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+      const auto left =
+          std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
       pollfd one{.fd = fd_, .events = POLLIN, .revents = 0};
       if (left.count() <= 0 || ::poll(&one, 1, static_cast<int>(left.count())) <= 0) break;
       char buffer[16 << 10];
@@ -123,7 +124,8 @@ struct ServerFixture : testing::Test {
   }
   [[nodiscard]] RawConnection connect() const { return RawConnection(server->port()); }
   [[nodiscard]] Client client(ClientOptions client_options = {}) const {
-    auto created = Client::create("http://127.0.0.1:" + std::to_string(server->port()), std::move(client_options));
+    auto created =
+        Client::create("http://127.0.0.1:" + std::to_string(server->port()), std::move(client_options));
     EXPECT_TRUE(created);
     return std::move(*created);
   }
@@ -138,14 +140,19 @@ struct ServerFixture : testing::Test {
                [](const Request&) { return Response::text("hello"); });
   }
   void add_echo(std::size_t body_max = 64 << 10) {
-    router.add({.method = Method::post, .pattern = "/echo", .run = Run::inline_, .body_max = body_max,
-                .operation = "echo", .tag = "test"},
+    router.add({.method = Method::post,
+                .pattern = "/echo",
+                .run = Run::inline_,
+                .body_max = body_max,
+                .operation = "echo",
+                .tag = "test"},
                [](const Request& request) { return Response::text(std::string(request.body)); });
   }
 };
 
 inline int status_in(std::string_view answer) {
-  return answer.starts_with("HTTP/1.1 ") && answer.size() > 12 ? std::stoi(std::string(answer.substr(9, 3))) : 0;
+  return answer.starts_with("HTTP/1.1 ") && answer.size() > 12 ? std::stoi(std::string(answer.substr(9, 3)))
+                                                               : 0;
 }
 
 }  // namespace dayaq::http

@@ -22,7 +22,9 @@ WorkerPool::WorkerPool(const Options& options) : options_(options) {
   for (int i = 0; i < options.threads; ++i) threads_.emplace_back([this] { work(); });
 }
 
-WorkerPool::~WorkerPool() { stop(); }
+WorkerPool::~WorkerPool() {
+  stop();
+}
 
 bool WorkerPool::admit(Job& job) {
   {

@@ -1,8 +1,8 @@
 // The pool that runs blocking handlers, and the gate before it.
 //
-// A request that must wait longer than its caller has patience for is work lost twice: the caller tries again, and the
-// old request still takes a worker. So new requests are refused at arrival, in microseconds, as soon as the queue is
-// full or its oldest entry has waited too long; what was admitted keeps its latency.
+// A request that must wait longer than its caller has patience for is work lost twice: the caller tries
+// again, and the old request still takes a worker. So new requests are refused at arrival, in microseconds,
+// as soon as the queue is full or its oldest entry has waited too long; what was admitted keeps its latency.
 // @see Nichols, Jacobson: "Controlling Queue Delay", ACM Queue 2012; Maurer: "Fail at Scale", ACM Queue 2015
 #pragma once
 
