@@ -44,6 +44,7 @@ class Lines {
     std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(at_),
               buffer_.begin() + static_cast<std::ptrdiff_t>(filled_), buffer_.begin());
     filled_ -= std::exchange(at_, 0);
+    if (filled_ == buffer_.size()) buffer_.resize(std::min(line_max, 2 * buffer_.size()));
     in_.read(buffer_.data() + filled_, static_cast<std::streamsize>(buffer_.size() - filled_));
     const auto got = static_cast<std::size_t>(in_.gcount());
     filled_ += got;
@@ -51,7 +52,7 @@ class Lines {
   }
 
   std::istream& in_;
-  std::string buffer_ = std::string(line_max, '\0');
+  std::string buffer_ = std::string(32 << 10, '\0');
   std::size_t at_ = 0;
   std::size_t filled_ = 0;
 };

@@ -14,7 +14,7 @@ namespace dayaq::audit {
 namespace {
 
 struct Exported : testing::Test {
-  static constexpr std::uint64_t size = 60;
+  static constexpr std::uint64_t size = 30;
   Exported() {
     t.grow(size, [n = 0u](EntryDraft& draft) mutable {
       if (n % 2 != 0) draft.subject = PersonId(n + 300);
@@ -139,7 +139,7 @@ TEST_F(Exported, EntriesBeyondTheCheckpointAreNotTrusted) {
   t.grow(5);
   const std::string now = text();
   std::string mixed = before.substr(0, line_at(before, 1)) + now.substr(line_at(now, 1));
-  mixed.replace(mixed.find("\"entries\":60"), 12, "\"entries\":65");
+  mixed.replace(mixed.find("\"entries\":30"), 12, "\"entries\":35");
   const VerifyReport report = check(mixed);
   ASSERT_FALSE(report.good());
   EXPECT_EQ(report.fault->kind, FaultKind::stray_row);
