@@ -75,6 +75,21 @@ void PersonDerivation::decide(Ordinal person, const ActiveLaw& law, Instant t) {
   place_ = population_.place(person);
   facts_ = population_.facts(person);
   population_.line_periods_of(person, lines_);
+  decide_rules(law, t);
+}
+
+void PersonDerivation::decide(const KnownPerson& person, const ActiveLaw& law, Instant t) {
+  const auto& death = person.record.death;
+  birth_ = person.record.birth;
+  life_end_ = death ? population_.days().start_of(*death + std::chrono::days(1)) : instant_max;
+  place_ = person.record.place;
+  facts_ = person.facts;
+  lines_.clear();
+  for (const KnownLine& line : person.lines) lines_.push_back({.kind = line.kind, .valid = line.valid});
+  decide_rules(law, t);
+}
+
+void PersonDerivation::decide_rules(const ActiveLaw& law, Instant t) {
   rules_.clear();
   const Instant born = population_.days().start_of(birth_);
   const bool lives = t < life_end_ && born <= t;

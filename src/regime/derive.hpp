@@ -54,6 +54,8 @@ class PersonDerivation {
 
   /// Decides all rules of the law for a person at t >= population.as_of().
   void decide(Ordinal person, const ActiveLaw& law, Instant t);
+  /// The same for somebody as they are known outside of the index; `person` must live until the next decide().
+  void decide(const KnownPerson& person, const ActiveLaw& law, Instant t);
   /// What that gives on one of the person's lines: sorted by measure. Returns the moment from which it may differ.
   Instant grants(SubscriptionKind kind, OrganisationIndex provider, const Period& line, const ActiveLaw& law,
                  Instant t, std::vector<LineGrant>& out) const;
@@ -63,6 +65,7 @@ class PersonDerivation {
     bool holds = false;
     Instant until = instant_max;  ///< it stays so at least until then
   };
+  void decide_rules(const ActiveLaw& law, Instant t);
   [[nodiscard]] Steady steady(const Rule& rule, Instant t) const;
   [[nodiscard]] Steady steady_list(const Rule& rule, Instant t) const;
   [[nodiscard]] Steady steady_status(const Rule& rule, Instant t) const;

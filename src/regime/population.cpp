@@ -106,6 +106,28 @@ void Population::line_periods_of(Ordinal person, std::vector<LinePeriod>& out) c
   for (const LineKey key : keys(person)) {
     out.push_back({.kind = lines_.find(key)->kind, .valid = line_period(key)});
   }
+  const auto [first, last] = waiting_of_.equal_range(person);
+  for (auto it = first; it != last; ++it) {
+    const WaitingLine& line = waiting_.at(it->second);
+    out.push_back({.kind = line.kind, .valid = line.valid});
+  }
+}
+
+KnownPerson Population::known(Ordinal person) const {
+  KnownPerson out{.record = {.id = id(person), .birth = birth(person), .death = death(person), .place = place(person)},
+                  .facts = {}, .lines = {}};
+  const auto held = facts(person);
+  out.facts.assign(held.begin(), held.end());
+  for (const LineKey key : keys(person)) {
+    const Line& line = *lines_.find(key);
+    out.lines.push_back({.key = key, .kind = line.kind, .provider = line.provider, .valid = line_period(key)});
+  }
+  const auto [first, last] = waiting_of_.equal_range(person);
+  for (auto it = first; it != last; ++it) {
+    const WaitingLine& line = waiting_.at(it->second);
+    out.lines.push_back({.key = it->second, .kind = line.kind, .provider = line.provider, .valid = line.valid});
+  }
+  return out;
 }
 
 Population::Change& Population::changeable(Ordinal person) {
@@ -147,6 +169,13 @@ Ordinal Population::move_to_tail(Ordinal from, const PersonRecord& person) {
   changes_[from] = {};
   for (Fact& fact : change.facts) fact.person = to;
   for (const LineKey key : change.keys) lines_.find(key)->person = to;
+  std::vector<LineKey> waiting;
+  for (auto [it, last] = waiting_of_.equal_range(from); it != last; ++it) waiting.push_back(it->second);
+  waiting_of_.erase(from);
+  for (const LineKey key : waiting) {
+    waiting_.at(key).person = to;
+    waiting_of_.emplace(to, key);
+  }
   std::size_t slot = id_home(person.id.value(), by_id_.size());
   while (by_id_[slot] != from + 1) slot = slot + 1 == by_id_.size() ? 0 : slot + 1;
   by_id_[slot] = to + 1;
@@ -209,23 +238,45 @@ void Population::clear_counts(Ordinal person) {
   for (Bits& bits : has_line_) bits.clear(person);
 }
 
-void Population::put_line(LineKey key, Ordinal person, SubscriptionKind kind, OrganisationIndex provider,
-                          const Period& valid) {
-  remove_line(key);
-  lines_.insert({.key = key, .person = person, .provider = provider, .kind = kind});
-  changeable(person).keys.push_back(key);
-  if (valid.until != instant_max || valid.from > as_of_) line_periods_[key] = valid;
+void Population::put_line(const KnownLine& line, Ordinal person) {
+  stop_waiting(line.key);
+  if (line.valid.from > as_of_) {
+    waiting_[line.key] = {.person = person, .kind = line.kind, .provider = line.provider, .valid = line.valid};
+    waiting_of_.emplace(person, line.key);
+    timed_.set(person);
+    return;
+  }
+  if (const Line* former = lines_.find(line.key)) remove_line(line.key, former->person);
+  if (line.valid.until <= as_of_) return;
+  lines_.insert({.key = line.key, .person = person, .provider = line.provider, .kind = line.kind});
+  changeable(person).keys.push_back(line.key);
+  if (line.valid.until != instant_max) line_periods_[line.key] = line.valid;
   refresh(person);
 }
 
-void Population::remove_line(LineKey key) {
+void Population::stop_waiting(LineKey key) {
+  const auto found = waiting_.find(key);
+  if (found == waiting_.end()) return;
+  for (auto [it, last] = waiting_of_.equal_range(found->second.person); it != last; ++it) {
+    if (it->second != key) continue;
+    waiting_of_.erase(it);
+    break;
+  }
+  waiting_.erase(found);
+}
+
+void Population::remove_line(LineKey key, Ordinal person) {
   const Line* line = lines_.find(key);
-  if (line == nullptr) return;
-  const Ordinal person = line->person;
-  profiles_.leave(line->profile);
-  lines_.erase(key);
-  line_periods_.erase(key);
-  std::erase(changeable(person).keys, key);
+  if (line == nullptr || line->person != person) {
+    const auto found = waiting_.find(key);
+    if (found == waiting_.end() || found->second.person != person) return;
+    stop_waiting(key);
+  } else {
+    profiles_.leave(line->profile);
+    lines_.erase(key);
+    line_periods_.erase(key);
+    std::erase(changeable(person).keys, key);
+  }
   refresh(person);
 }
 
@@ -237,11 +288,10 @@ void Population::refresh(Ordinal person) {
     if (fact.from <= as_of_ && as_of_ < fact.until) statuses_[fact.status].set(person);
   }
   clear_counts(person);
-  timed_.clear(person);
+  timed_.put(person, waiting_of_.contains(person));
   for (const LineKey key : keys(person)) {
     if (!line_periods_.empty() && line_periods_.contains(key)) timed_.set(person);
-    const Line& line = *lines_.find(key);
-    if (line_period(key).contains(as_of_)) add_to_counts(line);
+    if (line_period(key).contains(as_of_)) add_to_counts(*lines_.find(key));
   }
 }
 

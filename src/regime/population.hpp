@@ -55,6 +55,30 @@ struct PersonRecord {
   PlaceIndex place = 0;
 };
 
+/// A line as it is known of a person, begun or not.
+struct KnownLine {
+  LineKey key = 0;
+  SubscriptionKind kind = SubscriptionKind::mobile;
+  OrganisationIndex provider = 0;
+  Period valid;
+  friend bool operator==(const KnownLine&, const KnownLine&) = default;
+};
+
+/// All that the index knows of one person, taken out of it.
+struct KnownPerson {
+  PersonRecord record;
+  std::vector<Fact> facts;
+  std::vector<KnownLine> lines;
+};
+
+/// A line that begins later than as_of: not in the table yet, where its key may still be somebody else's.
+struct WaitingLine {
+  Ordinal person = 0;
+  SubscriptionKind kind = SubscriptionKind::mobile;
+  OrganisationIndex provider = 0;
+  Period valid;
+};
+
 /// The persons of one settlement: ordinals [begin, end).
 struct PlaceRange {
   PlaceIndex place = 0;
@@ -123,11 +147,13 @@ class Population {
   [[nodiscard]] std::span<const LineKey> keys(Ordinal person) const;
   [[nodiscard]] const Lines& lines() const { return lines_; }
   [[nodiscard]] const Profiles& profiles() const { return profiles_; }
-  /// The period of a line; without bounds for all but those that begin later or end.
+  /// The period of a line in the table; without bounds for all but those whose end is known.
   [[nodiscard]] Period line_period(LineKey key) const;
   [[nodiscard]] const std::unordered_map<LineKey, Period>& line_periods() const { return line_periods_; }
+  [[nodiscard]] const std::unordered_map<LineKey, WaitingLine>& waiting() const { return waiting_; }
   /// A person's lines as rules see them: at most one of each kind, unless periods differ.
   void line_periods_of(Ordinal person, std::vector<LinePeriod>& out) const;
+  [[nodiscard]] KnownPerson known(Ordinal person) const;
 
   [[nodiscard]] std::size_t bytes() const;        ///< of memory held, roughly
   [[nodiscard]] std::size_t bytes_of_lines() const;  ///< of it, for decisions: table, keys of persons, profiles
@@ -138,9 +164,10 @@ class Population {
   [[nodiscard]] bool put_person(const PersonRecord& person);
   void add_fact(Ordinal person, StatusIndex status, const Period& period);
   bool remove_fact(Ordinal person, StatusIndex status, const Period& period);  ///< false if there is none such
-  /// A new line, or a line that got another holder or period.
-  void put_line(LineKey key, Ordinal person, SubscriptionKind kind, OrganisationIndex provider, const Period& valid);
-  void remove_line(LineKey key);
+  /// A new line, or a line that got another holder or period; one that begins after as_of waits.
+  void put_line(const KnownLine& line, Ordinal person);
+  /// Removes a person's line from the table, or from those that wait.
+  void remove_line(LineKey key, Ordinal person);
   void set_profile(LineKey key, std::span<const LineGrant> grants, Second changes_at);
   /// Takes over profiles of a bulk derivation; `profile` and `changes_at` go by slot of lines().slots().
   void set_profiles(Profiles profiles, std::span<const ProfileId> profile, std::span<const Second> changes_at);
@@ -170,6 +197,7 @@ class Population {
   void set_life(Ordinal person, const std::optional<Date>& death);
   void add_to_counts(const Line& line);
   void clear_counts(Ordinal person);
+  void stop_waiting(LineKey key);
 
   std::shared_ptr<const DayStarts> days_;
   std::vector<PlaceIndex> districts_;
@@ -187,7 +215,7 @@ class Population {
   std::unordered_map<Ordinal, Date> deaths_;
   Bits alive_;
   Bits changed_;                         // look in changes_
-  Bits timed_;                           // has a line in line_periods_
+  Bits timed_;                           // has a line in line_periods_ or waiting_
   std::vector<Bits> statuses_;
   std::array<Bits, subscription_kinds> has_line_;
   std::vector<LineLayer> layers_;
@@ -199,6 +227,8 @@ class Population {
   std::unordered_map<Ordinal, Change> changes_;
   Lines lines_;
   std::unordered_map<LineKey, Period> line_periods_;
+  std::unordered_map<LineKey, WaitingLine> waiting_;
+  std::unordered_multimap<Ordinal, LineKey> waiting_of_;
   Profiles profiles_;
 };
 

@@ -41,27 +41,33 @@ void PopulationAt::move_statuses(const std::vector<StatusIndex>& statuses) {
 void PopulationAt::move_lines() {
   const Instant now = population_.as_of();
   for (const auto& [key, valid] : population_.line_periods()) {
-    const bool before = valid.contains(now);
-    const bool after = valid.contains(t_);
-    if (before == after) continue;
-    if (has_line_.empty()) {
-      for (std::size_t kind = 0; kind < subscription_kinds; ++kind) {
-        has_line_.push_back(population_.has_line(SubscriptionKind(kind)).copy());
-      }
-      for (const LineLayer& layer : population_.layers()) {
-        layers_.push_back({.kind = layer.kind, .provider = layer.provider, .digits = {}});
-        for (const Bits& digit : layer.digits) layers_.back().digits.push_back(digit.copy());
-      }
+    if (valid.contains(now) && !valid.contains(t_)) {
+      const Line& line = *population_.lines().find(key);
+      move_line(line.person, line.kind, line.provider, false);
     }
-    const Line& line = *population_.lines().find(key);
-    count_line(layers_, population_.words(), line.person, line.kind, line.provider, after);
-    bool any = false;
-    for (const LineLayer& layer : layers_) {
-      if (layer.kind != line.kind) continue;
-      any = any || std::ranges::any_of(layer.digits, [&](const Bits& digit) { return digit.test(line.person); });
-    }
-    has_line_[std::size_t(line.kind)].put(line.person, any);
   }
+  for (const auto& [key, line] : population_.waiting()) {
+    if (line.valid.contains(t_)) move_line(line.person, line.kind, line.provider, true);
+  }
+}
+
+void PopulationAt::move_line(Ordinal person, SubscriptionKind kind, OrganisationIndex provider, bool add) {
+  if (has_line_.empty()) {
+    for (std::size_t k = 0; k < subscription_kinds; ++k) {
+      has_line_.push_back(population_.has_line(SubscriptionKind(k)).copy());
+    }
+    for (const LineLayer& layer : population_.layers()) {
+      layers_.push_back({.kind = layer.kind, .provider = layer.provider, .digits = {}});
+      for (const Bits& digit : layer.digits) layers_.back().digits.push_back(digit.copy());
+    }
+  }
+  count_line(layers_, population_.words(), person, kind, provider, add);
+  bool any = false;
+  for (const LineLayer& layer : layers_) {
+    if (layer.kind != kind) continue;
+    any = any || std::ranges::any_of(layer.digits, [&](const Bits& digit) { return digit.test(person); });
+  }
+  has_line_[std::size_t(kind)].put(person, any);
 }
 
 }  // namespace dayaq::regime

@@ -33,6 +33,7 @@ class PopulationAt {
  private:
   void move_statuses(const std::vector<StatusIndex>& statuses);
   void move_lines();
+  void move_line(Ordinal person, SubscriptionKind kind, OrganisationIndex provider, bool add);
 
   const Population& population_;
   Instant t_;
