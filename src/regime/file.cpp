@@ -212,7 +212,7 @@ class RegimeReader {
 
   Benefit read_benefit(const At& at) {
     Benefit benefit;
-    if (!reader_.map(at, {"gives", "traffic", "package", "quota", "per", "on", "covers", "cost", "expected_use",
+    if (!reader_.map(at, {"gives", "traffic", "package", "quota", "per", "lines", "covers", "cost", "expected_use",
                           "assumption"})) {
       return benefit;
     }
@@ -231,7 +231,7 @@ class RegimeReader {
     benefit.delivered_on = usual_delivery(*kind);
     read_class(at, benefit);
     read_quota(at, benefit);
-    if (const auto on = reader_.find(at, "on")) read_delivery(*on, benefit);
+    if (const auto on = reader_.find(at, "lines")) read_delivery(*on, benefit);
     if (const auto covers = reader_.find(at, "covers")) read_covers(*covers, benefit);
     read_cost(at, benefit);
     if (const auto text = reader_.find(at, "assumption")) benefit.assumption = reader_.localized(*text, prose_max);
@@ -310,7 +310,7 @@ class RegimeReader {
 
   void read_delivery(const At& at, Benefit& benefit) {
     if (benefit.delivered_on == 0) {
-      reader_.error(at, "regime.benefit", fmt::format("A benefit of {} goes to the person, not to a line. Leave `on` out.",
+      reader_.error(at, "regime.benefit", fmt::format("A benefit of {} goes to the person, not to a line. Leave `lines` out.",
                                                       to_string(benefit.kind)));
       return;
     }

@@ -107,7 +107,7 @@ struct Grant {
   Period period;                           ///< the longest around t in which rule and law hold on what is known at t
 };
 
-/// On which kinds of subscription a benefit is delivered unless its file says otherwise (`on: [mobile]`), as a bit
+/// On which kinds of subscription a benefit is delivered unless its file says otherwise (`lines: [mobile]`), as a bit
 /// set: voice and messages on mobile, data on mobile and fixed, tv on tv, deferral on all three, room and discount 0.
 [[nodiscard]] std::uint8_t usual_delivery(BenefitKind kind);
 
