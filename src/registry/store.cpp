@@ -306,6 +306,26 @@ Result<void> RegistryStore::each_subscription(Session& session, BucketRange rang
       });
 }
 
+Result<void> RegistryStore::each_attestation_named(
+    Session& session,
+    const std::function<Result<bool>(std::string_view national_id, const Attestation&)>& visit) const {
+  return session.query(
+      "SELECT p.national_id, a.person_id, a.attestation_id, a.status, a.issuer, a.valid_from, a.valid_until, "
+      "a.recorded, a.ended FROM attestation a JOIN person p ON p.bucket = a.bucket AND p.person_id = a.person_id "
+      "WHERE a.ended IS NULL ORDER BY a.bucket, a.person_id, a.attestation_id",
+      {}, [&](const Row& row) { return visit(row.text(0), attestation_from(row, 1)); });
+}
+
+Result<void> RegistryStore::each_subscription_named(
+    Session& session,
+    const std::function<Result<bool>(std::string_view national_id, const SubscriptionView&)>& visit) const {
+  return session.query(
+      "SELECT p.national_id, s.person_id, s.kind, s.provider, s.number, s.valid_from, s.valid_until "
+      "FROM subscription s JOIN person p ON p.bucket = s.bucket AND p.person_id = s.person_id "
+      "ORDER BY s.bucket, s.person_id, s.kind, s.provider, s.number, s.valid_from",
+      {}, [&](const Row& row) { return visit(row.text(0), subscription_from(row, 1)); });
+}
+
 Result<std::int64_t> RegistryStore::count_persons(Session& session) const {
   DAYAQ_TRY(const auto count, session.one("SELECT count(*) FROM person", {},
                                           [](const Row& row) { return row.integer(0); }));

@@ -117,6 +117,14 @@ class RegistryStore {
   /// Subscriptions without end or ending after `at`.
   Result<void> each_subscription(store::Session& session, BucketRange range, Instant at,
                                  const std::function<void(const SubscriptionView&)>& visit) const;
+  /// Attestations that haven't been ended, with the national id of their person; for exports.
+  Result<void> each_attestation_named(
+      store::Session& session,
+      const std::function<Result<bool>(std::string_view national_id, const Attestation&)>& visit) const;
+  /// All subscriptions ever, with the national id of their holder; for exports.
+  Result<void> each_subscription_named(
+      store::Session& session,
+      const std::function<Result<bool>(std::string_view national_id, const SubscriptionView&)>& visit) const;
   Result<std::int64_t> count_persons(store::Session& session) const;
 
   // -- settings

@@ -38,6 +38,14 @@ struct RegistryNode {
     start();
   }
 
+  /// On a database that exists already: another process may have made it, and died.
+  explicit RegistryNode(const std::string& url) : opened(store::Engine::sqlite), observer_(nullptr) {
+    must(log::set_level("warning"));
+    opened.url = url;
+    opened.reopen();
+    start();
+  }
+
   /// Stops and starts again on the same database, as after a crash or an upgrade.
   void restart() {
     registry.reset();
