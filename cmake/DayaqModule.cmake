@@ -12,6 +12,7 @@ set(DAYAQ_FLOOR_feed 2)
 set(DAYAQ_FLOOR_audit 2)
 set(DAYAQ_FLOOR_registry 3)
 set(DAYAQ_FLOOR_regime 4)
+set(DAYAQ_FLOOR_portal 6)
 set(DAYAQ_FLOOR_apps 9)
 
 function(dayaq_check_floors room)

@@ -1,0 +1,184 @@
+#include "portal/site.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <utility>
+
+#include "base/file.hpp"
+#include "base/siphash.hpp"
+
+namespace dayaq::portal {
+namespace {
+
+constexpr std::string_view frame_file = "layout.html";
+constexpr std::string_view text_marker = "{{t_";
+
+std::string content_type_of(const std::filesystem::path& path) {
+  const std::string extension = path.extension().string();
+  if (extension == ".css") return "text/css; charset=utf-8";
+  if (extension == ".svg") return "image/svg+xml";
+  return "application/octet-stream";
+}
+
+/// Comments and indentation are for whoever edits the sheet, not for the wire.
+std::string minified_css(std::string_view css) {
+  std::string out;
+  out.reserve(css.size());
+  for (std::size_t i = 0; i < css.size(); ++i) {
+    if (css.substr(i, 2) == "/*") {
+      const std::size_t end = css.find("*/", i + 2);
+      if (end == std::string_view::npos) break;
+      i = end + 1;
+      continue;
+    }
+    const char c = css[i] == '\n' ? ' ' : css[i];
+    constexpr std::string_view needs_no_space = "{};,";
+    const bool after = !out.empty() && needs_no_space.find(out.back()) != std::string_view::npos;
+    if (c == ' ' && (out.empty() || out.back() == ' ' || after)) continue;
+    if (needs_no_space.find(c) != std::string_view::npos && !out.empty() && out.back() == ' ') out.pop_back();
+    if (c == '}' && !out.empty() && out.back() == ';') out.pop_back();
+    if (out.ends_with(": "))
+      out.back() = c;
+    else
+      out += c;
+  }
+  return out;
+}
+
+/// Tells versions of a file apart; nothing secret, so the key is fixed.
+std::string version_of(std::string_view content) {
+  return fmt::format("{:016x}", siphash(SipKey{}, content));
+}
+
+std::vector<std::string> text_keys_in(std::string_view html) {
+  std::set<std::string> keys;
+  for (std::size_t at = html.find(text_marker); at != std::string_view::npos;
+       at = html.find(text_marker, at + 1)) {
+    const std::size_t from = at + text_marker.size();
+    keys.emplace(html.substr(from, html.find("}}", from) - from));
+  }
+  return {keys.begin(), keys.end()};
+}
+
+}  // namespace
+
+Site::Site(const SiteOptions& options, const Vocabulary& words, const Zone& zone, http::Templates templates,
+           Texts texts, DistrictMap map)
+    : options_(options),
+      words_(words),
+      zone_(zone),
+      templates_(std::move(templates)),
+      texts_(std::move(texts)),
+      map_(std::move(map)) {}
+
+Result<std::unique_ptr<Site>> Site::create(const SiteOptions& options, const Vocabulary& words,
+                                           const Zone& zone) {
+  DAYAQ_TRY(http::Templates templates, http::Templates::load(options.web / "templates"));
+  DAYAQ_TRY(Texts texts, Texts::load(options.web / "text"));
+  DAYAQ_TRY(DistrictMap map, DistrictMap::create(words.country));
+  std::unique_ptr<Site> site(
+      new Site(options, words, zone, std::move(templates), std::move(texts), std::move(map)));
+  DAYAQ_TRY_OK(site->read_static());
+  DAYAQ_TRY_OK(site->read_text_keys());
+  return site;
+}
+
+Result<void> Site::read_static() {
+  for (const std::string_view name : {"dayaq.css", "mark.svg"}) {
+    const std::filesystem::path path = options_.web / "static" / name;
+    DAYAQ_TRY(std::string body, read_file(path));
+    if (path.extension() == ".css") body = minified_css(body);
+    std::string url = fmt::format("/static/{}/{}", version_of(body), name);
+    static_files_.emplace(name, StaticFile{content_type_of(path), std::move(body), std::move(url)});
+  }
+  return {};
+}
+
+Result<void> Site::read_text_keys() {
+  const std::vector<std::string> known = texts_.keys();
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(options_.web / "templates", error)) {
+    DAYAQ_TRY(const std::string html, read_file(entry.path()));
+    std::vector<std::string> keys = text_keys_in(html);
+    for (const std::string& key : keys) {
+      if (!std::ranges::binary_search(known, key)) {
+        return fail(ErrorKind::invalid_input, "portal.texts",
+                    fmt::format("The template {} names the text `{}`, which web/text lacks.",
+                                entry.path().filename().string(), key));
+      }
+    }
+    text_keys_.emplace(entry.path().filename().string(), std::move(keys));
+  }
+  return {};
+}
+
+const StaticFile* Site::static_file(std::string_view name) const {
+  const auto found = static_files_.find(name);
+  return found == static_files_.end() ? nullptr : &found->second;
+}
+
+const std::vector<std::string>& Site::text_keys(std::string_view file) const {
+  const auto found = text_keys_.find(file);
+  DAYAQ_ASSERT(found != text_keys_.end());
+  return found->second;
+}
+
+Page::Page(const Site& site, Language language, Instant now)
+    : site_(site), format_(site.texts(), language, site.zone()), now_(now) {}
+
+View& Page::include(View& view, std::string marker, std::string file) const {
+  const auto& keys = site_.text_keys(file);
+  View& part = view.include(std::move(marker), std::move(file));
+  for (const std::string& key : keys) part.set("t_" + key, format_.text(key));
+  return part;
+}
+
+void Page::add_languages(const Here& here) {
+  constexpr std::array<std::string_view, 3> names{"Azərbaycan", "English", "Русский"};
+  for (const Language language : languages) {
+    View& item = frame_.add("LANGUAGE");
+    const bool current = language == this->language();
+    View& choice = item.add(current ? "HERE" : here.posted ? "BUTTON" : "LINK");
+    choice.set("CODE", std::string(to_string(language)));
+    choice.set("NAME", std::string(names[static_cast<std::size_t>(language)]));
+    if (current) continue;
+    choice.set("HREF", fmt::format("{}?{}{}lang={}", here.path, here.query, here.query.empty() ? "" : "&",
+                                   to_string(language)));
+  }
+}
+
+Result<std::string> Page::render(const Here& here, const std::string& title) {
+  for (const std::string& key : site_.text_keys(frame_file)) frame_.set("t_" + key, format_.text(key));
+  frame_.set("LANG", std::string(to_string(language())));
+  frame_.set("TITLE", title);
+  frame_.set("CSS", site_.static_file("dayaq.css")->path);
+  frame_.set("ICON", site_.static_file("mark.svg")->path);
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 4> menu{{{"/", "nav_home"},
+                                                                               {"/regimes", "nav_regimes"},
+                                                                               {"/drafts/new", "nav_check"},
+                                                                               {"/status", "nav_status"}}};
+  for (const auto& [path, key] : menu) {
+    View& item = frame_.add("NAV");
+    item.set("HREF", std::string(path));
+    item.set("NAME", format_.text(key));
+    if (path == here.menu) item.show("CURRENT");
+  }
+  add_languages(here);
+  if (site_.options().synthetic) frame_.show("SYNTHETIC");
+  frame_.set("MADE", format_.fill("foot_made", {{"version", site_.options().program_version},
+                                                {"time", format_.date_time(now_)}}));
+  return site_.templates().render(frame_file, frame_);
+}
+
+std::string Page::actor_name(std::string_view actor) const {
+  constexpr std::string_view prefix = "org:";
+  if (!actor.starts_with(prefix)) return std::string(actor);
+  const std::string_view code = actor.substr(prefix.size(), actor.find('/') - prefix.size());
+  const LocalizedText name = site_.words().organisation_by_code(code);
+  return name.az.empty() ? std::string(actor) : name.in(language());
+}
+
+}  // namespace dayaq::portal
