@@ -162,13 +162,14 @@ Result<std::uint64_t> export_log(store::Session& session, Personal personal,
                       size);
   DAYAQ_TRY_OK(write(line));
   std::uint64_t next = 0;
-  DAYAQ_TRY_OK(select_entries(session, 0, size, [&](const EntryRow& row) -> Result<bool> {
+  const auto write_entry = [&](const EntryRow& row) -> Result<bool> {
     if (row.index != static_cast<std::int64_t>(next)) return false;
     append_entry(line, row, personal);
     ++next;
     DAYAQ_TRY_OK(write(line));
     return true;
-  }));
+  };
+  DAYAQ_TRY_OK(select_entries(session, 0, size, write_entry));
   if (next != size) return incomplete(fmt::format("entry {} is missing", next));
   return size;
 }

@@ -103,7 +103,9 @@ TEST_F(Exported, AnyByteOfTheFirstLineIsNoticed) {
     changed[i] = static_cast<char>(changed[i] ^ 1);
     const auto report = check(changed, options());
     EXPECT_TRUE(!report || !report->good()) << i;
-    if (!report) EXPECT_EQ(report.error().code, "audit.export");
+    if (!report) {
+      EXPECT_EQ(report.error().code, "audit.export");
+    }
   }
 }
 

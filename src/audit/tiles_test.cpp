@@ -55,7 +55,7 @@ TEST(TreeTiles, HoldTheRootsOfTheTilesBelow) {
 TEST(TreeTiles, KnowEveryNodeInMemoryOrInAFullTile) {
   const Grown tree(66'000);
   for (unsigned level = 0; level <= 16; ++level) {
-    for (std::uint64_t i = 0; i < 66'000 >> level; i += level < 8 ? 97 : 1) {
+    for (std::uint64_t i = 0; i < std::uint64_t{66'000} >> level; i += level < 8 ? 97 : 1) {
       const std::uint64_t count = std::uint64_t{1} << level;
       const Hash expected = crypto::complete_root(std::span(tree.leaves).subspan(i << level, count));
       const TilePart part = part_of({level, i});

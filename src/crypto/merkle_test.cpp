@@ -151,7 +151,9 @@ TEST(InclusionProof, EqualsTheDefinitionAndVerifiesForEverySizeAndIndex) {
       ASSERT_EQ(*proof, naive_path(index, leaves));
       ASSERT_TRUE(verify_inclusion(leaves[index], index, size, *proof, root)) << index << " in " << size;
       ASSERT_FALSE(verify_inclusion(leaves[index], size, size, *proof, root));
-      if (index > 0) ASSERT_FALSE(verify_inclusion(leaves[index], index - 1, size, *proof, root));
+      if (index > 0) {
+        ASSERT_FALSE(verify_inclusion(leaves[index], index - 1, size, *proof, root));
+      }
     }
   }
 }
@@ -167,7 +169,9 @@ TEST(ConsistencyProof, EqualsTheDefinitionAndVerifiesForEveryPairOfSizes) {
       ASSERT_TRUE(proof);
       ASSERT_EQ(*proof, naive_subproof(from, std::span(leaves).first(to), true));
       ASSERT_TRUE(verify_consistency(old_head, new_head, *proof)) << from << " to " << to;
-      if (from < to) ASSERT_FALSE(verify_consistency(new_head, old_head, *proof));
+      if (from < to) {
+        ASSERT_FALSE(verify_consistency(new_head, old_head, *proof));
+      }
     }
   }
 }
