@@ -175,15 +175,17 @@ Explanation explain(const LawfulMeasure& measure, const PersonFacts& all_facts, 
     for (const Rule* condition : finder.deciding(measure.rule)) out.reasons.push_back(finder.reason(*condition));
     if (granted) {
       const Period steady = steady_period(facts, measure.rule, t, civil);
-      out.period = {.from = std::max(steady.from, measure.period.from),
-                    .until = std::min(steady.until, measure.period.until)};
+      out.period = Period{.from = std::max(steady.from, measure.period.from),
+                          .until = std::min(steady.until, measure.period.until)};
       out.missing_lines = lines_missing(*measure.measure, finder);
     } else {
       out.starts = first_grant(measure, facts, t, civil);
     }
   }
-  const bool hidden = std::ranges::any_of(out.reasons, [](const Reason& r) { return r.hidden; });
-  if (hidden) out.starts.reset();
+  if (std::ranges::any_of(out.reasons, [](const Reason& r) { return r.hidden; })) {
+    out.period.reset();  // how long a quarantine lasts is as sensitive as that there is one
+    out.starts.reset();
+  }
   return out;
 }
 

@@ -58,8 +58,9 @@ struct Explanation {
   int version = 1;
   MeasureCode measure;
   Period measure_period;             ///< in which the measure is law
-  Period period;                     ///< granted: the longest around t in which rule and law hold on what is known at t
-  std::optional<Instant> starts;     ///< not granted: when it will be, on what is known at t
+  /// Granted: the longest around t in which rule and law hold on what is known at t; not told if a reason is hidden.
+  std::optional<Period> period;
+  std::optional<Instant> starts;     ///< not granted: when it will be, on what is known at t; not told likewise
   std::vector<Reason> reasons;
   std::vector<SubscriptionKind> missing_lines;  ///< granted, but no line of these kinds to deliver it on, and no other
 };

@@ -129,14 +129,14 @@ class Narrator {
   }
 
   std::string granted(const Explanation& e) const {
-    if (e.period.until == instant_max) {
+    if (!e.period || e.period->until == instant_max) {
       return you_ ? say({"Bu hüququnuz var.", "You have this right.", "Это право у вас есть."})
                   : say({"Şəxsin bu hüququ var.", "The person has this right.", "Это право у лица есть."});
     }
     return you_ ? fill({"Bu hüququnuz {} qüvvədədir.", "You have this right {}.", "Это право действует для вас {}."},
-                       until(e.period.until))
+                       until(e.period->until))
                 : fill({"Şəxsin bu hüququ {} qüvvədədir.", "The person has this right {}.",
-                        "Это право действует для лица {}."}, until(e.period.until));
+                        "Это право действует для лица {}."}, until(e.period->until));
   }
 
   std::string not_in_force(const Explanation& e) const {

@@ -240,7 +240,7 @@ std::string explanation_json(const Explanation& explanation, const ExplanationTe
                    {"outcome", text(outcome_word(explanation.outcome))},
                    {"measure_period", period(explanation.measure_period)},
                    {"text", sentences.headline}};
-  if (explanation.outcome == Explanation::Outcome::granted) out["period"] = period(explanation.period);
+  if (explanation.period) out["period"] = period(*explanation.period);
   if (explanation.starts) out["starts"] = instant(*explanation.starts);
   json::array reasons;
   for (std::size_t i = 0; i < explanation.reasons.size(); ++i) {

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "regime/file_tree.hpp"
 #include "regime/law_test_support.hpp"
 #include "regime/store.hpp"
 #include "support/audit_log.hpp"
@@ -70,10 +69,7 @@ struct Offices {
   std::unique_ptr<Lawbook> book;
 };
 
-std::string scalar(const TreeNode& node, std::string_view key) {
-  const TreeNode* found = node.find(key);
-  return found == nullptr ? std::string() : found->text;
-}
+using test::scalar;
 
 Result<VersionHandle> take_step(Offices& offices, const TreeNode& files, const TreeNode& step) {
   const Instant now = azerbaijan().moment(scalar(step, "at"));
@@ -125,10 +121,9 @@ INSTANTIATE_TEST_SUITE_P(Engines, Lifecycle, testing::ValuesIn(dayaq::test::engi
                          [](const auto& each) { return dayaq::test::name_of(each.param); });
 
 TEST_P(Lifecycle, GoesAsTheCasesSay) {
-  const Tree tree = read_tree(test::repository_file("src/regime/cases/lifecycle.yaml"));
-  ASSERT_TRUE(tree.errors.empty()) << tree.errors.front().public_text;
-  ASSERT_GE(tree.root.children.size(), 14u);
-  for (const TreeNode& node : tree.root.children) {
+  const auto cases = test::cases("lifecycle.yaml");
+  ASSERT_GE(cases.size(), 14u);
+  for (const TreeNode& node : cases) {
     SCOPED_TRACE(scalar(node, "title"));
     run_case(GetParam(), node);
   }

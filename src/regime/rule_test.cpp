@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "regime/file_rule.hpp"
+#include "regime/file.hpp"
 #include "regime/law_test_support.hpp"
 
 namespace dayaq::regime {
@@ -15,55 +15,14 @@ using registry::Attestation;
 using registry::PersonFacts;
 using test::azerbaijan;
 
-std::string scalar(const TreeNode& node, std::string_view key) {
-  const TreeNode* found = node.find(key);
-  return found == nullptr ? std::string() : found->text;
-}
-
-Instant moment_or(const TreeNode& node, std::string_view key, Instant otherwise) {
-  const std::string text = scalar(node, key);
-  return text.empty() ? otherwise : azerbaijan().moment(text);
-}
-
-Period period_of(const TreeNode& node) {
-  return {.from = moment_or(node, "from", instant_min), .until = moment_or(node, "until", instant_max)};
-}
-
 template <class F>
 void each(const TreeNode& node, std::string_view key, F&& visit) {
   if (const TreeNode* list = node.find(key)) std::ranges::for_each(list->children, visit);
 }
 
-/// The person of a case file: born, died, lives, attested, lines.
-PersonFacts person_of(const TreeNode& node) {
-  const auto& pack = azerbaijan().pack;
-  PersonFacts facts;
-  facts.person.birth = *parse_date(scalar(node, "born"));
-  if (!scalar(node, "died").empty()) facts.person.death = *parse_date(scalar(node, "died"));
-  each(node, "lives", [&](const TreeNode& one) {
-    facts.residences.push_back({.place = *pack.find_place(scalar(one, "in")), .period = period_of(one)});
-  });
-  if (facts.residences.empty()) facts.residences.push_back({.place = *pack.find_place("AZ-BA"), .period = {}});
-  facts.person.place = facts.residences.back().place;
-  each(node, "attested", [&](const TreeNode& one) {
-    facts.attestations.push_back({.status = *pack.find_status(scalar(one, "status")),
-                                  .valid = period_of(one),
-                                  .recorded = moment_or(one, "recorded", instant_min),
-                                  .ended = moment_or(one, "ended", instant_max)});
-  });
-  each(node, "lines", [&](const TreeNode& one) {
-    facts.subscriptions.push_back({.kind = *registry::parse_subscription_kind(scalar(one, "kind")),
-                                   .valid = period_of(one)});
-  });
-  return facts;
-}
-
 void run_case(const TreeNode& node) {
-  Errors errors;
-  const FileContext context = azerbaijan().file_context();
-  const Rule rule = RuleReader(errors, context).read({.node = node.find("rule"), .path = "rule"});
-  ASSERT_TRUE(errors.empty()) << errors.front().public_text;
-  const PersonFacts facts = person_of(*node.find("person"));
+  const Rule rule = test::rule_of(node);
+  const PersonFacts facts = test::person_of(*node.find("person"));
   const CivilContext civil = azerbaijan().civil();
   for (const bool expected : {true, false}) {
     each(node, expected ? "holds" : "fails", [&](const TreeNode& at) {
@@ -82,11 +41,10 @@ void run_case(const TreeNode& node) {
 }
 
 TEST(Rule, MeansWhatTheCasesSay) {
-  const Tree tree = read_tree(test::repository_file("src/regime/cases/rules.yaml"));
-  ASSERT_TRUE(tree.errors.empty()) << tree.errors.front().public_text;
-  ASSERT_GE(tree.root.children.size(), 16u);
-  for (const TreeNode& node : tree.root.children) {
-    SCOPED_TRACE(scalar(node, "title"));
+  const auto cases = test::cases("rules.yaml");
+  ASSERT_GE(cases.size(), 16u);
+  for (const TreeNode& node : cases) {
+    SCOPED_TRACE(test::scalar(node, "title"));
     run_case(node);
   }
 }
