@@ -11,6 +11,12 @@
 //
 // One SQL text serves both engines (SQLite, PostgreSQL, Citus): parameters are $1, $2, ...; types BIGINT,
 // TEXT and BLOB (BYTEA in PostgreSQL); `ON CONFLICT ... DO UPDATE/NOTHING`; no sequences, triggers, arrays.
+// A parameter that stands alone and may be NULL needs a type for PostgreSQL: CAST($1 AS BIGINT) IS NULL.
+// Results are BIGINT (or a sum of them), TEXT and BLOB.
+//
+// A commit's outcome may be unknown (the server died while it committed). Its callers get unavailable
+// "store.unavailable"; the store finds out after reconnecting, before it writes anything else, and only then
+// calls the hooks' after_commit or after_rollback.
 #pragma once
 
 #include <chrono>
@@ -55,7 +61,9 @@ class Row {
 /// One transaction's view of the database. Lives as long as the function it is given to.
 ///
 /// Errors of all calls: conflict "store.duplicate" (a key exists), unavailable "store.full" (no disk space),
-/// unavailable "store.unavailable" (connection lost; safe to retry), internal "store.sql" (a defect).
+/// unavailable "store.unavailable" (connection lost; safe to retry), unavailable "store.timeout" (PostgreSQL
+/// gave the statement up), internal "store.sql" (a defect). The first failed statement ends the session, on
+/// both engines: all that follow return its error, and the function fails with it even if it ignores it.
 class Session {
  public:
   virtual ~Session() = default;
@@ -68,13 +76,15 @@ class Session {
     return exec(sql, std::span(params.begin(), params.size()));
   }
   /// Runs a statement and says how many rows it changed: for "insert ... on conflict do nothing" and the
-  /// like.
+  /// like. Costs PostgreSQL a round trip.
   virtual Result<std::int64_t> change(Sql sql, std::span<const Param> params) = 0;
   Result<std::int64_t> change(Sql sql, std::initializer_list<Param> params = {}) {
     return change(sql, std::span(params.begin(), params.size()));
   }
   /// Runs a query; calls on_row for each row until it returns false or an error. Streams: memory is bounded
-  /// whatever the number of rows.
+  /// whatever the number of rows. on_row may run other statements, but must not change what this query reads,
+  /// and a query or change inside it makes PostgreSQL keep the remaining rows in memory. Who wants few rows
+  /// of many says LIMIT: the rest still comes over PostgreSQL's wire.
   virtual Result<void> query(Sql sql, std::span<const Param> params,
                              const std::function<Result<bool>(const Row&)>& on_row) = 0;
   Result<void> query(Sql sql, std::initializer_list<Param> params,
@@ -113,8 +123,8 @@ class CommitHook {
 };
 
 /// A migration: runs once, in order of `number`, each in a transaction of its own. `sql` is the one text for
-/// both engines, in which these words are replaced: `{blob}` (BLOB / BYTEA), `{without_rowid}` (WITHOUT ROWID
-/// / nothing).
+/// both engines, in which these words are replaced: `{blob}` (BLOB / BYTEA) and `{without_rowid}` (WITHOUT
+/// ROWID / nothing).
 struct Migration {
   std::string_view room;    ///< "registry"; numbers count per room
   std::int64_t number = 0;  ///< 1, 2, 3, ... without gaps
@@ -143,8 +153,9 @@ class Database {
 
   [[nodiscard]] virtual Engine engine() const = 0;
 
-  /// Runs what hasn't run yet. conflict "store.newer_schema" if the database has migrations this program
-  /// doesn't know: it is refused and not touched.
+  /// Runs what hasn't run yet. Give all rooms' migrations in one call: a room that isn't among them counts as
+  /// newer. conflict "store.newer_schema" if the database has migrations this program doesn't know: it is
+  /// refused and not touched.
   Result<void> migrate(std::span<const Migration> migrations);
 
   /// Hooks are called in the order they were added; add them before the first write.
@@ -152,8 +163,8 @@ class Database {
 
   using WriteFunction = std::function<Result<void>(Session&)>;
   using Done = std::function<void(Result<void>)>;
-  /// Queues a transaction; `done` is called on the writer thread once it is durable or refused. Must not
-  /// block.
+  /// Queues a transaction; `done` is called on the writer thread once it is durable or refused, or at once on
+  /// this thread with unavailable "store.overload" if the queue is full. It must neither block nor throw.
   virtual void submit(WriteFunction fn, Done done) = 0;
 
   /// Runs a transaction function and waits until it is durable. Returns what the function returned, or the
@@ -186,7 +197,8 @@ class Database {
 
   /// Bytes of the SQLite write-ahead log (0 for PostgreSQL): it must stay bounded.
   [[nodiscard]] virtual std::int64_t wal_bytes() const = 0;
-  /// Writes refused now because the disk is full or the connection is lost (readiness).
+  /// False while writes are refused because the disk is full or the connection is lost (readiness). Turns true
+  /// by itself.
   [[nodiscard]] virtual bool writable() const = 0;
 
  protected:

@@ -2,10 +2,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 
 #include "base/log.hpp"
+#include "base/time.hpp"
 #include "store/database.hpp"
 
 namespace dayaq::store {
@@ -67,9 +67,8 @@ Result<Versions> stored_versions(Session& session) {
 
 Result<void> apply(Session& session, const Migration& migration) {
   DAYAQ_TRY_OK(session.script(for_engine(migration.sql, session.engine())));
-  const auto now = std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
   return session.exec("INSERT INTO schema_migration (room, number, applied_at_us) VALUES ($1, $2, $3)",
-                      {migration.room, migration.number, std::int64_t(now.time_since_epoch().count())});
+                      {migration.room, migration.number, to_micros(SystemClock().now())});
 }
 
 }  // namespace

@@ -43,13 +43,13 @@ Error error_of_state(std::string_view state, PostgresConnection::Role role, std:
   if (state == "23505") return duplicate_error(std::move(what));
   if (state == "53100") return full_error(std::move(what));
   if (state == "57014" || state == "55P03" || state == "40001" || state == "40P01") {
-    return {ErrorKind::unavailable,
-            "store.timeout",
-            "This took too long. Please try again in a moment.",
-            std::move(what),
-            {},
-            0,
-            0};
+    return Error{ErrorKind::unavailable,
+                 "store.timeout",
+                 "This took too long. Please try again in a moment.",
+                 std::move(what),
+                 {},
+                 0,
+                 0};
   }
   // A standby that was the primary a moment ago; for a reader it is a defect, since readers never write.
   if (state == "25006" && role == PostgresConnection::Role::writer) return unavailable_error(std::move(what));
@@ -246,7 +246,11 @@ class PostgresConnection::Stream {
       }
       const auto status = PQresultStatus(result->get());
       if (status == PGRES_SINGLE_TUPLE) return std::move(*result);
-      if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) continue;
+      if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
+        const std::string_view tag = PQcmdStatus(result->get());
+        if (!tag.starts_with("SELECT")) connection_.wrote_ = true;  // INSERT ... RETURNING, for one.
+        continue;
+      }
       connection_.aborted_ = true;
       if (status == PGRES_PIPELINE_ABORTED) continue;
       (void)connection_.remember(connection_.error_of(result->get(), connection_.pending_.front().sql));

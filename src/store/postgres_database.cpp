@@ -32,13 +32,13 @@ using namespace std::chrono_literals;
 constexpr auto lock_wait_max = 2s;
 
 Error second_writer() {
-  return {ErrorKind::conflict,
-          "store.second_writer",
-          "Another program writes to this database. Stop it first, or use another database.",
-          {},
-          {},
-          0,
-          0};
+  return Error{ErrorKind::conflict,
+               "store.second_writer",
+               "Another program writes to this database. Stop it first, or use another database.",
+               {},
+               {},
+               0,
+               0};
 }
 
 class PostgresEngine final : public WriteEngine {

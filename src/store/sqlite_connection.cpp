@@ -136,7 +136,7 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open(const std::stri
   // The page size counts only for a new file; memory for sorting stays off the disk that may be full.
   DAYAQ_TRY_OK(connection->script(fmt::format(
       "PRAGMA page_size={}; PRAGMA cache_size=-{}; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON;"
-      "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;",
+      "PRAGMA trusted_schema=OFF;",
       page_bytes, cache_bytes / 1024)));
   if (access == Access::read) {
     DAYAQ_TRY_OK(connection->script("PRAGMA query_only=ON"));
@@ -247,6 +247,7 @@ Result<void> SqliteConnection::query(Sql sql, std::span<const Param> params,
   if (!bound) return remember(std::move(bound).error());
   const Lease lease(*statement);
   sqlite3_stmt* handle = statement->handle.get();
+  if (sqlite3_stmt_readonly(handle) == 0) wrote_ = true;  // INSERT ... RETURNING, for one.
   const SqliteRow row(handle);
   int code = sqlite3_step(handle);
   for (; code == SQLITE_ROW; code = sqlite3_step(handle)) {

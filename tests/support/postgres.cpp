@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
@@ -89,7 +90,8 @@ std::vector<pid_t> children_of(pid_t parent) {
     const std::string stat = content(entry.path() / "stat");
     const auto after_name = stat.rfind(") ");
     if (after_name == std::string::npos) continue;
-    if (std::atoi(stat.c_str() + after_name + 4) == parent) children.push_back(std::stoi(name));
+    if (std::strtol(stat.c_str() + after_name + 4, nullptr, 10) == parent)
+      children.push_back(std::stoi(name));
   }
   return children;
 }
