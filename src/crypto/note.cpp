@@ -87,7 +87,7 @@ VerifierKey VerifierKey::of(std::string name, const PublicKey& key) {
 Result<VerifierKey> VerifierKey::parse(std::string_view text) {
   const auto bad = [](std::string_view why) {
     return fail(ErrorKind::invalid_input, "note.key",
-                "A verifier key must look like name+hexid+base64, as `dayaq audit key` prints it.",
+                "A verifier key must look like name+hexid+base64, as /v1/audit/key gives it.",
                 std::string(why));
   };
   // The base64 part may hold plus signs, the name may not.
