@@ -24,9 +24,9 @@ namespace dayaq::store {
 class Checkpointer {
  public:
   struct Limits {
-    int passive_pages = 8192;   ///< 32 MiB
-    int restart_pages = 32768;  ///< 128 MiB
-    int busy_timeout_ms = 20;   ///< how long RESTART waits for readers
+    int passive_pages = 0;
+    int restart_pages = 0;
+    int busy_timeout_ms = 20;  ///< how long RESTART waits for readers
   };
 
   static Result<std::unique_ptr<Checkpointer>> create(const std::string& path, Limits limits);

@@ -137,6 +137,9 @@ struct Options {
   int readers = 4;                      ///< connections for read()
   int group_max = 1024;                 ///< transactions in one commit at most
   std::int64_t cache_bytes = 64 << 20;  ///< SQLite page cache of the writer
+  /// Size that SQLite's write-ahead log is kept near; a reader with an old snapshot lets it grow while it
+  /// reads.
+  std::int64_t wal_bytes_max = 160 << 20;
   /// PostgreSQL: silence after which a server is given up, and its callers answered unavailable
   /// "store.unavailable".
   std::chrono::milliseconds silence_max{30'000};
@@ -197,8 +200,8 @@ class Database {
 
   /// Bytes of the SQLite write-ahead log (0 for PostgreSQL): it must stay bounded.
   [[nodiscard]] virtual std::int64_t wal_bytes() const = 0;
-  /// False while writes are refused because the disk is full or the connection is lost (readiness). Turns true
-  /// by itself.
+  /// False while writes are refused because the disk is full or the connection is lost (readiness). Turns
+  /// true by itself.
   [[nodiscard]] virtual bool writable() const = 0;
 
  protected:

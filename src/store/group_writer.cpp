@@ -236,6 +236,7 @@ void GroupWriter::refuse(Jobs group, const Error& error) {
 
 void GroupWriter::set_writable(bool writable, const Error* reason) {
   if (writable_.exchange(writable) == writable) return;
+  next_probe_ = std::chrono::steady_clock::now() + limits_.probe_interval;
   if (writable) {
     log::info("store.writable", "writes are accepted again");
   } else {

@@ -1,8 +1,10 @@
 // SQLite behind the Database: one connection that writes, a pool that reads, one that copies the log.
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sqlite3.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 
 #include "base/file.hpp"
@@ -18,12 +20,25 @@ namespace dayaq::store {
 namespace {
 
 constexpr std::int64_t reader_cache_bytes = 16 << 20;
-constexpr std::int64_t log_bytes_kept = 160 << 20;
+
+/// Whether a few groups would fit on the disk: a single page nearly always does, and tells nothing.
+Result<void> room_beside(const std::string& path) {
+  const std::string probe = path + ".probe";
+  const int file = ::open(probe.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (file < 0) return std::unexpected(unavailable_error("can't make " + probe));
+  const int failed = ::posix_fallocate(file, 0, 4 << 20);
+  ::close(file);
+  ::unlink(probe.c_str());
+  if (failed == ENOSPC || failed == EDQUOT)
+    return std::unexpected(full_error("less than 4 MB beside " + path));
+  if (failed != 0) return std::unexpected(unavailable_error("can't write beside " + path));
+  return {};
+}
 
 class SqliteEngine final : public WriteEngine {
  public:
-  SqliteEngine(std::unique_ptr<SqliteConnection> connection, Checkpointer& checkpointer)
-      : connection_(std::move(connection)), checkpointer_(checkpointer) {
+  SqliteEngine(std::string path, std::unique_ptr<SqliteConnection> connection, Checkpointer& checkpointer)
+      : path_(std::move(path)), connection_(std::move(connection)), checkpointer_(checkpointer) {
     const auto told = [](void* self, sqlite3*, const char*, int pages) {
       static_cast<SqliteEngine*>(self)->checkpointer_.log_grew(pages);
       return SQLITE_OK;
@@ -44,7 +59,8 @@ class SqliteEngine final : public WriteEngine {
   void between_groups() noexcept override { checkpointer_.restart_if_due(connection_->handle()); }
 
   Result<Fate> probe() override {
-    // Rewrites the number in the file's header: the smallest commit that needs room in the log.
+    DAYAQ_TRY_OK(room_beside(path_));
+    // Rewrites the number in the file's header: the smallest commit there is.
     connection_->start_function();
     std::int64_t version = 0;
     DAYAQ_TRY_OK(connection_->query("PRAGMA user_version", {}, [&](const Row& row) -> Result<bool> {
@@ -56,6 +72,7 @@ class SqliteEngine final : public WriteEngine {
   }
 
  private:
+  std::string path_;
   std::unique_ptr<SqliteConnection> connection_;
   Checkpointer& checkpointer_;
 };
@@ -67,7 +84,7 @@ class SqliteDatabase final : public Database {
       : path_(std::move(path)),
         lock_(std::move(lock)),
         checkpointer_(std::move(checkpointer)),
-        engine_(std::move(writer), *checkpointer_),
+        engine_(path_, std::move(writer), *checkpointer_),
         writer_(engine_, {.group_max = options.group_max, .queue_max = options.queue_max}) {}
 
   [[nodiscard]] Engine engine() const override { return Engine::sqlite; }
@@ -132,8 +149,10 @@ Result<std::unique_ptr<Database>> open_sqlite(const std::string& path, const Opt
   DAYAQ_TRY(auto lock, lock_writer(path));
   using Access = SqliteConnection::Access;
   DAYAQ_TRY(auto writer, SqliteConnection::open(path, Access::write, options.cache_bytes));
-  DAYAQ_TRY_OK(writer->script("PRAGMA journal_size_limit=" + std::to_string(log_bytes_kept)));
-  DAYAQ_TRY(auto checkpointer, Checkpointer::create(path, {}));
+  DAYAQ_TRY_OK(writer->script(fmt::format("PRAGMA journal_size_limit={}", options.wal_bytes_max)));
+  const auto pages_max = static_cast<int>(options.wal_bytes_max / page_bytes);
+  DAYAQ_TRY(auto checkpointer,
+            Checkpointer::create(path, {.passive_pages = pages_max / 5, .restart_pages = pages_max * 4 / 5}));
   auto database = std::make_unique<SqliteDatabase>(path, std::move(lock), std::move(checkpointer),
                                                    std::move(writer), options);
   for (int i = 0; i < options.readers; ++i) {
