@@ -372,6 +372,8 @@ class Connection final : public ConnectionBase {
       co_return false;
     }
     request_.body = body_;
+    started_ = SteadyClock::now();  // a slow upload takes nothing from the handler's time, and isn't old in
+                                    // the queue
     co_return true;
   }
 

@@ -120,24 +120,24 @@ class ShardedRequestMeter final : public Metrics::RequestMeter {
   void collect(std::vector<MetricFamily>& out) const {
     MetricFamily requests{"dayaq_http_requests_total", "Requests answered.", MetricType::Counter, {}};
     MetricFamily latency{"dayaq_http_request_duration_seconds",
-                         "From the end of the head to the answer.",
+                         "From the whole request to the answer.",
                          MetricType::Histogram,
                          {}};
     const std::size_t shards = cells_.size() / operations_.size();
     for (std::size_t o = 0; o < operations_.size(); ++o) {
       Buckets buckets;
-      std::array<std::uint64_t, statuses> by_status{};
+      std::array<std::uint64_t, status_count> by_status{};
       for (std::size_t s = 0; s < shards; ++s) {
         const Cell& cell = cells_[s * operations_.size() + o];
         for (std::size_t i = 0; i < bucket_count; ++i) {
           buckets.counts[i] += cell.buckets[i].load(std::memory_order_relaxed);
         }
         buckets.sum_ns += cell.sum_ns.load(std::memory_order_relaxed);
-        for (std::size_t i = 0; i < statuses; ++i) {
+        for (std::size_t i = 0; i < status_count; ++i) {
           by_status[i] += cell.statuses[i].load(std::memory_order_relaxed);
         }
       }
-      for (std::size_t i = 0; i < statuses; ++i) {
+      for (std::size_t i = 0; i < status_count; ++i) {
         if (by_status[i] == 0) continue;
         ClientMetric metric = labelled(
             {{"operation", operations_[o]}, {"status", std::to_string(static_cast<int>(i) + status_min)}});
@@ -155,11 +155,11 @@ class ShardedRequestMeter final : public Metrics::RequestMeter {
  private:
   static constexpr int status_min = 100;
   static constexpr int status_max = 599;
-  static constexpr std::size_t statuses = status_max - status_min + 1;
+  static constexpr std::size_t status_count = status_max - status_min + 1;
   struct Cell {
     std::array<std::atomic<std::uint64_t>, bucket_count> buckets{};
     std::atomic<std::uint64_t> sum_ns{0};
-    std::array<std::atomic<std::uint64_t>, statuses> statuses{};
+    std::array<std::atomic<std::uint64_t>, status_count> statuses{};
   };
   std::vector<std::string> operations_;
   std::vector<std::size_t> operation_of_;  ///< by route; routes may share a name

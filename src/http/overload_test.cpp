@@ -93,6 +93,32 @@ TEST_F(Overload, RefusesNewWorkWhenTheOldestHasWaitedTooLong) {
   EXPECT_EQ(status_in(waiting.read_past("done")), 200);  // admitted work is done
 }
 
+TEST_F(Overload, DoesNotCountASlowUploadAsWaitingOrAsTheHandlersTime) {
+  options.workers = 1;
+  options.queue_age_max = 100ms;
+  options.request_timeout = 300ms;
+  std::atomic<bool> open = false;
+  router.add({.method = Method::post, .pattern = "/stuck", .run = Run::worker, .operation = "stuck"},
+             [&](const Request&) {
+               while (!open) std::this_thread::sleep_for(1ms);
+               return Response::text("done");
+             });
+  start();
+  RawConnection slow = connect();
+  slow.send("POST /stuck HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{");
+  std::this_thread::sleep_for(400ms);
+  RawConnection running = connect();
+  running.send("POST /stuck HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}");
+  std::this_thread::sleep_for(30ms);
+  slow.send("}");
+  std::this_thread::sleep_for(20ms);
+  RawConnection next = connect();
+  next.send("POST /stuck HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}");
+  std::this_thread::sleep_for(20ms);
+  open = true;
+  for (RawConnection* one : {&slow, &running, &next}) EXPECT_EQ(status_in(one->read_past("done")), 200);
+}
+
 TEST_F(Overload, AnswersInlineRoutesWhileEveryWorkerIsBusy) {
   options.workers = 1;
   std::atomic<bool> open = false;

@@ -61,7 +61,7 @@ class HeadParser final : public beast::http::basic_parser<true> {
     if (unknown_expectation_) refuse(417, "http.expectation", "Only Expect: 100-continue is understood.");
     framing_.chunked = transfer_encodings_ != 0;
     framing_.content_length = content_length().value_or(0);
-    framing_.keep_alive = keep_alive();
+    framing_.keep_alive = http_1_1 && keep_alive();  // an HTTP/1.0 caller would wait for our promise
   }
 
  private:
@@ -176,13 +176,13 @@ class HeadParser final : public beast::http::basic_parser<true> {
   bool unknown_expectation_ = false;
 };
 
-Refusal refusal_of(const ErrorCode& error) {
+Refusal refusal_of(const ErrorCode& failure) {
   using beast::http::error;
-  if (error == error::bad_version) {
+  if (failure == error::bad_version) {
     return {505, "http.version", "Use HTTP/1.1."};
   }
-  if (error == error::bad_content_length || error == error::bad_transfer_encoding ||
-      error == error::multiple_content_length) {
+  if (failure == error::bad_content_length || failure == error::bad_transfer_encoding ||
+      failure == error::multiple_content_length) {
     return {400, "http.framing", "Send one valid Content-Length, or Transfer-Encoding: chunked, not both."};
   }
   return {400, "http.malformed", "This is not an HTTP/1.1 request."};

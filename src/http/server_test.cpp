@@ -143,6 +143,10 @@ TEST_F(ServerBasics, ClosesAfterConnectionCloseAndForHttp10) {
   EXPECT_NE(closed.find("Connection: close\r\n"), std::string::npos);
   EXPECT_TRUE(closed.ends_with("hello"));
   EXPECT_TRUE(exchange("GET /hello HTTP/1.0\r\n\r\n").ends_with("hello"));
+  RawConnection old = connect();
+  old.send("GET /hello HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  EXPECT_TRUE(old.read_all(3s).ends_with("hello"));
+  EXPECT_TRUE(old.closed_by_server());
 }
 
 TEST_F(ServerBasics, UnderstandsAbsoluteTargets) {
