@@ -482,6 +482,22 @@ TEST_P(Contract, OneProgramWritesAtATime) {
   EXPECT_EQ(second.error().code, "store.second_writer");
 }
 
+TEST_P(Contract, ASecondProgramMayReadBesideTheFirstAndNeverWrites) {
+  ASSERT_TRUE(db().write([&](Session& session) { return insert(session, 1, "seen"); }));
+  Options options = opened.options();
+  options.read_only = true;
+  const auto reader = Database::open(options);
+  ASSERT_TRUE(reader);
+  const auto seen = (*reader)->read([](Session& session) {
+    return session.one("SELECT body FROM note WHERE id = 1", {}, [](const Row& row) { return std::string(row.text(0)); });
+  });
+  ASSERT_TRUE(seen);
+  EXPECT_EQ(seen->value_or(""), "seen");
+  const auto refused = (*reader)->write([&](Session& session) { return insert(session, 2); });
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "store.read_only");
+}
+
 INSTANTIATE_TEST_SUITE_P(Engines, Contract, testing::ValuesIn(dayaq::test::engines),
                          [](const auto& engine) { return dayaq::test::name_of(engine.param); });
 

@@ -20,6 +20,7 @@
 #include "store/errors.hpp"
 #include "store/group_writer.hpp"
 #include "store/postgres_connection.hpp"
+#include "store/read_only.hpp"
 #include "store/reader_pool.hpp"
 
 namespace dayaq::store {
@@ -183,6 +184,17 @@ class PostgresEngine final : public WriteEngine {
   bool overtaken_ = false;
 };
 
+/// One read transaction.
+Result<void> read_on(PostgresConnection& reader, const std::function<Result<void>(Session&)>& fn) {
+  DAYAQ_TRY_OK(reader.begin_read());
+  Result<void> done = fn(reader);
+  // A statement that nobody waited for may have failed.
+  if (done && reader.wrote()) done = reader.settle();
+  if (done && reader.failure()) done = std::unexpected(*reader.failure());
+  reader.end_read();
+  return done;
+}
+
 class PostgresDatabase final : public Database {
  public:
   PostgresDatabase(std::unique_ptr<PostgresEngine> engine, const Options& options)
@@ -202,13 +214,7 @@ class PostgresDatabase final : public Database {
 
   Result<void> read_blocking(const std::function<Result<void>(Session&)>& fn) override {
     DAYAQ_TRY(auto reader, readers_.take());
-    DAYAQ_TRY_OK(reader->begin_read());
-    Result<void> done = fn(*reader);
-    // A statement that nobody waited for may have failed.
-    if (done && reader->wrote()) done = reader->settle();
-    if (done && reader->failure()) done = std::unexpected(*reader->failure());
-    reader->end_read();
-    return done;
+    return read_on(*reader, fn);
   }
 
   ReaderPool<PostgresConnection> readers_;
@@ -221,6 +227,14 @@ class PostgresDatabase final : public Database {
 Result<std::unique_ptr<Database>> open_postgres(const Options& options) {
   PostgresConnection::Settings settings{
       .url = options.url, .role = PostgresConnection::Role::writer, .silence_max = options.silence_max};
+  if (options.read_only) {
+    settings.role = PostgresConnection::Role::reader;
+    auto database = std::make_unique<ReadOnlyDatabase<PostgresConnection>>(Engine::postgresql, read_on);
+    for (int i = 0; i < options.readers; ++i) {
+      database->readers().put(std::make_unique<PostgresConnection>(settings));
+    }
+    return database;
+  }
   auto engine = std::make_unique<PostgresEngine>(settings);
   DAYAQ_TRY_OK(engine->open());
   settings.role = PostgresConnection::Role::reader;

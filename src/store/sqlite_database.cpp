@@ -12,6 +12,7 @@
 #include "store/engines.hpp"
 #include "store/errors.hpp"
 #include "store/group_writer.hpp"
+#include "store/read_only.hpp"
 #include "store/reader_pool.hpp"
 #include "store/sqlite_connection.hpp"
 
@@ -77,6 +78,16 @@ class SqliteEngine final : public WriteEngine {
   Checkpointer& checkpointer_;
 };
 
+/// One read transaction.
+Result<void> read_on(SqliteConnection& reader, const std::function<Result<void>(Session&)>& fn) {
+  reader.start_function();
+  DAYAQ_TRY_OK(reader.control("BEGIN"));
+  Result<void> done = fn(reader);
+  reader.rollback();
+  if (done && reader.failure()) return std::unexpected(*reader.failure());
+  return done;
+}
+
 class SqliteDatabase final : public Database {
  public:
   SqliteDatabase(std::string path, FileLock lock, std::unique_ptr<Checkpointer> checkpointer,
@@ -105,12 +116,7 @@ class SqliteDatabase final : public Database {
 
   Result<void> read_blocking(const std::function<Result<void>(Session&)>& fn) override {
     DAYAQ_TRY(auto reader, readers_.take());
-    reader->start_function();
-    DAYAQ_TRY_OK(reader->control("BEGIN"));
-    Result<void> done = fn(*reader);
-    reader->rollback();
-    if (done && reader->failure()) return std::unexpected(*reader->failure());
-    return done;
+    return read_on(*reader, fn);
   }
 
   std::string path_;
@@ -142,9 +148,19 @@ Result<void> create_private(const std::string& path) {
   return {};
 }
 
+Result<std::unique_ptr<Database>> open_sqlite_to_read(const std::string& path, const Options& options) {
+  auto database = std::make_unique<ReadOnlyDatabase<SqliteConnection>>(Engine::sqlite, read_on);
+  for (int i = 0; i < options.readers; ++i) {
+    DAYAQ_TRY(auto reader, SqliteConnection::open(path, SqliteConnection::Access::read, reader_cache_bytes));
+    database->readers().put(std::move(reader));
+  }
+  return database;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Database>> open_sqlite(const std::string& path, const Options& options) {
+  if (options.read_only) return open_sqlite_to_read(path, options);
   DAYAQ_TRY_OK(create_private(path));
   DAYAQ_TRY(auto lock, lock_writer(path));
   using Access = SqliteConnection::Access;
