@@ -17,13 +17,16 @@ struct Country {
   regime::StatusWording wording;
   Zone zone;
   [[nodiscard]] regime::FileContext files() const {
-    return {.country = pack, .traffic = traffic, .zone = zone, .providers = {
-      .find = [](std::string_view code) -> std::optional<regime::ProviderNames::Provider> {
-        if (code != "azercell") return std::nullopt;
-        return regime::ProviderNames::Provider{OrganisationCode("azercell"), 0,
-                                               registry::OrganisationKind::mobile_operator};
-      },
-      .codes = [] { return std::vector<std::string>{"azercell"}; }}};
+    return {
+        .country = pack,
+        .traffic = traffic,
+        .zone = zone,
+        .providers = {.find = [](std::string_view code) -> std::optional<regime::ProviderNames::Provider> {
+                        if (code != "azercell") return std::nullopt;
+                        return regime::ProviderNames::Provider{OrganisationCode("azercell"), 0,
+                                                               registry::OrganisationKind::mobile_operator};
+                      },
+                      .codes = [] { return std::vector<std::string>{"azercell"}; }}};
   }
   [[nodiscard]] regime::CivilContext civil() const { return {.zone = zone, .places = pack.places()}; }
 };
@@ -57,14 +60,17 @@ inline const std::vector<registry::PersonFacts>& persons() {
     const auto& pack = country().pack;
     for (auto& facts : out) facts.residences.push_back({.place = *pack.find_place("AZ-BA"), .period = {}});
     out[0].person.birth = must(parse_date("1961-03-24"));
-    out[0].attestations.push_back({.status = *pack.find_status("pensioner"), .valid = {},
-                                   .recorded = when("2026-02-01T00:00:00Z"), .ended = when("2026-10-01T00:00:00Z")});
+    out[0].attestations.push_back({.status = *pack.find_status("pensioner"),
+                                   .valid = {},
+                                   .recorded = when("2026-02-01T00:00:00Z"),
+                                   .ended = when("2026-10-01T00:00:00Z")});
     out[1].person.birth = must(parse_date("1990-12-01"));
-    out[1].attestations.push_back({.status = *pack.find_status("health_worker"),
-                                   .valid = {.from = when("2026-03-10T00:00:00Z"), .until = when("2027-01-01T00:00:00Z")},
-                                   .recorded = when("2026-01-01T00:00:00Z")});
-    out[1].subscriptions.push_back({.kind = registry::SubscriptionKind::mobile,
-                                    .valid = {.from = when("2026-03-02T00:00:00Z")}});
+    out[1].attestations.push_back(
+        {.status = *pack.find_status("health_worker"),
+         .valid = {.from = when("2026-03-10T00:00:00Z"), .until = when("2027-01-01T00:00:00Z")},
+         .recorded = when("2026-01-01T00:00:00Z")});
+    out[1].subscriptions.push_back(
+        {.kind = registry::SubscriptionKind::mobile, .valid = {.from = when("2026-03-02T00:00:00Z")}});
     out[2].person.birth = must(parse_date("1940-02-29"));
     out[2].person.death = must(parse_date("2026-05-01"));
     return out;

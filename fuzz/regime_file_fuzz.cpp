@@ -1,6 +1,6 @@
 // links: dayaq::regime
-// Regime files: whatever the bytes are, the reader ends with a regime or with errors that point into the text. A
-// regime that is read can be told, counted and made law.
+// Regime files: whatever the bytes are, the reader ends with a regime or with errors that point into the
+// text. A regime that is read can be told, counted and made law.
 #include <cstddef>
 #include <cstdint>
 

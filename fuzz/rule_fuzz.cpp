@@ -1,5 +1,6 @@
 // links: dayaq::regime
-// Rules: what is read holds for the same persons when it is simplified, and stays as it is until its next change.
+// Rules: what is read holds for the same persons when it is simplified, and stays as it is until its next
+// change.
 #include <cstddef>
 #include <cstdint>
 

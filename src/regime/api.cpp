@@ -1,8 +1,8 @@
 #include "regime/api.hpp"
 
-#include <charconv>
-
 #include <fmt/format.h>
+
+#include <charconv>
 
 #include "regime_file_schema.hpp"
 
@@ -23,12 +23,15 @@ constexpr const char* version_schema = R"({
   "properties": {
     "code": {"type": "string"}, "version": {"type": "integer", "minimum": 1},
     "standing": {"enum": ["in_force", "coming", "over", "submitted", "withdrawn", "draft"]},
-    "title": {"$ref": "#/components/schemas/LocalizedText"}, "summary": {"$ref": "#/components/schemas/LocalizedText"},
+    "title": {"$ref": "#/components/schemas/LocalizedText"},
+    "summary": {"$ref": "#/components/schemas/LocalizedText"},
     "period": {"$ref": "#/components/schemas/LawPeriod"},
     "in_force": {"anyOf": [{"$ref": "#/components/schemas/LawPeriod"}, {"type": "null"}]},
-    "submitted": {"$ref": "#/components/schemas/OfficialAct"}, "approved": {"$ref": "#/components/schemas/OfficialAct"},
+    "submitted": {"$ref": "#/components/schemas/OfficialAct"},
+    "approved": {"$ref": "#/components/schemas/OfficialAct"},
     "ended": {"$ref": "#/components/schemas/OfficialAct"},
-    "territory": {"type": "array", "items": {"type": "string"}, "description": "Place codes; empty: the whole country."},
+    "territory": {"type": "array", "items": {"type": "string"},
+                  "description": "Place codes; empty: the whole country."},
     "measures": {"type": "array", "items": {"type": "object"}}, "source": {"type": "string"}}})";
 constexpr const char* text_schema = R"({
   "type": "object", "required": ["az"],
@@ -38,7 +41,8 @@ constexpr const char* period_schema = R"({
   "properties": {"from": {"type": ["string", "null"], "format": "date-time"},
                  "until": {"type": ["string", "null"], "format": "date-time"}}})";
 constexpr const char* act_schema = R"({
-  "type": "object", "properties": {"by": {"type": "string"}, "at": {"type": "string", "format": "date-time"}}})";
+  "type": "object",
+  "properties": {"by": {"type": "string"}, "at": {"type": "string", "format": "date-time"}}})";
 constexpr const char* list_schema = R"({
   "type": "object", "required": ["regimes"],
   "properties": {"regimes": {"type": "array", "items": {"$ref": "#/components/schemas/RegimeVersion"}}}})";
@@ -54,7 +58,8 @@ constexpr const char* ending_schema = R"({
   "properties": {"at": {"type": "string", "format": "date-time"}}})";
 
 Response no_regime() {
-  return http::problem(Error{.kind = ErrorKind::not_found, .code = "regime.unknown",
+  return http::problem(Error{.kind = ErrorKind::not_found,
+                             .code = "regime.unknown",
                              .public_text = "There is no regime of this code. Look at the list of regimes."});
 }
 
@@ -94,8 +99,10 @@ class Handlers {
       if (std::to_string(version->regime.version) != number) continue;
       return Response::json(regime_json(*version, now(), LawView::officials, api_.names));
     }
-    return http::problem(Error{.kind = ErrorKind::not_found, .code = "regime.version",
-                               .public_text = "There is no such version of this regime. Look at its versions."});
+    return http::problem(
+        Error{.kind = ErrorKind::not_found,
+              .code = "regime.version",
+              .public_text = "There is no such version of this regime. Look at its versions."});
   }
 
   Response check(const Request& request) const {
@@ -107,15 +114,17 @@ class Handlers {
   }
 
   Response submit(const Request& request) const {
-    return add(request, [this, at = now()](store::Session& session, const Regime& regime, const std::string& actor) {
-      return api_.book.submit(session, regime, actor, at);
-    });
+    return add(request,
+               [this, at = now()](store::Session& session, const Regime& regime, const std::string& actor) {
+                 return api_.book.submit(session, regime, actor, at);
+               });
   }
 
   Response amend(const Request& request) const {
-    return add(request, [this, at = now()](store::Session& session, const Regime& regime, const std::string& actor) {
-      return api_.book.amend(session, regime, actor, at);
-    });
+    return add(request,
+               [this, at = now()](store::Session& session, const Regime& regime, const std::string& actor) {
+                 return api_.book.amend(session, regime, actor, at);
+               });
   }
 
   Response approve(const Request& request) const {
@@ -136,7 +145,9 @@ class Handlers {
 
  private:
   [[nodiscard]] Instant now() const { return api_.clock.now(); }
-  [[nodiscard]] static RegimeCode code_of(const Request& request) { return RegimeCode(request.parameter("regime")); }
+  [[nodiscard]] static RegimeCode code_of(const Request& request) {
+    return RegimeCode(request.parameter("regime"));
+  }
 
   [[nodiscard]] Response answer(const Result<VersionHandle>& done) const {
     if (!done) return http::problem(done.error());
@@ -150,18 +161,23 @@ class Handlers {
     if (!regime) return http::problem(regime.error(), unprocessable);
     const std::string& wanted = request.parameter("regime");
     if (!wanted.empty() && regime->code.value() != wanted) {
-      Errors errors{{ErrorKind::invalid_input, "regime.other_code",
-                     "The file is of another regime. Amend that one, or correct `code`.", {}, "code", 0, 0}};
+      Errors errors{{ErrorKind::invalid_input,
+                     "regime.other_code",
+                     "The file is of another regime. Amend that one, or correct `code`.",
+                     {},
+                     "code",
+                     0,
+                     0}};
       return http::problem(errors, unprocessable);
     }
     const auto notices = check_conflicts(*regime, *api_.book.law(), now());
-    const auto done = api_.db.write([&](store::Session& session) {
-      return step(session, *regime, request.principal.actor());
-    });
+    const auto done = api_.db.write(
+        [&](store::Session& session) { return step(session, *regime, request.principal.actor()); });
     if (!done) return http::problem(done.error());
     Response response = Response::json(regime_checked_json(**done, notices, now(), api_.names), 201);
-    response.headers.emplace_back("Location", fmt::format("/v1/regimes/{}/versions/{}", (*done)->regime.code.value(),
-                                                          (*done)->regime.version));
+    response.headers.emplace_back(
+        "Location",
+        fmt::format("/v1/regimes/{}/versions/{}", (*done)->regime.code.value(), (*done)->regime.version));
     return response;
   }
 
@@ -182,15 +198,17 @@ http::Route route(Method method, std::string pattern, Scope scope, std::string o
 
 /// A route whose body is a regime file.
 http::Route file_route(std::string pattern, Scope scope, std::string operation, std::string summary) {
-  http::Route out = route(Method::post, std::move(pattern), scope, std::move(operation), std::move(summary), "",
-                          "RegimeChecked");
+  http::Route out = route(Method::post, std::move(pattern), scope, std::move(operation), std::move(summary),
+                          "", "RegimeChecked");
   out.body_max = file_max;
   return out;
 }
 
 }  // namespace
 
-std::string_view regime_file_schema() { return regime_file_schema_json; }
+std::string_view regime_file_schema() {
+  return regime_file_schema_json;
+}
 
 void add_law_routes(http::Router& router, const LawApi& api) {
   router.add_schema("LocalizedText", text_schema);
@@ -203,29 +221,37 @@ void add_law_routes(http::Router& router, const LawApi& api) {
   router.add_schema("RegimeEnding", ending_schema);
   const Handlers handlers(api);
   const auto add = [&](http::Route one, Response (Handlers::*handle)(const Request&) const) {
-    router.add(std::move(one), [handlers, handle](const Request& request) { return (handlers.*handle)(request); });
+    router.add(std::move(one),
+               [handlers, handle](const Request& request) { return (handlers.*handle)(request); });
   };
-  add(route(Method::get, "/v1/regimes", Scope::none, "list_regimes", "All regimes that are or were law, or will be.", "",
-            "RegimeList"), &Handlers::list);
+  add(route(Method::get, "/v1/regimes", Scope::none, "list_regimes",
+            "All regimes that are or were law, or will be.", "", "RegimeList"),
+      &Handlers::list);
   add(route(Method::get, "/v1/regimes/{regime}", Scope::none, "get_regime",
             "The version of a regime that is in force, else its newest approved one.", "", "RegimeVersion"),
       &Handlers::one);
   add(route(Method::get, "/v1/regimes/{regime}/versions", Scope::regimes_read, "list_regime_versions",
-            "All versions of a regime, those that wait for approval too.", "", "RegimeList"), &Handlers::versions);
+            "All versions of a regime, those that wait for approval too.", "", "RegimeList"),
+      &Handlers::versions);
   add(route(Method::get, "/v1/regimes/{regime}/versions/{version}", Scope::regimes_read, "get_regime_version",
-            "One version of a regime, with the file as it was uploaded.", "", "RegimeVersion"), &Handlers::version);
+            "One version of a regime, with the file as it was uploaded.", "", "RegimeVersion"),
+      &Handlers::version);
   add(file_route("/v1/regimes/check", Scope::regimes_read, "check_regime",
-                 "Checks a regime file (YAML) and stores nothing; 422 lists every error with line, column and field."),
+                 "Checks a regime file (YAML) and stores nothing; 422 lists every error with line, column "
+                 "and field."),
       &Handlers::check);
   add(file_route("/v1/regimes", Scope::regimes_write, "submit_regime",
-                 "Submits a regime file (YAML) for approval by a second official."), &Handlers::submit);
+                 "Submits a regime file (YAML) for approval by a second official."),
+      &Handlers::submit);
   add(file_route("/v1/regimes/{regime}/amend", Scope::regimes_write, "amend_regime",
-                 "Submits a new version of a regime (YAML) for approval by a second official."), &Handlers::amend);
+                 "Submits a new version of a regime (YAML) for approval by a second official."),
+      &Handlers::amend);
   add(route(Method::post, "/v1/regimes/{regime}/approve", Scope::regimes_approve, "approve_regime",
             "Approves a version that another official submitted.", "RegimeApproval", "RegimeVersion"),
       &Handlers::approve);
   add(route(Method::post, "/v1/regimes/{regime}/end", Scope::regimes_write, "end_regime",
-            "Ends a regime at once or at an hour to come.", "RegimeEnding", "RegimeVersion"), &Handlers::end);
+            "Ends a regime at once or at an hour to come.", "RegimeEnding", "RegimeVersion"),
+      &Handlers::end);
   http::Route schema = route(Method::get, "/schemas/regime.json", Scope::none, "get_regime_schema",
                              "The JSON Schema of the regime file.", "", "");
   schema.run = http::Run::inline_;

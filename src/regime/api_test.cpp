@@ -1,16 +1,14 @@
 #include "regime/api.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
-
 #include <cstdlib>
 #include <future>
-
-#include <fmt/format.h>
 
 #include "regime/law_test_support.hpp"
 #include "regime/store.hpp"
@@ -27,8 +25,10 @@ using test::azerbaijan;
 struct LawRoutes : testing::Test {
   dayaq::test::AuditLog audit{store::Engine::sqlite, migrations()};
   FileContext files = azerbaijan().file_context();
-  LawJsonContext names{.country = azerbaijan().pack, .wording = azerbaijan().wording,
-                       .organisation_code = [](OrganisationIndex i) { return azerbaijan().pack.organisations()[i].code; }};
+  LawJsonContext names{
+      .country = azerbaijan().pack,
+      .wording = azerbaijan().wording,
+      .organisation_code = [](OrganisationIndex i) { return azerbaijan().pack.organisations()[i].code; }};
   Lawbook book{files, *audit.log};
   FixedClock clock{azerbaijan().moment("2026-03-25")};
   http::Router router;
@@ -39,7 +39,8 @@ struct LawRoutes : testing::Test {
     add_law_routes(router, {.db = audit.db(), .book = book, .files = files, .names = names, .clock = clock});
   }
 
-  http::Response call(Method method, const std::string& path, const std::string& body = "", std::uint64_t key = 1) {
+  http::Response call(Method method, const std::string& path, const std::string& body = "",
+                      std::uint64_t key = 1) {
     auto match = router.match(method, path);
     EXPECT_NE(match.route, nullptr) << path;
     auto request = std::make_shared<http::Request>();
@@ -52,7 +53,8 @@ struct LawRoutes : testing::Test {
     }
     std::promise<http::Response> answer;
     auto answered = answer.get_future();
-    (*match.handler)(request, http::Responder([&](http::Response response) { answer.set_value(std::move(response)); }));
+    (*match.handler)(
+        request, http::Responder([&](http::Response response) { answer.set_value(std::move(response)); }));
     return answered.get();
   }
   static json::value parsed(const http::Response& response) { return json::parse(response.body); }
@@ -65,7 +67,9 @@ TEST_F(LawRoutes, TakeAFileToLawByTwoOfficials) {
   EXPECT_EQ(parsed(submitted).at("notices").as_array().size(), 1u) << "its period has begun";
   EXPECT_EQ(parsed(call(Method::get, "/v1/regimes")).at("regimes").as_array().size(), 0u);
   EXPECT_EQ(call(Method::get, "/v1/regimes/special-quarantine").status, 404) << "what waits isn't public";
-  EXPECT_EQ(parsed(call(Method::get, "/v1/regimes/special-quarantine/versions")).at("regimes").as_array().size(), 1u);
+  EXPECT_EQ(
+      parsed(call(Method::get, "/v1/regimes/special-quarantine/versions")).at("regimes").as_array().size(),
+      1u);
 
   const auto self = call(Method::post, "/v1/regimes/special-quarantine/approve", R"({"version":1})", 1);
   EXPECT_EQ(self.status, 403);
@@ -80,7 +84,8 @@ TEST_F(LawRoutes, TakeAFileToLawByTwoOfficials) {
   EXPECT_EQ(law.at("measures").at(0).at("who_text").at("en"), "health workers or health specialists");
   EXPECT_EQ(law.at("measures").at(0).at("benefits").at(0).at("quota"), 36000);
   EXPECT_FALSE(law.as_object().contains("submitted")) << "who submitted isn't public";
-  EXPECT_EQ(parsed(call(Method::get, "/v1/regimes/special-quarantine/versions/1")).at("source"), json::value(quarantine));
+  EXPECT_EQ(parsed(call(Method::get, "/v1/regimes/special-quarantine/versions/1")).at("source"),
+            json::value(quarantine));
 }
 
 TEST_F(LawRoutes, RefuseABadFileWithAllItsErrors) {
@@ -110,9 +115,11 @@ TEST_F(LawRoutes, CheckAFileAndStoreNothing) {
 TEST_F(LawRoutes, AmendAndEndARegime) {
   ASSERT_EQ(call(Method::post, "/v1/regimes", quarantine).status, 201);
   ASSERT_EQ(call(Method::post, "/v1/regimes/special-quarantine/approve", R"({"version":1})", 2).status, 200);
-  const std::string amendment = test::repository_file("country/az/regimes/examples/special-quarantine-amended.yaml");
+  const std::string amendment =
+      test::repository_file("country/az/regimes/examples/special-quarantine-amended.yaml");
   EXPECT_EQ(call(Method::post, "/v1/regimes", amendment).status, 409);
-  EXPECT_EQ(call(Method::post, "/v1/regimes/regional-lockdown/amend", amendment).status, 422) << "another regime's file";
+  EXPECT_EQ(call(Method::post, "/v1/regimes/regional-lockdown/amend", amendment).status, 422)
+      << "another regime's file";
   const auto amended = call(Method::post, "/v1/regimes/special-quarantine/amend", amendment);
   ASSERT_EQ(amended.status, 201) << amended.body;
   ASSERT_EQ(amended.headers.size(), 1u);
@@ -122,7 +129,8 @@ TEST_F(LawRoutes, AmendAndEndARegime) {
   ASSERT_EQ(call(Method::post, "/v1/regimes/special-quarantine/approve", R"({"version":2})", 2).status, 200);
   EXPECT_EQ(parsed(call(Method::get, "/v1/regimes/special-quarantine")).at("version"), 2);
   EXPECT_EQ(parsed(call(Method::get, "/v1/regimes/special-quarantine/versions/1")).at("standing"), "over");
-  const auto ended = call(Method::post, "/v1/regimes/special-quarantine/end", R"({"at":"2026-06-01T00:00:00+04:00"})");
+  const auto ended =
+      call(Method::post, "/v1/regimes/special-quarantine/end", R"({"at":"2026-06-01T00:00:00+04:00"})");
   ASSERT_EQ(ended.status, 200) << ended.body;
   EXPECT_EQ(parsed(ended).at("in_force").at("until"), "2026-05-31T20:00:00Z");
   EXPECT_EQ(parsed(ended).at("standing"), "in_force");
@@ -130,10 +138,12 @@ TEST_F(LawRoutes, AmendAndEndARegime) {
 
 TEST_F(LawRoutes, RefuseBodiesThatSayNothingClear) {
   ASSERT_EQ(call(Method::post, "/v1/regimes", quarantine).status, 201);
-  for (const std::string body : {"", "{", "[]", "{}", R"({"version":"1"})", R"({"version":0})", R"({"version":1,"x":2})"}) {
+  for (const std::string body :
+       {"", "{", "[]", "{}", R"({"version":"1"})", R"({"version":0})", R"({"version":1,"x":2})"}) {
     EXPECT_EQ(call(Method::post, "/v1/regimes/special-quarantine/approve", body, 2).status, 400) << body;
   }
-  for (const std::string body : {"{", R"({"at":5})", R"({"at":"tomorrow"})", R"({"when":"2026-06-01T00:00:00Z"})"}) {
+  for (const std::string body :
+       {"{", R"({"at":5})", R"({"at":"tomorrow"})", R"({"when":"2026-06-01T00:00:00Z"})"}) {
     EXPECT_EQ(call(Method::post, "/v1/regimes/special-quarantine/end", body).status, 400) << body;
   }
 }

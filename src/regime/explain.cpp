@@ -38,7 +38,9 @@ class Finder {
   }
 
   Reason reason(const Rule& condition) const {
-    Reason out{.condition = condition, .holds = condition_holds(condition, facts_, t_, civil_), .hidden = hides(condition)};
+    Reason out{.condition = condition,
+               .holds = condition_holds(condition, facts_, t_, civil_),
+               .hidden = hides(condition)};
     out.changes = change_of(condition);
     const Rule& leaf = leaf_of(condition);
     if (out.hidden) {
@@ -57,8 +59,8 @@ class Finder {
   }
 
  private:
-  /// Of the parts of an "any" that give the answer: the one with the fewest conditions, told rather than hidden; then
-  /// the one that lasts longest if it holds, or changes soonest if it doesn't.
+  /// Of the parts of an "any" that give the answer: the one with the fewest conditions, told rather than
+  /// hidden; then the one that lasts longest if it holds, or changes soonest if it doesn't.
   std::vector<const Rule*> best(const Rule& rule, bool answer) const {
     std::vector<const Rule*> found;
     std::tuple<std::ptrdiff_t, std::size_t, std::int64_t> rank;
@@ -155,8 +157,8 @@ std::vector<SubscriptionKind> lines_missing(const Measure& measure, const Finder
 
 }  // namespace
 
-Explanation explain(const LawfulMeasure& measure, const PersonFacts& all_facts, Instant t, const ExplainContext& context,
-                    const Audience& audience) {
+Explanation explain(const LawfulMeasure& measure, const PersonFacts& all_facts, Instant t,
+                    const ExplainContext& context, const Audience& audience) {
   const PersonFacts facts = known_at(all_facts, t);
   const CivilContext civil = context.civil();
   Explanation out{.regime = measure.version->regime.code,
@@ -172,7 +174,8 @@ Explanation explain(const LawfulMeasure& measure, const PersonFacts& all_facts, 
   } else {
     const bool granted = holds(measure.rule, facts, t, civil);
     out.outcome = granted ? Explanation::Outcome::granted : Explanation::Outcome::rule_fails;
-    for (const Rule* condition : finder.deciding(measure.rule)) out.reasons.push_back(finder.reason(*condition));
+    for (const Rule* condition : finder.deciding(measure.rule))
+      out.reasons.push_back(finder.reason(*condition));
     if (granted) {
       const Period steady = steady_period(facts, measure.rule, t, civil);
       out.period = Period{.from = std::max(steady.from, measure.period.from),

@@ -20,7 +20,10 @@ LawfulMeasure lawful(const Rule& rule) {
   version->regime.code = RegimeCode("exercise");
   version->regime.measures.push_back({.code = MeasureCode("right"), .who = rule});
   const Period period{.from = azerbaijan().moment("2026-03-24"), .until = azerbaijan().moment("2027-03-24")};
-  return {.version = version, .measure = &version->regime.measures.front(), .rule = simplified(rule), .period = period};
+  return {.version = version,
+          .measure = &version->regime.measures.front(),
+          .rule = simplified(rule),
+          .period = period};
 }
 
 Audience audience_of(const std::string& to) {
@@ -132,9 +135,9 @@ TEST(Grammar, PutsAzerbaijaniEndingsByTheSoundOfWords) {
   EXPECT_EQ(azerbaijani_locative("İsmayıllı"), "İsmayıllıda");
   EXPECT_EQ(azerbaijani_locative("Şəki şəhəri"), "Şəki şəhərində");
   EXPECT_EQ(azerbaijani_locative("Quba rayonu"), "Quba rayonunda");
-  const std::vector<std::pair<int, std::string>> ordinals{{2020, "ci"}, {2021, "ci"}, {2023, "cü"}, {2024, "cü"},
-                                                         {2026, "cı"}, {2029, "cu"}, {2030, "cu"}, {2040, "cı"},
-                                                         {2000, "ci"}, {1900, "cü"}};
+  const std::vector<std::pair<int, std::string>> ordinals{
+      {2020, "ci"}, {2021, "ci"}, {2023, "cü"}, {2024, "cü"}, {2026, "cı"},
+      {2029, "cu"}, {2030, "cu"}, {2040, "cı"}, {2000, "ci"}, {1900, "cü"}};
   for (const auto& [year, ending] : ordinals) EXPECT_EQ(azerbaijani_ordinal(year), ending) << year;
 }
 

@@ -1,9 +1,9 @@
 #include "regime/file.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
-
-#include <fmt/format.h>
 
 #include "regime/file_quantity.hpp"
 #include "regime/file_rule.hpp"
@@ -61,7 +61,9 @@ std::vector<std::string> all_words(const Words& words) {
   return out;
 }
 
-constexpr std::uint8_t bit(SubscriptionKind kind) { return static_cast<std::uint8_t>(1u << static_cast<unsigned>(kind)); }
+constexpr std::uint8_t bit(SubscriptionKind kind) {
+  return static_cast<std::uint8_t>(1u << static_cast<unsigned>(kind));
+}
 
 bool is_operator(registry::OrganisationKind kind) {
   using enum registry::OrganisationKind;
@@ -76,16 +78,19 @@ class RegimeReader {
   Regime read(const TreeNode& root) {
     Regime regime;
     const At at{.node = &root};
-    if (!reader_.map(at, {"format", "code", "title", "summary", "legal_basis", "territory", "period", "groups",
-                          "measures"})) {
+    if (!reader_.map(at, {"format", "code", "title", "summary", "legal_basis", "territory", "period",
+                          "groups", "measures"})) {
       return regime;
     }
     if (const auto format = reader_.need(at, "format")) read_format(*format);
-    if (const auto code = reader_.need(at, "code")) regime.code = RegimeCode(reader_.code(*code).value_or(""));
+    if (const auto code = reader_.need(at, "code"))
+      regime.code = RegimeCode(reader_.code(*code).value_or(""));
     if (const auto title = reader_.need(at, "title")) regime.title = reader_.localized(*title, title_max);
-    if (const auto summary = reader_.find(at, "summary")) regime.summary = reader_.localized(*summary, prose_max);
+    if (const auto summary = reader_.find(at, "summary"))
+      regime.summary = reader_.localized(*summary, prose_max);
     LocalizedText legal_basis;
-    if (const auto basis = reader_.need(at, "legal_basis")) legal_basis = reader_.localized(*basis, prose_max);
+    if (const auto basis = reader_.need(at, "legal_basis"))
+      legal_basis = reader_.localized(*basis, prose_max);
     if (const auto territory = reader_.need(at, "territory")) read_territory(*territory, regime);
     if (const auto period = reader_.need(at, "period")) regime.period = read_period(*period, nullptr);
     if (const auto groups = reader_.find(at, "groups")) rules_.groups(*groups);
@@ -97,7 +102,8 @@ class RegimeReader {
  private:
   void read_format(const At& at) {
     const auto word = reader_.text(at);
-    if (word && *word != "1") reader_.error(at, "regime.format", "This program reads format 1. Write `format: 1`.");
+    if (word && *word != "1")
+      reader_.error(at, "regime.format", "This program reads format 1. Write `format: 1`.");
   }
 
   void read_territory(const At& at, Regime& regime) {
@@ -122,13 +128,15 @@ class RegimeReader {
     if (from) period.from = read_moment(*from).value_or(period.from);
     if (until) period.until = read_moment(*until).value_or(period.until);
     if (period.empty()) {
-      reader_.error(until ? *until : at, "regime.period", "The period ends before it begins. Correct `from` or `until`.");
+      reader_.error(until ? *until : at, "regime.period",
+                    "The period ends before it begins. Correct `from` or `until`.");
     } else if (outer != nullptr && (period.from < outer->from || period.until > outer->until)) {
       const bool early = period.from < outer->from;
-      reader_.error(early ? *from : *until, "regime.period",
-                    fmt::format("The measure's period {} its regime's. Keep within {} to {}.",
-                                early ? "begins before" : "ends after", context_.zone.format_local(outer->from),
-                                outer->until == instant_max ? "its end" : context_.zone.format_local(outer->until)));
+      reader_.error(
+          early ? *from : *until, "regime.period",
+          fmt::format("The measure's period {} its regime's. Keep within {} to {}.",
+                      early ? "begins before" : "ends after", context_.zone.format_local(outer->from),
+                      outer->until == instant_max ? "its end" : context_.zone.format_local(outer->until)));
     }
     return period;
   }
@@ -148,27 +156,36 @@ class RegimeReader {
 
   void check_overlap(const At& at, const Measure& measure, const std::vector<Measure>& others) {
     for (const Measure& other : others) {
-      if (measure.code.value().empty() || other.code != measure.code || !other.period.overlaps(measure.period)) continue;
+      if (measure.code.value().empty() || other.code != measure.code ||
+          !other.period.overlaps(measure.period))
+        continue;
       const auto code = reader_.find(at, "code");
-      reader_.error(*code, "regime.overlap",
-                    fmt::format("A measure `{}` stands above for a period that overlaps this one's. Give it another code, "
-                                "or periods one after the other.", measure.code.value()));
+      reader_.error(
+          *code, "regime.overlap",
+          fmt::format(
+              "A measure `{}` stands above for a period that overlaps this one's. Give it another code, "
+              "or periods one after the other.",
+              measure.code.value()));
       return;
     }
   }
 
   Measure read_measure(const At& at, const LocalizedText& legal_basis, const Period& regime_period) {
     Measure measure{.legal_basis = legal_basis, .period = regime_period};
-    if (!reader_.map(at, {"code", "title", "legal_basis", "who", "from", "period", "benefits"})) return measure;
-    if (const auto code = reader_.need(at, "code")) measure.code = MeasureCode(reader_.code(*code).value_or(""));
+    if (!reader_.map(at, {"code", "title", "legal_basis", "who", "from", "period", "benefits"}))
+      return measure;
+    if (const auto code = reader_.need(at, "code"))
+      measure.code = MeasureCode(reader_.code(*code).value_or(""));
     if (const auto title = reader_.need(at, "title")) measure.title = reader_.localized(*title, title_max);
-    if (const auto basis = reader_.find(at, "legal_basis")) measure.legal_basis = reader_.localized(*basis, prose_max);
+    if (const auto basis = reader_.find(at, "legal_basis"))
+      measure.legal_basis = reader_.localized(*basis, prose_max);
     if (const auto who = reader_.need(at, "who")) measure.who = rules_.read(*who);
     if (const auto period = reader_.find(at, "period")) measure.period = read_period(*period, &regime_period);
     if (const auto benefits = reader_.need(at, "benefits")) {
       const auto items = reader_.items(*benefits);
       if (items.size() > benefits_max) {
-        reader_.error(*benefits, "file.size", fmt::format("A measure may have {} benefits at most.", benefits_max));
+        reader_.error(*benefits, "file.size",
+                      fmt::format("A measure may have {} benefits at most.", benefits_max));
       } else {
         for (const At& item : items) measure.benefits.push_back(read_benefit(item));
       }
@@ -189,31 +206,37 @@ class RegimeReader {
       if (!provider) {
         std::string hint = did_you_mean(*code, context_.providers.codes());
         if (hint.empty()) hint = " Register it first.";
-        reader_.error(item, "regime.unknown_organisation", fmt::format("There is no organisation `{}`.{}", *code, hint));
+        reader_.error(item, "regime.unknown_organisation",
+                      fmt::format("There is no organisation `{}`.{}", *code, hint));
         operators = true;  // it may have been meant as one
         continue;
       }
       const bool is_one = is_operator(provider->kind);
       operators |= is_one;
       if (is_one && !some_on_lines) {
-        reader_.error(item, "regime.provider", fmt::format("`{}` is an operator, and nothing of this measure is "
-                                                           "delivered on lines. Name who provides it.", *code));
+        reader_.error(item, "regime.provider",
+                      fmt::format("`{}` is an operator, and nothing of this measure is "
+                                  "delivered on lines. Name who provides it.",
+                                  *code));
       } else if (!is_one && all_on_lines) {
-        reader_.error(item, "regime.provider", fmt::format("`{}` is no operator and can't deliver a benefit on lines. "
-                                                           "Name operators, or leave `from` out for all.", *code));
+        reader_.error(item, "regime.provider",
+                      fmt::format("`{}` is no operator and can't deliver a benefit on lines. "
+                                  "Name operators, or leave `from` out for all.",
+                                  *code));
       }
       measure.providers.push_back(provider->index);
     }
     if (some_on_lines && !all_on_lines && !operators) {
-      reader_.error(at, "regime.provider", "Part of this measure is delivered on lines. Name the operators too, or leave "
-                                           "`from` out for all of them.");
+      reader_.error(at, "regime.provider",
+                    "Part of this measure is delivered on lines. Name the operators too, or leave "
+                    "`from` out for all of them.");
     }
   }
 
   Benefit read_benefit(const At& at) {
     Benefit benefit;
-    if (!reader_.map(at, {"gives", "traffic", "package", "quota", "per", "lines", "covers", "cost", "expected_use",
-                          "assumption"})) {
+    if (!reader_.map(at, {"gives", "traffic", "package", "quota", "per", "lines", "covers", "cost",
+                          "expected_use", "assumption"})) {
       return benefit;
     }
     const auto gives = reader_.need(at, "gives");
@@ -223,7 +246,8 @@ class RegimeReader {
     if (!kind) {
       std::string hint = did_you_mean(*word, all_words(benefit_words));
       if (hint.empty()) hint = " Known: voice, messages, data, tv, deferral, discount, room.";
-      reader_.error(*gives, "regime.unknown_benefit", fmt::format("There is no benefit `{}`.{}", *word, hint));
+      reader_.error(*gives, "regime.unknown_benefit",
+                    fmt::format("There is no benefit `{}`.{}", *word, hint));
       return benefit;
     }
     benefit.kind = *kind;
@@ -234,7 +258,8 @@ class RegimeReader {
     if (const auto on = reader_.find(at, "lines")) read_delivery(*on, benefit);
     if (const auto covers = reader_.find(at, "covers")) read_covers(*covers, benefit);
     read_cost(at, benefit);
-    if (const auto text = reader_.find(at, "assumption")) benefit.assumption = reader_.localized(*text, prose_max);
+    if (const auto text = reader_.find(at, "assumption"))
+      benefit.assumption = reader_.localized(*text, prose_max);
     return benefit;
   }
 
@@ -245,8 +270,10 @@ class RegimeReader {
     for (const auto& [key, fits] : {std::pair{"traffic", data}, std::pair{"package", tv}}) {
       const auto found = reader_.find(at, key);
       if (!fits) {
-        if (found) reader_.error(*found, "regime.benefit", fmt::format("`{}` doesn't go with a benefit of {}. Leave it out.",
-                                                                       key, to_string(benefit.kind)));
+        if (found)
+          reader_.error(*found, "regime.benefit",
+                        fmt::format("`{}` doesn't go with a benefit of {}. Leave it out.", key,
+                                    to_string(benefit.kind)));
         continue;
       }
       const auto value = found ? found : reader_.need(at, key);
@@ -278,19 +305,23 @@ class RegimeReader {
       return std::nullopt;
     }
     if (quantity->unit == benefit.unit) return quantity->amount;
-    reader_.error(at, "regime.unit", fmt::format("A benefit of {} is measured in {}.", to_string(benefit.kind),
-                                                 units_accepted(benefit.unit)));
+    reader_.error(at, "regime.unit",
+                  fmt::format("A benefit of {} is measured in {}.", to_string(benefit.kind),
+                              units_accepted(benefit.unit)));
     return std::nullopt;
   }
 
   void read_quota(const At& at, Benefit& benefit) {
     const auto quota = benefit.unit == Unit::none ? reader_.find(at, "quota") : reader_.need(at, "quota");
     const auto per = reader_.find(at, "per");
-    const bool unlimited = quota && quota->node->kind == TreeNode::Kind::scalar && quota->node->text == "unlimited";
+    const bool unlimited =
+        quota && quota->node->kind == TreeNode::Kind::scalar && quota->node->text == "unlimited";
     if (quota && !unlimited) {
       benefit.quota = read_amount(*quota, benefit);
-      if (benefit.quota == 0u) reader_.error(*quota, "regime.range", "A quota of nothing gives nothing. Write more, or "
-                                                                     "`unlimited`.");
+      if (benefit.quota == 0u)
+        reader_.error(*quota, "regime.range",
+                      "A quota of nothing gives nothing. Write more, or "
+                      "`unlimited`.");
       if (benefit.unit != Unit::none && !per) reader_.need(at, "per");
     }
     if (!per) return;
@@ -303,15 +334,17 @@ class RegimeReader {
     if (const auto period = value_of(quota_period_words, *word)) {
       benefit.quota_period = *period;
     } else {
-      reader_.error(*per, "regime.benefit", fmt::format("A quota is per day, week, month or regime.{}",
-                                                        did_you_mean(*word, all_words(quota_period_words))));
+      reader_.error(*per, "regime.benefit",
+                    fmt::format("A quota is per day, week, month or regime.{}",
+                                did_you_mean(*word, all_words(quota_period_words))));
     }
   }
 
   void read_delivery(const At& at, Benefit& benefit) {
     if (benefit.delivered_on == 0) {
-      reader_.error(at, "regime.benefit", fmt::format("A benefit of {} goes to the person, not to a line. Leave `lines` out.",
-                                                      to_string(benefit.kind)));
+      reader_.error(at, "regime.benefit",
+                    fmt::format("A benefit of {} goes to the person, not to a line. Leave `lines` out.",
+                                to_string(benefit.kind)));
       return;
     }
     std::uint8_t wanted = 0;
@@ -320,12 +353,14 @@ class RegimeReader {
       if (!word) continue;
       const auto kind = registry::parse_subscription_kind(*word);
       if (!kind) {
-        reader_.error(item, "regime.unknown_subscription", fmt::format("There is no subscription `{}`.{} Known: mobile, "
-                                                                       "fixed, tv.", *word,
-                                                                       did_you_mean(*word, {"mobile", "fixed", "tv"})));
+        reader_.error(item, "regime.unknown_subscription",
+                      fmt::format("There is no subscription `{}`.{} Known: mobile, "
+                                  "fixed, tv.",
+                                  *word, did_you_mean(*word, {"mobile", "fixed", "tv"})));
       } else if ((can_deliver(benefit.kind) & bit(*kind)) == 0) {
-        reader_.error(item, "regime.benefit", fmt::format("A benefit of {} can't be delivered on {}.",
-                                                          to_string(benefit.kind), *word));
+        reader_.error(
+            item, "regime.benefit",
+            fmt::format("A benefit of {} can't be delivered on {}.", to_string(benefit.kind), *word));
       } else {
         wanted = static_cast<std::uint8_t>(wanted | bit(*kind));
       }
@@ -336,7 +371,8 @@ class RegimeReader {
   /// Calls run on mobile and fixed lines though the usual delivery of voice is mobile alone.
   static std::uint8_t can_deliver(BenefitKind kind) {
     const std::uint8_t usual = usual_delivery(kind);
-    return kind == BenefitKind::voice ? static_cast<std::uint8_t>(usual | bit(SubscriptionKind::fixed)) : usual;
+    return kind == BenefitKind::voice ? static_cast<std::uint8_t>(usual | bit(SubscriptionKind::fixed))
+                                      : usual;
   }
 
   void read_covers(const At& at, Benefit& benefit) {
@@ -361,9 +397,9 @@ class RegimeReader {
         if (!price) {
           reader_.error(*cost, price.error().code, price.error().public_text);
         } else if (price->per != benefit.unit) {
-          reader_.error(*cost, "regime.unit", fmt::format("A benefit of {} costs money per {}.", to_string(benefit.kind),
-                                                          benefit.unit == Unit::none ? "month"
-                                                                                     : units_accepted(benefit.unit)));
+          reader_.error(*cost, "regime.unit",
+                        fmt::format("A benefit of {} costs money per {}.", to_string(benefit.kind),
+                                    benefit.unit == Unit::none ? "month" : units_accepted(benefit.unit)));
         } else {
           benefit.cost_qepik = price->cost_qepik;
           benefit.cost_per = price->cost_per;
@@ -426,13 +462,22 @@ std::string format_errors(const Errors& errors, std::string_view file_name, std:
   return out;
 }
 
-std::string_view to_string(BenefitKind kind) { return word_of(benefit_words, kind); }
-std::string_view to_string(QuotaPeriod period) { return word_of(quota_period_words, period); }
-std::string_view to_string(RegimeState state) { return word_of(state_words, state); }
-std::optional<RegimeState> parse_regime_state(std::string_view text) { return value_of(state_words, text); }
+std::string_view to_string(BenefitKind kind) {
+  return word_of(benefit_words, kind);
+}
+std::string_view to_string(QuotaPeriod period) {
+  return word_of(quota_period_words, period);
+}
+std::string_view to_string(RegimeState state) {
+  return word_of(state_words, state);
+}
+std::optional<RegimeState> parse_regime_state(std::string_view text) {
+  return value_of(state_words, text);
+}
 
 std::string_view to_string(Unit unit) {
-  constexpr std::array<std::string_view, 6> words{"none", "seconds", "messages", "octets", "qepik", "percent"};
+  constexpr std::array<std::string_view, 6> words{"none",   "seconds", "messages",
+                                                  "octets", "qepik",   "percent"};
   return words[static_cast<std::size_t>(unit)];
 }
 

@@ -1,10 +1,10 @@
 #include "regime/file_quantity.hpp"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <numeric>
 #include <optional>
-
-#include <fmt/format.h>
 
 namespace dayaq::regime {
 namespace {
@@ -45,7 +45,8 @@ std::unexpected<Error> not_a_quantity() {
 }
 
 std::unexpected<Error> too_large() {
-  return fail(ErrorKind::invalid_input, "regime.range", "This quantity is too large. Check its number and its unit.");
+  return fail(ErrorKind::invalid_input, "regime.range",
+              "This quantity is too large. Check its number and its unit.");
 }
 
 /// mantissa / 10^decimals, and what follows the number.
@@ -58,7 +59,8 @@ struct Number {
 Result<Number> take_number(std::string_view text) {
   text = trim(text);
   if (text.starts_with('-') || text.starts_with("\u2212")) {
-    return fail(ErrorKind::invalid_input, "regime.negative", "A quantity can't be negative. Write it without the minus.");
+    return fail(ErrorKind::invalid_input, "regime.negative",
+                "A quantity can't be negative. Write it without the minus.");
   }
   Number out;
   bool fraction = false;
@@ -114,8 +116,9 @@ Result<Price> parse_price(std::string_view text) {
     if (auto bad = take_number(text); !bad && bad.error().code == "regime.negative") {
       return std::unexpected(std::move(bad).error());
     }
-    return fail(ErrorKind::invalid_input, "regime.quantity",
-                "A cost is money per unit, such as `2 qepik per min`, `1 qepik per 10 MB` or `3.5 AZN per month`.");
+    return fail(
+        ErrorKind::invalid_input, "regime.quantity",
+        "A cost is money per unit, such as `2 qepik per min`, `1 qepik per 10 MB` or `3.5 AZN per month`.");
   }
   DAYAQ_TRY(const Number money, take_number(text.substr(0, split)));
   DAYAQ_TRY(const UnitWord money_unit, find_unit(money.rest));
@@ -143,24 +146,35 @@ Result<Price> parse_price(std::string_view text) {
 Unit unit_of(BenefitKind kind) {
   switch (kind) {
     case BenefitKind::voice:
-    case BenefitKind::room: return Unit::seconds;
-    case BenefitKind::messages: return Unit::messages;
-    case BenefitKind::data: return Unit::octets;
+    case BenefitKind::room:
+      return Unit::seconds;
+    case BenefitKind::messages:
+      return Unit::messages;
+    case BenefitKind::data:
+      return Unit::octets;
     case BenefitKind::deferral:
-    case BenefitKind::discount: return Unit::qepik;
-    case BenefitKind::tv: return Unit::none;
+    case BenefitKind::discount:
+      return Unit::qepik;
+    case BenefitKind::tv:
+      return Unit::none;
   }
   return Unit::none;
 }
 
 std::string_view units_accepted(Unit unit) {
   switch (unit) {
-    case Unit::seconds: return "time: s, min or h";
-    case Unit::messages: return "messages: SMS";
-    case Unit::octets: return "traffic: KB, MB, GB or TB";
-    case Unit::qepik: return "money: qepik or AZN";
-    case Unit::percent: return "per cent: %";
-    case Unit::none: break;
+    case Unit::seconds:
+      return "time: s, min or h";
+    case Unit::messages:
+      return "messages: SMS";
+    case Unit::octets:
+      return "traffic: KB, MB, GB or TB";
+    case Unit::qepik:
+      return "money: qepik or AZN";
+    case Unit::percent:
+      return "per cent: %";
+    case Unit::none:
+      break;
   }
   return "no quantity at all";
 }
@@ -172,7 +186,8 @@ std::string format_quantity(std::uint64_t amount, Unit unit) {
     if (amount < word.factor && word.factor > 1) continue;
     if (amount % word.factor == 0) return fmt::format("{} {}", amount / word.factor, word.word);
     if (word.factor >= 10 && amount % (word.factor / 10) == 0) {
-      return fmt::format("{}.{} {}", amount / word.factor, amount % word.factor / (word.factor / 10), word.word);
+      return fmt::format("{}.{} {}", amount / word.factor, amount % word.factor / (word.factor / 10),
+                         word.word);
     }
   }
   return fmt::format("{}", amount);

@@ -15,9 +15,9 @@ struct Quantity {
   Unit unit = Unit::none;
 };
 
-/// A number, a space, a unit: s, min, h (seconds); SMS (messages); B, KB, MB, GB, TB (octets; 1 MB is 1,000,000);
-/// qepik, AZN (qepik); % (percent). Up to six decimals if the result is whole.
-/// Errors: "regime.quantity" (no number and unit), "regime.negative", "regime.unit" (unknown), "regime.range".
+/// A number, a space, a unit: s, min, h (seconds); SMS (messages); B, KB, MB, GB, TB (octets; 1 MB is
+/// 1,000,000); qepik, AZN (qepik); % (percent). Up to six decimals if the result is whole. Errors:
+/// "regime.quantity" (no number and unit), "regime.negative", "regime.unit" (unknown), "regime.range".
 [[nodiscard]] Result<Quantity> parse_quantity(std::string_view text);
 
 /// What one unit costs: `cost_qepik` per `cost_per`, in lowest terms. `per` is Unit::none for "per month".
@@ -27,7 +27,8 @@ struct Price {
   Unit per = Unit::none;
 };
 
-/// "2 qepik per min", "0.05 qepik per MB", "1 qepik per 10 MB", "3.5 AZN per month". Errors as for quantities.
+/// "2 qepik per min", "0.05 qepik per MB", "1 qepik per 10 MB", "3.5 AZN per month". Errors as for
+/// quantities.
 [[nodiscard]] Result<Price> parse_price(std::string_view text);
 
 /// The unit in which a kind of benefit is counted.

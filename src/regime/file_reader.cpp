@@ -1,10 +1,10 @@
 #include "regime/file_reader.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <tuple>
-
-#include <fmt/format.h>
 
 #include "base/ids.hpp"
 
@@ -19,30 +19,42 @@ std::string joined(const std::vector<std::string>& words) {
 
 std::string_view what_it_is(TreeNode::Kind kind) {
   switch (kind) {
-    case TreeNode::Kind::nothing: return "nothing";
-    case TreeNode::Kind::scalar: return "a single value";
-    case TreeNode::Kind::list: return "a list";
+    case TreeNode::Kind::nothing:
+      return "nothing";
+    case TreeNode::Kind::scalar:
+      return "a single value";
+    case TreeNode::Kind::list:
+      return "a list";
     case TreeNode::Kind::map:
-    case TreeNode::Kind::refused: break;
+    case TreeNode::Kind::refused:
+      break;
   }
   return "names with values";
 }
 
-bool refused(const At& at) { return at.node->kind == TreeNode::Kind::refused; }
+bool refused(const At& at) {
+  return at.node->kind == TreeNode::Kind::refused;
+}
 
 }  // namespace
 
 void TreeReader::error(const At& at, std::string_view code, std::string text) {
-  errors_.push_back(
-      {ErrorKind::invalid_input, code, std::move(text), {}, at.path, at.node->place.line, at.node->place.column});
+  errors_.push_back({ErrorKind::invalid_input,
+                     code,
+                     std::move(text),
+                     {},
+                     at.path,
+                     at.node->place.line,
+                     at.node->place.column});
 }
 
 bool TreeReader::map(const At& at, std::initializer_list<std::string_view> known) {
   if (refused(at)) return false;
   const std::vector<std::string> names(known.begin(), known.end());
   if (at.node->kind != TreeNode::Kind::map) {
-    error(at, "file.type", fmt::format("{} stands here, but names with values are expected: {}.",
-                                       what_it_is(at.node->kind), joined(names)));
+    error(at, "file.type",
+          fmt::format("{} stands here, but names with values are expected: {}.", what_it_is(at.node->kind),
+                      joined(names)));
     return false;
   }
   for (std::size_t i = 0; i < at.node->keys.size(); ++i) {
@@ -69,7 +81,8 @@ std::optional<At> TreeReader::find(const At& at, std::string_view key) const {
 std::optional<At> TreeReader::need(const At& at, std::string_view key) {
   auto found = find(at, key);
   if (!found) {
-    const At missing{.node = at.node, .path = at.path.empty() ? std::string(key) : fmt::format("{}.{}", at.path, key)};
+    const At missing{.node = at.node,
+                     .path = at.path.empty() ? std::string(key) : fmt::format("{}.{}", at.path, key)};
     error(missing, "file.missing", fmt::format("`{}` is missing here. Add it.", key));
   }
   return found;
@@ -79,10 +92,12 @@ std::vector<At> TreeReader::items(const At& at) {
   std::vector<At> out;
   if (refused(at)) return out;
   if (at.node->kind != TreeNode::Kind::list) {
-    error(at, "file.type", fmt::format("`{}` must be a list, but {} stands here.", at.name, what_it_is(at.node->kind)));
+    error(at, "file.type",
+          fmt::format("`{}` must be a list, but {} stands here.", at.name, what_it_is(at.node->kind)));
     return out;
   }
-  if (at.node->children.empty()) error(at, "file.missing", fmt::format("The list `{}` is empty. Add to it.", at.name));
+  if (at.node->children.empty())
+    error(at, "file.missing", fmt::format("The list `{}` is empty. Add to it.", at.name));
   for (std::size_t i = 0; i < at.node->children.size(); ++i) {
     const TreeNode& child = at.node->children[i];
     out.push_back({.node = &child, .path = fmt::format("{}[{}]", at.path, i), .name = at.name});
@@ -98,16 +113,17 @@ std::vector<At> TreeReader::one_or_more(const At& at) {
 std::optional<std::string> TreeReader::text(const At& at) {
   if (refused(at)) return std::nullopt;
   if (at.node->kind == TreeNode::Kind::scalar) return at.node->text;
-  error(at, "file.type", fmt::format("`{}` must be a single value, but {} stands here.", at.name,
-                                     what_it_is(at.node->kind)));
+  error(at, "file.type",
+        fmt::format("`{}` must be a single value, but {} stands here.", at.name, what_it_is(at.node->kind)));
   return std::nullopt;
 }
 
 std::optional<std::string> TreeReader::code(const At& at) {
   auto word = text(at);
   if (!word || is_code(*word)) return word;
-  error(at, "file.code", fmt::format("`{}` must be a code of at most 64 lower-case letters a to z, digits, - and _.",
-                                     at.name));
+  error(
+      at, "file.code",
+      fmt::format("`{}` must be a code of at most 64 lower-case letters a to z, digits, - and _.", at.name));
   return std::nullopt;
 }
 
@@ -116,7 +132,8 @@ std::optional<std::int64_t> TreeReader::number(const At& at, std::int64_t min, s
   if (!word) return std::nullopt;
   std::int64_t value = 0;
   const auto [end, failed] = std::from_chars(word->data(), word->data() + word->size(), value);
-  if (failed == std::errc{} && end == word->data() + word->size() && value >= min && value <= max) return value;
+  if (failed == std::errc{} && end == word->data() + word->size() && value >= min && value <= max)
+    return value;
   error(at, "file.number", fmt::format("`{}` must be a whole number from {} to {}.", at.name, min, max));
   return std::nullopt;
 }
@@ -133,7 +150,8 @@ LocalizedText TreeReader::localized(const At& at, std::size_t length_max) {
   LocalizedText out;
   if (!map(at, {"az", "en", "ru"})) return out;
   need(at, "az");
-  for (const auto& [key, into] : {std::pair{"az", &out.az}, std::pair{"en", &out.en}, std::pair{"ru", &out.ru}}) {
+  for (const auto& [key, into] :
+       {std::pair{"az", &out.az}, std::pair{"en", &out.en}, std::pair{"ru", &out.ru}}) {
     const auto found = find(at, key);
     if (!found) continue;
     auto words = text(*found);

@@ -26,7 +26,8 @@ class TreeReader {
   /// Notes a finding at a node. `text` says what to do.
   void error(const At& at, std::string_view code, std::string text);
 
-  /// A map with no keys but these: "file.type", "file.unknown_key" (with the nearest known one). False if no map.
+  /// A map with no keys but these: "file.type", "file.unknown_key" (with the nearest known one). False if no
+  /// map.
   bool map(const At& at, std::initializer_list<std::string_view> known);
   /// A value in a map; nullopt if it isn't there.
   [[nodiscard]] std::optional<At> find(const At& at, std::string_view key) const;
@@ -34,7 +35,8 @@ class TreeReader {
   std::optional<At> need(const At& at, std::string_view key);
   /// The items of a list: "file.type" if it is none, "file.missing" if it is empty.
   std::vector<At> items(const At& at);
-  /// The items of a list, or the node itself if it is a scalar: `status: pensioner`, `status: [pupil, student]`.
+  /// The items of a list, or the node itself if it is a scalar: `status: pensioner`, `status: [pupil,
+  /// student]`.
   std::vector<At> one_or_more(const At& at);
 
   /// A scalar: "file.type".
@@ -45,8 +47,8 @@ class TreeReader {
   std::optional<std::int64_t> number(const At& at, std::int64_t min, std::int64_t max);
   /// true or false: "file.type".
   std::optional<bool> truth(const At& at);
-  /// {az: ..., en: ..., ru: ...}; az is required, the others may be missing. "file.missing", "file.text" if empty or
-  /// longer than length_max bytes.
+  /// {az: ..., en: ..., ru: ...}; az is required, the others may be missing. "file.missing", "file.text" if
+  /// empty or longer than length_max bytes.
   LocalizedText localized(const At& at, std::size_t length_max);
 
  private:

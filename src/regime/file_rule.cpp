@@ -1,10 +1,10 @@
 #include "regime/file_rule.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <limits>
-
-#include <fmt/format.h>
 
 #include "regime/rule.hpp"
 
@@ -17,14 +17,17 @@ constexpr std::array<std::string_view, 9> operators{"all",       "any",         
                                                     "residence", "subscription", "everyone", "group"};
 constexpr std::int64_t age_max = 150;
 
-std::vector<std::string> operator_words() { return {operators.begin(), operators.end()}; }
+std::vector<std::string> operator_words() {
+  return {operators.begin(), operators.end()};
+}
 
 }  // namespace
 
 void RuleReader::groups(const At& at) {
   if (at.node->kind == TreeNode::Kind::refused) return;
   if (at.node->kind != TreeNode::Kind::map) {
-    reader_.error(at, "file.type", "`groups` must hold names with rules, such as `front_line: {status: health_worker}`.");
+    reader_.error(at, "file.type",
+                  "`groups` must hold names with rules, such as `front_line: {status: health_worker}`.");
     return;
   }
   for (const TreeNode& key : at.node->keys) {
@@ -53,8 +56,10 @@ bool RuleReader::has_room(const At& at, std::size_t nodes, int depth) {
   if (too_large_) return false;
   nodes_ += nodes;
   if (nodes_ <= static_cast<std::size_t>(rule_nodes_max) && depth <= rule_depth_max) return true;
-  reader_.error(at, "regime.rule", fmt::format("A rule may have {} conditions and {} levels at most, groups included. "
-                                               "Make it simpler.", rule_nodes_max, rule_depth_max));
+  reader_.error(at, "regime.rule",
+                fmt::format("A rule may have {} conditions and {} levels at most, groups included. "
+                            "Make it simpler.",
+                            rule_nodes_max, rule_depth_max));
   too_large_ = true;
   return false;
 }
@@ -62,7 +67,8 @@ bool RuleReader::has_room(const At& at, std::size_t nodes, int depth) {
 Rule RuleReader::read_node(const At& at, int depth) {
   if (at.node->kind == TreeNode::Kind::refused || !has_room(at, 1, depth)) return {};
   if (at.node->kind != TreeNode::Kind::map) {
-    reader_.error(at, "file.type", "A condition is expected here, such as `status: pensioner` or `all: [...]`.");
+    reader_.error(at, "file.type",
+                  "A condition is expected here, such as `status: pensioner` or `all: [...]`.");
     return {};
   }
   for (const TreeNode& key : at.node->keys) {
@@ -73,7 +79,8 @@ Rule RuleReader::read_node(const At& at, int depth) {
                   fmt::format("`{}` is no condition.{}", key.text, hint));
   }
   if (at.node->keys.size() != 1) {
-    reader_.error(at, "regime.rule", "Exactly one condition stands in one place. Join several with `all` or `any`.");
+    reader_.error(at, "regime.rule",
+                  "Exactly one condition stands in one place. Join several with `all` or `any`.");
     return {};
   }
   const std::string& word = at.node->keys.front().text;
@@ -132,8 +139,9 @@ Rule RuleReader::read_age(const At& at) {
   if (from) rule.age_from = static_cast<int>(reader_.number(*from, 0, age_max).value_or(0));
   if (under) rule.age_under = static_cast<int>(reader_.number(*under, 1, age_max).value_or(age_max));
   if (rule.age_from >= rule.age_under) {
-    reader_.error(at, "regime.age", fmt::format("Nobody is {} or older and under {}. Correct one of them.",
-                                                rule.age_from, rule.age_under));
+    reader_.error(at, "regime.age",
+                  fmt::format("Nobody is {} or older and under {}. Correct one of them.", rule.age_from,
+                              rule.age_under));
   }
   return rule;
 }
@@ -164,7 +172,9 @@ std::vector<PlaceIndex> RuleReader::places(const At& at) {
   return out;
 }
 
-Rule RuleReader::read_residence(const At& at) { return {.kind = Kind::residence, .places = places(at)}; }
+Rule RuleReader::read_residence(const At& at) {
+  return {.kind = Kind::residence, .places = places(at)};
+}
 
 Rule RuleReader::read_subscription(const At& at) {
   Rule rule{.kind = Kind::subscription};
@@ -173,16 +183,18 @@ Rule RuleReader::read_subscription(const At& at) {
   if (const auto kind = registry::parse_subscription_kind(*word)) {
     rule.subscription = *kind;
   } else {
-    reader_.error(at, "regime.unknown_subscription", fmt::format("There is no subscription `{}`.{} Known: mobile, "
-                                                                 "fixed, tv.", *word,
-                                                                 did_you_mean(*word, {"mobile", "fixed", "tv"})));
+    reader_.error(at, "regime.unknown_subscription",
+                  fmt::format("There is no subscription `{}`.{} Known: mobile, "
+                              "fixed, tv.",
+                              *word, did_you_mean(*word, {"mobile", "fixed", "tv"})));
   }
   return rule;
 }
 
 Rule RuleReader::read_everyone(const At& at) {
   if (const auto truth = reader_.truth(at); truth && !*truth) {
-    reader_.error(at, "regime.rule", "`everyone` can only be true. Leave the measure out if it is for nobody.");
+    reader_.error(at, "regime.rule",
+                  "`everyone` can only be true. Leave the measure out if it is for nobody.");
   }
   return {};
 }
@@ -194,14 +206,17 @@ Rule RuleReader::read_group(const At& at, int depth) {
   if (found == groups_.end()) {
     std::vector<std::string> known;
     for (const auto& each : groups_) known.push_back(each.first);
-    reader_.error(at, "regime.unknown_group", fmt::format("There is no group `{}`.{} Define it under `groups`.", *name,
-                                                          did_you_mean(*name, known)));
+    reader_.error(at, "regime.unknown_group",
+                  fmt::format("There is no group `{}`.{} Define it under `groups`.", *name,
+                              did_you_mean(*name, known)));
     return {};
   }
   Group& group = found->second;
   if (group.state == Group::State::reading) {
-    reader_.error(at, "regime.cycle", fmt::format("The group `{}` is defined by itself here: a cycle. Define it by "
-                                                  "other conditions.", *name));
+    reader_.error(at, "regime.cycle",
+                  fmt::format("The group `{}` is defined by itself here: a cycle. Define it by "
+                              "other conditions.",
+                              *name));
     return {};
   }
   if (group.state == Group::State::unread) return read_definition(group, depth);

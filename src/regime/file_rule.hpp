@@ -9,8 +9,8 @@
 
 namespace dayaq::regime {
 
-/// Groups are rules with a name, defined once under `groups` and used as `group: NAME`. They are put in where they are
-/// used, so that nothing behind the file's reader knows of them.
+/// Groups are rules with a name, defined once under `groups` and used as `group: NAME`. They are put in where
+/// they are used, so that nothing behind the file's reader knows of them.
 class RuleReader {
  public:
   RuleReader(Errors& errors, const FileContext& context) : reader_(errors), context_(context) {}
@@ -46,7 +46,7 @@ class RuleReader {
   TreeReader reader_;
   const FileContext& context_;
   std::map<std::string, Group, std::less<>> groups_;
-  std::size_t nodes_ = 0;     // in the rule being read, groups included
+  std::size_t nodes_ = 0;  // in the rule being read, groups included
   bool too_large_ = false;
 };
 

@@ -1,11 +1,10 @@
 #include "regime/file.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <set>
-
-#include <fmt/format.h>
 
 #include "regime/file_quantity.hpp"
 #include "regime/law_test_support.hpp"
@@ -34,7 +33,8 @@ TEST(RegimeFile, RefusesEachBadFileWholeWithLineColumnAndFieldOfEveryError) {
   std::size_t files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(bad_files)) {
     SCOPED_TRACE(entry.path().filename().string());
-    const std::string text = test::repository_file("src/regime/cases/bad_files/" + entry.path().filename().string());
+    const std::string text =
+        test::repository_file("src/regime/cases/bad_files/" + entry.path().filename().string());
     const auto regime = parse_regime(text, test::azerbaijan().file_context());
     ASSERT_FALSE(regime);
     std::vector<std::string> found;
@@ -53,13 +53,18 @@ TEST(RegimeFile, NamesTheNearestWordForAMisspeltOne) {
   const std::string text = test::repository_file("src/regime/cases/bad_files/unknown_status.yaml");
   const auto regime = parse_regime(text, test::azerbaijan().file_context());
   ASSERT_FALSE(regime);
-  EXPECT_EQ(regime.error().front().public_text, "There is no status `healt_worker`. Did you mean `health_worker`?");
+  EXPECT_EQ(regime.error().front().public_text,
+            "There is no status `healt_worker`. Did you mean `health_worker`?");
 }
 
 TEST(RegimeFile, PointsAtTheErrorForATerminal) {
   const std::string text = "format: 1\ntitle: {az: Sınaq, uz: Sinov}\n";
-  const Errors errors{Error{.kind = ErrorKind::invalid_input, .code = "file.unknown_key",
-                            .public_text = "`uz` isn't known here.", .field = "title.uz", .line = 2, .column = 20}};
+  const Errors errors{Error{.kind = ErrorKind::invalid_input,
+                            .code = "file.unknown_key",
+                            .public_text = "`uz` isn't known here.",
+                            .field = "title.uz",
+                            .line = 2,
+                            .column = 20}};
   EXPECT_EQ(format_errors(errors, "a.yaml", text),
             "a.yaml:2:20: title.uz: `uz` isn't known here.\n"
             "    2 | title: {az: Sınaq, uz: Sinov}\n"
@@ -87,7 +92,8 @@ TEST(RegimeFile, ReadsTheSpecialQuarantineWithItsTenMeasures) {
   for (const Measure& measure : regime->measures) {
     EXPECT_FALSE(measure.title.en.empty() || measure.title.ru.empty() || measure.legal_basis.az.empty());
     for (const Benefit& benefit : measure.benefits) {
-      EXPECT_FALSE(benefit.assumption.az.empty() || benefit.assumption.en.empty() || benefit.assumption.ru.empty())
+      EXPECT_FALSE(benefit.assumption.az.empty() || benefit.assumption.en.empty() ||
+                   benefit.assumption.ru.empty())
           << measure.code.value();
     }
   }
@@ -112,7 +118,9 @@ TEST(RegimeFile, ReadsLineEndsOfWindowsAndAByteOrderMark) {
 
 TEST(RegimeFile, RefusesOversizedAndForeignBytes) {
   const FileContext context = test::azerbaijan().file_context();
-  const auto code_of = [&](const std::string& text) { return parse_regime(text, context).error().front().code; };
+  const auto code_of = [&](const std::string& text) {
+    return parse_regime(text, context).error().front().code;
+  };
   EXPECT_EQ(code_of(std::string(300 << 10, 'a')), "file.size");
   EXPECT_EQ(code_of("code: \xff\n"), "file.encoding");
   EXPECT_EQ(code_of(std::string("code: \0\n", 8)), "file.encoding");
@@ -126,7 +134,11 @@ TEST(Quantity, ReadsWhatPeopleWrite) {
   EXPECT_EQ(parse_quantity("2.50 AZN")->amount, 250u);
   EXPECT_EQ(parse_quantity("1.5 SMS").error().code, "regime.quantity");
   EXPECT_EQ(parse_quantity("-1 min").error().code, "regime.negative");
-  EXPECT_EQ(parse_quantity("\u2212" "1 min").error().code, "regime.negative");
+  EXPECT_EQ(parse_quantity("\u2212"
+                           "1 min")
+                .error()
+                .code,
+            "regime.negative");
   EXPECT_EQ(parse_quantity("5 mb").error().code, "regime.unit");
   EXPECT_EQ(parse_quantity("99999999999999999999 s").error().code, "regime.range");
   EXPECT_EQ(parse_quantity("1. GB").error().code, "regime.quantity");
@@ -134,7 +146,8 @@ TEST(Quantity, ReadsWhatPeopleWrite) {
 }
 
 TEST(Quantity, IsPrintedAsPeopleWriteIt) {
-  for (const std::string text : {"300 min", "1.5 GB", "500 MB", "100 SMS", "60 AZN", "2.5 AZN", "50 qepik", "30 s"}) {
+  for (const std::string text :
+       {"300 min", "1.5 GB", "500 MB", "100 SMS", "60 AZN", "2.5 AZN", "50 qepik", "30 s"}) {
     const auto quantity = parse_quantity(text);
     ASSERT_TRUE(quantity) << text;
     EXPECT_EQ(format_quantity(quantity->amount, quantity->unit), text);
@@ -183,12 +196,12 @@ TEST(TrafficCatalogue, RefusesWhatNoNetworkCouldMatch) {
   ASSERT_FALSE(bad);
   std::vector<std::string> found;
   for (const Error& error : bad.error()) found.push_back(one_line(error));
-  EXPECT_EQ(found, (std::vector<std::string>{"4:15 traffic.domain [0].resources[0].domain",
-                                             "5:15 traffic.domain [0].resources[1].domain",
-                                             "6:15 traffic.prefix [0].resources[2].prefix",
-                                             "7:15 traffic.prefix [0].resources[3].prefix",
-                                             "8:7 file.missing [0].resources[4]", "9:3 traffic.duplicate [1]",
-                                             "11:15 file.type [1].everything"}));
+  EXPECT_EQ(found,
+            (std::vector<std::string>{
+                "4:15 traffic.domain [0].resources[0].domain", "5:15 traffic.domain [0].resources[1].domain",
+                "6:15 traffic.prefix [0].resources[2].prefix", "7:15 traffic.prefix [0].resources[3].prefix",
+                "8:7 file.missing [0].resources[4]", "9:3 traffic.duplicate [1]",
+                "11:15 file.type [1].everything"}));
 }
 
 }  // namespace

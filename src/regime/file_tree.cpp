@@ -1,15 +1,15 @@
 #include "regime/file_tree.hpp"
 
-#include <algorithm>
-#include <exception>
-#include <map>
-#include <sstream>
-
 #include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/mark.h>
 #include <yaml-cpp/parser.h>
+
+#include <algorithm>
+#include <exception>
+#include <map>
+#include <sstream>
 
 #include "base/text.hpp"
 
@@ -64,13 +64,15 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    const bool inside_itself =
-        std::ranges::any_of(open_, [&](const Open& open) { return open.anchor != 0 && open.anchor == anchor; });
+    const bool inside_itself = std::ranges::any_of(
+        open_, [&](const Open& open) { return open.anchor != 0 && open.anchor == anchor; });
     if (inside_itself) {
-      note("file.cycle", place(mark), "This refers to the part of the file that it stands in: a cycle. Write it out.");
+      note("file.cycle", place(mark),
+           "This refers to the part of the file that it stands in: a cycle. Write it out.");
     } else {
-      note("file.alias", place(mark), "References (* and &) aren't allowed here. Write the thing out, or name a "
-                                      "group of persons under `groups`.");
+      note("file.alias", place(mark),
+           "References (* and &) aren't allowed here. Write the thing out, or name a "
+           "group of persons under `groups`.");
     }
     add({.kind = TreeNode::Kind::refused, .place = place(mark)});
   }
@@ -97,14 +99,15 @@ class TreeBuilder final : public YAML::EventHandler {
   struct Open {
     TreeNode node;
     YAML::anchor_t anchor = 0;
-    bool key_next = true;                          // map: the next node is a key
-    std::map<std::string, TreePlace> seen = {};    // map: its keys so far
+    bool key_next = true;                        // map: the next node is a key
+    std::map<std::string, TreePlace> seen = {};  // map: its keys so far
   };
 
   void refuse_anchor(const YAML::Mark& mark, YAML::anchor_t anchor) {
     if (anchor == 0) return;
-    note("file.alias", place(mark), "References (* and &) aren't allowed here. Write the thing out, or name a "
-                                    "group of persons under `groups`.");
+    note("file.alias", place(mark),
+         "References (* and &) aren't allowed here. Write the thing out, or name a "
+         "group of persons under `groups`.");
   }
 
   void refuse_tag(const YAML::Mark& mark, const std::string& tag) {
@@ -190,7 +193,8 @@ Errors one_error(std::string_view code, TreePlace place, std::string text) {
 /// What a text file can't have, if it has it.
 Errors check_bytes(std::string_view text, const TreeLimits& limits) {
   if (text.size() > limits.bytes_max) {
-    return one_error("file.size", {}, fmt::format("The file is larger than {} KB. Split it.", limits.bytes_max / 1024));
+    return one_error("file.size", {},
+                     fmt::format("The file is larger than {} KB. Split it.", limits.bytes_max / 1024));
   }
   std::uint32_t line = 1;
   std::size_t start = 0;
@@ -239,8 +243,9 @@ Tree read_tree(std::string_view text, const TreeLimits& limits) {
   } catch (const StopReading&) {
     return {nothing_read, std::move(builder.errors)};
   } catch (const YAML::Exception& e) {
-    builder.note("file.syntax", builder.place(e.mark),
-                 fmt::format("This isn't valid YAML ({}). Look at the indentation, colons and quotes here.", e.msg));
+    builder.note(
+        "file.syntax", builder.place(e.mark),
+        fmt::format("This isn't valid YAML ({}). Look at the indentation, colons and quotes here.", e.msg));
     return {nothing_read, std::move(builder.errors)};
   }
   return {std::move(builder.root), std::move(builder.errors)};
@@ -259,7 +264,8 @@ std::string nearest_word(std::string_view word, const std::vector<std::string>& 
       row[0] = i;
       for (std::size_t j = 1; j < row.size(); ++j) {
         const std::size_t above = row[j];
-        row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (word[i - 1] == candidate[j - 1] ? 0u : 1u)});
+        row[j] =
+            std::min({row[j] + 1, row[j - 1] + 1, diagonal + (word[i - 1] == candidate[j - 1] ? 0u : 1u)});
         diagonal = above;
       }
     }

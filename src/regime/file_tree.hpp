@@ -1,7 +1,7 @@
 // YAML as a bounded tree with the place of every word, for files that people write and may write wrongly.
 //
-// Anchors, aliases, tags and several documents in one file are refused: a legal text is read from top to bottom, and
-// a file without references can't hide a cycle or grow when it is read.
+// Anchors, aliases, tags and several documents in one file are refused: a legal text is read from top to
+// bottom, and a file without references can't hide a cycle or grow when it is read.
 #pragma once
 
 #include <cstdint>
@@ -39,13 +39,13 @@ struct TreeLimits {
 };
 
 struct Tree {
-  TreeNode root;   ///< `refused` if nothing could be read
-  Errors errors;   ///< empty for a good file
+  TreeNode root;  ///< `refused` if nothing could be read
+  Errors errors;  ///< empty for a good file
 };
 
-/// Reads one YAML 1.2 document as far as it can be read, and says all that is wrong with it, with line and column.
-/// All errors are of invalid_input: "file.size", "file.encoding", "file.syntax", "file.depth", "file.alias",
-/// "file.cycle", "file.tag", "file.duplicate_key", "file.key", "file.documents", "file.empty".
+/// Reads one YAML 1.2 document as far as it can be read, and says all that is wrong with it, with line and
+/// column. All errors are of invalid_input: "file.size", "file.encoding", "file.syntax", "file.depth",
+/// "file.alias", "file.cycle", "file.tag", "file.duplicate_key", "file.key", "file.documents", "file.empty".
 [[nodiscard]] Tree read_tree(std::string_view text, const TreeLimits& limits = {});
 
 /// The candidate most like `word`, empty if none is near: for "did you mean".

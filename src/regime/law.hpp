@@ -9,8 +9,8 @@
 
 namespace dayaq::regime {
 
-/// One measure of one version, with the period in which it is law: the intersection of the measure's, the regime's,
-/// and [approved, superseded). Never empty: what was superseded before its start never was law.
+/// One measure of one version, with the period in which it is law: the intersection of the measure's, the
+/// regime's, and [approved, superseded). Never empty: what was superseded before its start never was law.
 struct LawfulMeasure {
   std::shared_ptr<const RegimeVersion> version;
   const Measure* measure = nullptr;  ///< into *version
@@ -35,7 +35,8 @@ class Law {
 
  private:
   std::vector<LawfulMeasure> measures_;
-  std::vector<std::shared_ptr<const RegimeVersion>> versions_;  // that were law at some time, by code and version
+  std::vector<std::shared_ptr<const RegimeVersion>>
+      versions_;  // that were law at some time, by code and version
 };
 
 }  // namespace dayaq::regime

@@ -11,11 +11,12 @@ ProviderNames provider_names(const OrganisationDirectory& directory) {
             const auto organisation = directory.at(*index);
             return ProviderNames::Provider{organisation->code, *index, organisation->kind};
           },
-          .codes = [&directory] {
-            std::vector<std::string> codes;
-            for (const auto& organisation : directory.all()) codes.push_back(organisation->code.value());
-            return codes;
-          }};
+          .codes =
+              [&directory] {
+                std::vector<std::string> codes;
+                for (const auto& organisation : directory.all()) codes.push_back(organisation->code.value());
+                return codes;
+              }};
 }
 
 LawJsonContext law_json_context(const registry::CountryPack& country, const StatusWording& wording,
@@ -25,20 +26,21 @@ LawJsonContext law_json_context(const registry::CountryPack& country, const Stat
           }};
 }
 
-ExplainContext explain_context(const registry::CountryPack& country, const StatusWording& wording, const Zone& zone,
-                               const OrganisationDirectory& directory) {
+ExplainContext explain_context(const registry::CountryPack& country, const StatusWording& wording,
+                               const Zone& zone, const OrganisationDirectory& directory) {
   return {.country = country,
           .wording = wording,
           .zone = zone,
           .organisation_name = [&directory](OrganisationIndex index) { return directory.at(index)->name; },
-          .issuers = [&directory](StatusIndex status) {
-            std::vector<OrganisationIndex> out;
-            for (std::size_t i = 0; i < directory.size(); ++i) {
-              const auto index = static_cast<OrganisationIndex>(i);
-              if (directory.may_issue(index, status)) out.push_back(index);
-            }
-            return out;
-          }};
+          .issuers =
+              [&directory](StatusIndex status) {
+                std::vector<OrganisationIndex> out;
+                for (std::size_t i = 0; i < directory.size(); ++i) {
+                  const auto index = static_cast<OrganisationIndex>(i);
+                  if (directory.may_issue(index, status)) out.push_back(index);
+                }
+                return out;
+              }};
 }
 
 }  // namespace dayaq::regime

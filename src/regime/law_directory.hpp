@@ -12,11 +12,13 @@ namespace dayaq::regime {
 [[nodiscard]] ProviderNames provider_names(const registry::OrganisationDirectory& directory);
 
 /// What JSON needs. References; their owners must outlive it.
-[[nodiscard]] LawJsonContext law_json_context(const registry::CountryPack& country, const StatusWording& wording,
+[[nodiscard]] LawJsonContext law_json_context(const registry::CountryPack& country,
+                                              const StatusWording& wording,
                                               const registry::OrganisationDirectory& directory);
 
 /// What explanations need. References; their owners must outlive it.
-[[nodiscard]] ExplainContext explain_context(const registry::CountryPack& country, const StatusWording& wording,
-                                             const Zone& zone, const registry::OrganisationDirectory& directory);
+[[nodiscard]] ExplainContext explain_context(const registry::CountryPack& country,
+                                             const StatusWording& wording, const Zone& zone,
+                                             const registry::OrganisationDirectory& directory);
 
 }  // namespace dayaq::regime

@@ -1,8 +1,8 @@
 #include "regime/law_grammar.hpp"
 
-#include <array>
-
 #include <fmt/format.h>
+
+#include <array>
 
 namespace dayaq::regime {
 namespace {
@@ -10,11 +10,12 @@ namespace {
 using namespace std::chrono;
 
 constexpr std::array<std::array<std::string_view, 12>, 3> months{{
-    {"yanvar", "fevral", "mart", "aprel", "may", "iyun", "iyul", "avqust", "sentyabr", "oktyabr", "noyabr", "dekabr"},
-    {"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
-     "December"},
-    {"января", "февраля", "марта", "апреля", "мая", "июня", "июля", "августа", "сентября", "октября", "ноября",
-     "декабря"},
+    {"yanvar", "fevral", "mart", "aprel", "may", "iyun", "iyul", "avqust", "sentyabr", "oktyabr", "noyabr",
+     "dekabr"},
+    {"January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+     "November", "December"},
+    {"января", "февраля", "марта", "апреля", "мая", "июня", "июля", "августа", "сентября", "октября",
+     "ноября", "декабря"},
 }};
 
 /// The day without the word for "year": "31 dekabr 2026-cı", "31 December 2026", "31 декабря 2026".
@@ -75,8 +76,10 @@ std::string from_text(Instant from, const Zone& zone, Language language) {
   const Date day = zone.day_of(from);
   const std::string hour = clock.empty() ? "" : ", " + clock;
   switch (language) {
-    case Language::az: return fmt::format("{} ildən{}", bare_day(day, language), hour);
-    case Language::en: return fmt::format("from {}{}", day_text(day, language), hour);
+    case Language::az:
+      return fmt::format("{} ildən{}", bare_day(day, language), hour);
+    case Language::en:
+      return fmt::format("from {}{}", day_text(day, language), hour);
     case Language::ru: {
       const bool second = unsigned(year_month_day(day).day()) == 2;  // "со второго"
       return fmt::format("{} {}{}", second ? "со" : "с", day_text(day, language), hour);
@@ -88,9 +91,12 @@ std::string from_text(Instant from, const Zone& zone, Language language) {
 std::string on_text(Instant at, const Zone& zone, Language language) {
   const Date day = zone.day_of(at);
   switch (language) {
-    case Language::az: return fmt::format("{} ildə", bare_day(day, language));
-    case Language::en: return fmt::format("on {}", day_text(day, language));
-    case Language::ru: return day_text(day, language);
+    case Language::az:
+      return fmt::format("{} ildə", bare_day(day, language));
+    case Language::en:
+      return fmt::format("on {}", day_text(day, language));
+    case Language::ru:
+      return day_text(day, language);
   }
   return {};
 }
@@ -105,7 +111,8 @@ std::string and_list(const std::vector<std::string>& words, Language language) {
   return list(words, last[static_cast<std::size_t>(language)]);
 }
 
-std::string_view russian_plural(std::int64_t n, std::string_view one, std::string_view few, std::string_view many) {
+std::string_view russian_plural(std::int64_t n, std::string_view one, std::string_view few,
+                                std::string_view many) {
   const std::int64_t tens = n % 100;
   const std::int64_t ones = n % 10;
   if (tens >= 11 && tens <= 14) return many;
@@ -114,7 +121,8 @@ std::string_view russian_plural(std::int64_t n, std::string_view one, std::strin
 }
 
 std::string_view azerbaijani_ordinal(int n) {
-  // bir, iki, üç, dörd, beş, altı, yeddi, səkkiz, doqquz; on, iyirmi, otuz, qırx, əlli, altmış, yetmiş, səksən, doxsan
+  // bir, iki, üç, dörd, beş, altı, yeddi, səkkiz, doqquz; on, iyirmi, otuz, qırx, əlli, altmış, yetmiş,
+  // səksən, doxsan
   constexpr std::array<std::string_view, 10> ones{"", "ci", "ci", "cü", "cü", "ci", "cı", "ci", "ci", "cu"};
   constexpr std::array<std::string_view, 10> tens{"", "cu", "ci", "cu", "cı", "ci", "cı", "ci", "ci", "cı"};
   if (n % 10 != 0) return ones[static_cast<std::size_t>(n % 10)];
@@ -127,7 +135,8 @@ std::string azerbaijani_locative(const std::string& name) {
   bool back = false;
   for (std::size_t i = 0; i < name.size(); ++i) {
     const std::string_view rest = std::string_view(name).substr(i);
-    for (const std::string_view vowel : {"a", "ı", "o", "u", "A", "I", "O", "U"}) back |= rest.starts_with(vowel);
+    for (const std::string_view vowel : {"a", "ı", "o", "u", "A", "I", "O", "U"})
+      back |= rest.starts_with(vowel);
     for (const std::string_view vowel : {"e", "ə", "i", "ö", "ü", "E", "Ə", "İ", "Ö", "Ü"}) {
       if (rest.starts_with(vowel)) back = false;
     }
@@ -142,16 +151,18 @@ std::string russian_locative(const std::string& name) {
     return fmt::format("в {}{}", name.substr(0, name.size() - ending.size()), into);
   };
   if (name.ends_with("ский район")) return changed("ский район", "ском районе");
-  if (name.starts_with("город ")) return fmt::format("в городе {}", name.substr(std::string_view("город ").size()));
+  if (name.starts_with("город "))
+    return fmt::format("в городе {}", name.substr(std::string_view("город ").size()));
   if (name.find(' ') != std::string::npos || name.find('(') != std::string::npos) return "по месту: " + name;
   if (name.ends_with("ия")) return changed("ия", "ии");
   for (const std::string_view ending : {"а", "я"}) {
     if (name.ends_with(ending)) return changed(ending, "е");
   }
   if (name.ends_with("ань")) return changed("ань", "ани");  // Ленкорань, Нахичевань
-  if (ends_with_any(name, {"у", "и", "о", "е", "ё", "ю", "э", "ы"})) return "в " + name;  // Баку, Шеки, Саатлы
-  if (ends_with_any(name, {"б", "в", "г", "д", "ж", "з", "к", "л", "м", "н", "п", "р", "с", "т", "ф", "х", "ц", "ч",
-                           "ш", "щ"})) {
+  if (ends_with_any(name, {"у", "и", "о", "е", "ё", "ю", "э", "ы"}))
+    return "в " + name;  // Баку, Шеки, Саатлы
+  if (ends_with_any(name, {"б", "в", "г", "д", "ж", "з", "к", "л", "м", "н",
+                           "п", "р", "с", "т", "ф", "х", "ц", "ч", "ш", "щ"})) {
     return changed("", "е");
   }
   return "по месту: " + name;

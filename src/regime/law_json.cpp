@@ -1,7 +1,6 @@
 #include "regime/law_json.hpp"
 
 #include <array>
-
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
@@ -17,8 +16,12 @@ namespace {
 namespace json = boost::json;
 using Kind = Rule::Kind;
 
-json::string_view view_of(std::string_view text) { return {text.data(), text.size()}; }
-json::value text(std::string_view words) { return json::value(view_of(words)); }
+json::string_view view_of(std::string_view text) {
+  return {text.data(), text.size()};
+}
+json::value text(std::string_view words) {
+  return json::value(view_of(words));
+}
 
 json::value instant(Instant t) {
   if (t == instant_max || t == instant_min) return nullptr;
@@ -32,22 +35,29 @@ json::object localized(const LocalizedText& words) {
   return out;
 }
 
-json::object period(const Period& p) { return {{"from", instant(p.from)}, {"until", instant(p.until)}}; }
+json::object period(const Period& p) {
+  return {{"from", instant(p.from)}, {"until", instant(p.until)}};
+}
 
 /// The rule as files write it.
 json::object rule_json(const Rule& rule, const registry::CountryPack& country) {
   json::object out;
   json::array list;
   switch (rule.kind) {
-    case Kind::everyone: out["everyone"] = true; break;
+    case Kind::everyone:
+      out["everyone"] = true;
+      break;
     case Kind::all:
     case Kind::any:
       for (const Rule& child : rule.children) list.emplace_back(rule_json(child, country));
       out[rule.kind == Kind::all ? "all" : "any"] = std::move(list);
       break;
-    case Kind::negation: out["not"] = rule_json(rule.children.front(), country); break;
+    case Kind::negation:
+      out["not"] = rule_json(rule.children.front(), country);
+      break;
     case Kind::status:
-      for (const StatusIndex status : rule.statuses) list.emplace_back(text(country.status(status).code.value()));
+      for (const StatusIndex status : rule.statuses)
+        list.emplace_back(text(country.status(status).code.value()));
       out["status"] = std::move(list);
       break;
     case Kind::residence:
@@ -61,7 +71,9 @@ json::object rule_json(const Rule& rule, const registry::CountryPack& country) {
       out["age"] = std::move(range);
       break;
     }
-    case Kind::subscription: out["subscription"] = text(registry::to_string(rule.subscription)); break;
+    case Kind::subscription:
+      out["subscription"] = text(registry::to_string(rule.subscription));
+      break;
   }
   return out;
 }
@@ -78,7 +90,8 @@ json::object benefit_json(const Benefit& benefit) {
   }
   json::array on;
   for (const auto kind : {SubscriptionKind::mobile, SubscriptionKind::fixed, SubscriptionKind::tv}) {
-    if ((benefit.delivered_on >> static_cast<unsigned>(kind) & 1) != 0) on.emplace_back(text(registry::to_string(kind)));
+    if ((benefit.delivered_on >> static_cast<unsigned>(kind) & 1) != 0)
+      on.emplace_back(text(registry::to_string(kind)));
   }
   out["lines"] = std::move(on);
   out["covers_percent"] = benefit.percent;
@@ -91,7 +104,8 @@ json::object benefit_json(const Benefit& benefit) {
 json::object measure_json(const Measure& measure, const LawJsonContext& context) {
   json::object who_text;
   for (const Language language : languages) {
-    who_text[view_of(to_string(language))] = describe(measure.who, language, context.country, context.wording);
+    who_text[view_of(to_string(language))] =
+        describe(measure.who, language, context.country, context.wording);
   }
   json::array providers;
   for (const OrganisationIndex index : measure.providers) {
@@ -99,10 +113,14 @@ json::object measure_json(const Measure& measure, const LawJsonContext& context)
   }
   json::array benefits;
   for (const Benefit& benefit : measure.benefits) benefits.emplace_back(benefit_json(benefit));
-  return {{"code", measure.code.value()},      {"title", localized(measure.title)},
-          {"legal_basis", localized(measure.legal_basis)}, {"who", rule_json(measure.who, context.country)},
-          {"who_text", std::move(who_text)},   {"period", period(measure.period)},
-          {"from", std::move(providers)},      {"benefits", std::move(benefits)}};
+  return {{"code", measure.code.value()},
+          {"title", localized(measure.title)},
+          {"legal_basis", localized(measure.legal_basis)},
+          {"who", rule_json(measure.who, context.country)},
+          {"who_text", std::move(who_text)},
+          {"period", period(measure.period)},
+          {"from", std::move(providers)},
+          {"benefits", std::move(benefits)}};
 }
 
 json::object head_json(const RegimeVersion& version, Instant now, LawView view) {
@@ -113,7 +131,8 @@ json::object head_json(const RegimeVersion& version, Instant now, LawView view) 
                    {"title", localized(regime.title)},
                    {"period", period(regime.period)},
                    {"in_force", nullptr}};
-  if (version.approved != instant_max && !version.in_force().empty()) out["in_force"] = period(version.in_force());
+  if (version.approved != instant_max && !version.in_force().empty())
+    out["in_force"] = period(version.in_force());
   if (view == LawView::officials && version.state != RegimeState::draft) {
     out["submitted"] = json::object{{"by", version.submitted_by}, {"at", instant(version.submitted)}};
     if (version.approved != instant_max) {
@@ -126,12 +145,14 @@ json::object head_json(const RegimeVersion& version, Instant now, LawView view) 
   return out;
 }
 
-json::object whole_json(const RegimeVersion& version, Instant now, LawView view, const LawJsonContext& context) {
+json::object whole_json(const RegimeVersion& version, Instant now, LawView view,
+                        const LawJsonContext& context) {
   json::object out = head_json(version, now, view);
   const Regime& regime = version.regime;
   if (!regime.summary.az.empty()) out["summary"] = localized(regime.summary);
   json::array territory;
-  for (const PlaceIndex place : regime.territory) territory.emplace_back(text(context.country.place(place).code.value()));
+  for (const PlaceIndex place : regime.territory)
+    territory.emplace_back(text(context.country.place(place).code.value()));
   out["territory"] = std::move(territory);
   json::array measures;
   for (const Measure& measure : regime.measures) measures.emplace_back(measure_json(measure, context));
@@ -173,8 +194,9 @@ json::object reason_json(const Reason& reason, std::string_view sentence, const 
                                       {"ended", instant(a.ended)}};
   }
   if (reason.subscription) {
-    out["subscription"] = json::object{{"kind", text(registry::to_string(reason.subscription->kind))},
-                                       {"provider", localized(context.organisation_name(reason.subscription->provider))}};
+    out["subscription"] =
+        json::object{{"kind", text(registry::to_string(reason.subscription->kind))},
+                     {"provider", localized(context.organisation_name(reason.subscription->provider))}};
   }
   if (reason.changes) out["changes"] = instant(*reason.changes);
   return out;
@@ -189,7 +211,8 @@ std::string_view standing(const RegimeVersion& version, Instant now) {
   return !version.in_force().empty() && now < version.in_force().from ? "coming" : "over";
 }
 
-std::string regime_json(const RegimeVersion& version, Instant now, LawView view, const LawJsonContext& context) {
+std::string regime_json(const RegimeVersion& version, Instant now, LawView view,
+                        const LawJsonContext& context) {
   return json::serialize(whole_json(version, now, view, context));
 }
 
@@ -199,8 +222,8 @@ std::string regime_list_json(const std::vector<VersionHandle>& versions, Instant
   return json::serialize(json::object{{"regimes", std::move(list)}});
 }
 
-std::string regime_checked_json(const RegimeVersion& version, const std::vector<std::string>& notices, Instant now,
-                                const LawJsonContext& context) {
+std::string regime_checked_json(const RegimeVersion& version, const std::vector<std::string>& notices,
+                                Instant now, const LawJsonContext& context) {
   json::array words;
   for (const std::string& notice : notices) words.emplace_back(notice);
   return json::serialize(json::object{{"regime", whole_json(version, now, LawView::officials, context)},
@@ -228,8 +251,9 @@ Result<std::optional<Instant>> read_ending(std::string_view body) {
       if (const auto moment = parse_instant({words.data(), words.size()})) return *moment;
     }
   }
-  return fail(ErrorKind::invalid_input, "regime.body",
-              R"(Send nothing to end the regime at once, or an hour such as {"at": "2026-06-01T00:00:00+04:00"}.)");
+  return fail(
+      ErrorKind::invalid_input, "regime.body",
+      R"(Send nothing to end the regime at once, or an hour such as {"at": "2026-06-01T00:00:00+04:00"}.)");
 }
 
 std::string explanation_json(const Explanation& explanation, const ExplanationText& sentences,
@@ -251,7 +275,8 @@ std::string explanation_json(const Explanation& explanation, const ExplanationTe
   for (const std::string& remedy : sentences.remedies) remedies.emplace_back(remedy);
   out["remedies"] = std::move(remedies);
   json::array missing;
-  for (const SubscriptionKind kind : explanation.missing_lines) missing.emplace_back(text(registry::to_string(kind)));
+  for (const SubscriptionKind kind : explanation.missing_lines)
+    missing.emplace_back(text(registry::to_string(kind)));
   if (!missing.empty()) out["missing_lines"] = std::move(missing);
   return json::serialize(out);
 }

@@ -25,10 +25,12 @@ enum class LawView : std::uint8_t { everybody, officials };
 [[nodiscard]] std::string regime_json(const RegimeVersion& version, Instant now, LawView view,
                                       const LawJsonContext& context);
 /// {"regimes": [...]}: code, version, state, title, periods of each.
-[[nodiscard]] std::string regime_list_json(const std::vector<VersionHandle>& versions, Instant now, LawView view);
+[[nodiscard]] std::string regime_list_json(const std::vector<VersionHandle>& versions, Instant now,
+                                           LawView view);
 /// {"regime": ..., "notices": [...]} of a checked or submitted file.
-[[nodiscard]] std::string regime_checked_json(const RegimeVersion& version, const std::vector<std::string>& notices,
-                                              Instant now, const LawJsonContext& context);
+[[nodiscard]] std::string regime_checked_json(const RegimeVersion& version,
+                                              const std::vector<std::string>& notices, Instant now,
+                                              const LawJsonContext& context);
 
 /// {"version": 2}: the version that an official has read and approves. invalid_input "regime.body".
 [[nodiscard]] Result<int> read_approval(std::string_view body);

@@ -16,7 +16,9 @@ T must(Result<T> result) {
 
 }  // namespace
 
-std::filesystem::path source_folder() { return DAYAQ_SOURCE_DIR; }
+std::filesystem::path source_folder() {
+  return DAYAQ_SOURCE_DIR;
+}
 
 const Country& azerbaijan() {
   static const Country country = [] {
@@ -42,35 +44,44 @@ ExplainContext Country::explain_context() const {
           .wording = wording,
           .zone = zone,
           .organisation_name = [this](OrganisationIndex index) { return pack.organisations()[index].name; },
-          .issuers = [this](StatusIndex status) {
-            std::vector<OrganisationIndex> out;
-            for (std::size_t i = 0; i < pack.organisations().size(); ++i) {
-              const auto& issues = pack.organisations()[i].issues;
-              const bool may = std::ranges::find(issues, pack.status(status).code) != issues.end();
-              if (may) out.push_back(static_cast<OrganisationIndex>(i));
-            }
-            return out;
-          }};
+          .issuers =
+              [this](StatusIndex status) {
+                std::vector<OrganisationIndex> out;
+                for (std::size_t i = 0; i < pack.organisations().size(); ++i) {
+                  const auto& issues = pack.organisations()[i].issues;
+                  const bool may = std::ranges::find(issues, pack.status(status).code) != issues.end();
+                  if (may) out.push_back(static_cast<OrganisationIndex>(i));
+                }
+                return out;
+              }};
 }
 
 FileContext Country::file_context() const {
-  return {.country = pack, .traffic = traffic, .zone = zone, .providers = {
-    .find = [this](std::string_view code) -> std::optional<ProviderNames::Provider> {
-      const auto index = organisation(code);
-      if (!index) return std::nullopt;
-      const registry::Organisation& found = pack.organisations()[*index];
-      return ProviderNames::Provider{found.code, *index, found.kind};
-    },
-    .codes = [this] {
-      std::vector<std::string> codes;
-      for (const auto& organisation : pack.organisations()) codes.push_back(organisation.code.value());
-      return codes;
-    }}};
+  return {.country = pack,
+          .traffic = traffic,
+          .zone = zone,
+          .providers = {.find = [this](std::string_view code) -> std::optional<ProviderNames::Provider> {
+                          const auto index = organisation(code);
+                          if (!index) return std::nullopt;
+                          const registry::Organisation& found = pack.organisations()[*index];
+                          return ProviderNames::Provider{found.code, *index, found.kind};
+                        },
+                        .codes =
+                            [this] {
+                              std::vector<std::string> codes;
+                              for (const auto& organisation : pack.organisations())
+                                codes.push_back(organisation.code.value());
+                              return codes;
+                            }}};
 }
 
-Instant Country::moment(const std::string& text) const { return must(zone.parse_local(text)); }
+Instant Country::moment(const std::string& text) const {
+  return must(zone.parse_local(text));
+}
 
-std::string repository_file(const std::string& path) { return must(read_file(source_folder() / path)); }
+std::string repository_file(const std::string& path) {
+  return must(read_file(source_folder() / path));
+}
 
 std::vector<TreeNode> cases(const std::string& name) {
   Tree tree = read_tree(repository_file("src/regime/cases/" + name));
@@ -113,7 +124,8 @@ registry::PersonFacts person_of(const TreeNode& node) {
   each("lives", [&](const TreeNode& one) {
     facts.residences.push_back({.place = *pack.find_place(scalar(one, "in")), .period = period_of(one)});
   });
-  if (facts.residences.empty()) facts.residences.push_back({.place = *pack.find_place("AZ-BA"), .period = {}});
+  if (facts.residences.empty())
+    facts.residences.push_back({.place = *pack.find_place("AZ-BA"), .period = {}});
   facts.person.place = facts.residences.back().place;
   each("attested", [&](const TreeNode& one) {
     facts.attestations.push_back({.status = *pack.find_status(scalar(one, "status")),

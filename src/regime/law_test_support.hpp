@@ -12,7 +12,8 @@
 
 namespace dayaq::regime::test {
 
-/// The country pack country/az, read once for the process. Organisations have the indexes of their order in it.
+/// The country pack country/az, read once for the process. Organisations have the indexes of their order in
+/// it.
 struct Country {
   registry::CountryPack pack;
   TrafficCatalogue traffic;

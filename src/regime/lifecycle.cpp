@@ -1,9 +1,9 @@
 #include "regime/lifecycle.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <tuple>
-
-#include <fmt/format.h>
 
 #include "base/bytes.hpp"
 #include "crypto/sign.hpp"
@@ -17,14 +17,18 @@ constexpr std::string_view action_approve = "regime.approve";
 constexpr std::string_view action_amend = "regime.amend";
 constexpr std::string_view action_end = "regime.end";
 
-bool was_approved(const RegimeVersion& version) { return version.approved != instant_max; }
+bool was_approved(const RegimeVersion& version) {
+  return version.approved != instant_max;
+}
 
 /// Law now or in the future.
 bool is_alive(const RegimeVersion& version, Instant now) {
   return was_approved(version) && !version.in_force().empty() && version.in_force().until > now;
 }
 
-bool is_waiting(const RegimeVersion& version) { return !was_approved(version) && version.superseded == instant_max; }
+bool is_waiting(const RegimeVersion& version) {
+  return !was_approved(version) && version.superseded == instant_max;
+}
 
 VersionRow row_of(const RegimeVersion& version) {
   return {.code = version.regime.code.value(),
@@ -56,11 +60,13 @@ RegimeVersion version_of(VersionRow row, Regime regime) {
 }
 
 std::unexpected<Error> unknown_regime() {
-  return fail(ErrorKind::not_found, "regime.unknown", "There is no regime of this code. Look at the list of regimes.");
+  return fail(ErrorKind::not_found, "regime.unknown",
+              "There is no regime of this code. Look at the list of regimes.");
 }
 
 std::unexpected<Error> period_over() {
-  return fail(ErrorKind::conflict, "regime.past", "The regime's period is over already. Give it a later end.");
+  return fail(ErrorKind::conflict, "regime.past",
+              "The regime's period is over already. Give it a later end.");
 }
 
 template <class Versions>
@@ -80,11 +86,15 @@ Result<void> Lawbook::load(store::Session& session) {
     auto regime = parse_regime(row.source, context_);
     if (!regime) {
       const Error& first = regime.error().front();
-      return fail(ErrorKind::conflict, "regime.stored",
-                  fmt::format("The stored regime {} (version {}) can't be read any more: line {}, {} Put back what it "
-                              "names into the country pack.", row.code, row.version, first.line, first.public_text));
+      return fail(
+          ErrorKind::conflict, "regime.stored",
+          fmt::format(
+              "The stored regime {} (version {}) can't be read any more: line {}, {} Put back what it "
+              "names into the country pack.",
+              row.code, row.version, first.line, first.public_text));
     }
-    state.versions.push_back(std::make_shared<const RegimeVersion>(version_of(std::move(row), std::move(*regime))));
+    state.versions.push_back(
+        std::make_shared<const RegimeVersion>(version_of(std::move(row), std::move(*regime))));
     return true;
   }));
   state.law = std::make_shared<const Law>(state.versions);
@@ -99,8 +109,12 @@ Lawbook::StateHandle Lawbook::committed() const {
   return committed_;
 }
 
-std::shared_ptr<const Law> Lawbook::law() const { return committed()->law; }
-std::vector<VersionHandle> Lawbook::versions() const { return committed()->versions; }
+std::shared_ptr<const Law> Lawbook::law() const {
+  return committed()->law;
+}
+std::vector<VersionHandle> Lawbook::versions() const {
+  return committed()->versions;
+}
 std::vector<VersionHandle> Lawbook::versions_of(const RegimeCode& code) const {
   return of_code(committed()->versions, code);
 }
@@ -119,7 +133,8 @@ Result<VersionHandle> Lawbook::submit(store::Session& session, const Regime& reg
                                       Instant now) {
   const auto known = of_code(working_->versions, regime.code);
   if (std::ranges::any_of(known, [&](const VersionHandle& v) { return is_alive(*v, now); })) {
-    return fail(ErrorKind::conflict, "regime.exists", "A regime of this code is in force or approved. Amend it instead.");
+    return fail(ErrorKind::conflict, "regime.exists",
+                "A regime of this code is in force or approved. Amend it instead.");
   }
   return add_version(session, regime, actor, now, action_submit);
 }
@@ -135,8 +150,8 @@ Result<VersionHandle> Lawbook::amend(store::Session& session, const Regime& regi
   return add_version(session, regime, actor, now, action_amend);
 }
 
-Result<VersionHandle> Lawbook::add_version(store::Session& session, const Regime& regime, const std::string& actor,
-                                           Instant now, std::string_view action) {
+Result<VersionHandle> Lawbook::add_version(store::Session& session, const Regime& regime,
+                                           const std::string& actor, Instant now, std::string_view action) {
   if (regime.period.until <= now) return period_over();
   State next = *working_;
   int newest = 0;
@@ -147,12 +162,14 @@ Result<VersionHandle> Lawbook::add_version(store::Session& session, const Regime
     withdrawn.superseded = now;
     DAYAQ_TRY_OK(change_version(session, next, std::move(withdrawn)));
   }
-  RegimeVersion version{.regime = regime, .state = RegimeState::submitted, .submitted_by = actor, .submitted = now};
+  RegimeVersion version{
+      .regime = regime, .state = RegimeState::submitted, .submitted_by = actor, .submitted = now};
   version.regime.version = newest + 1;
   DAYAQ_TRY_OK(RegimeStore::insert(session, row_of(version)));
   auto handle = std::make_shared<const RegimeVersion>(std::move(version));
   const auto place = std::ranges::find_if(next.versions, [&](const VersionHandle& other) {
-    return std::tie(other->regime.code, other->regime.version) > std::tie(handle->regime.code, handle->regime.version);
+    return std::tie(other->regime.code, other->regime.version) >
+           std::tie(handle->regime.code, handle->regime.version);
   });
   next.versions.insert(place, handle);
   DAYAQ_TRY_OK(finish(session, std::move(next), *handle, action, actor, now));
@@ -164,13 +181,16 @@ Result<VersionHandle> Lawbook::approve(store::Session& session, const RegimeCode
   State next = *working_;
   const auto known = of_code(next.versions, code);
   if (known.empty()) return unknown_regime();
-  const auto found = std::ranges::find_if(known, [&](const VersionHandle& v) { return v->regime.version == version; });
+  const auto found =
+      std::ranges::find_if(known, [&](const VersionHandle& v) { return v->regime.version == version; });
   if (found == known.end()) {
-    return fail(ErrorKind::not_found, "regime.version", "There is no such version of this regime. Look at its versions.");
+    return fail(ErrorKind::not_found, "regime.version",
+                "There is no such version of this regime. Look at its versions.");
   }
   if (!is_waiting(**found)) {
-    return fail(ErrorKind::conflict, "regime.decided",
-                "This version doesn't wait for approval: it was approved or withdrawn. Look at the newest version.");
+    return fail(
+        ErrorKind::conflict, "regime.decided",
+        "This version doesn't wait for approval: it was approved or withdrawn. Look at the newest version.");
   }
   if ((*found)->submitted_by == actor) {
     return fail(ErrorKind::forbidden, "regime.same_official",
@@ -214,7 +234,8 @@ Result<VersionHandle> Lawbook::end(store::Session& session, const RegimeCode& co
     if (!waiting) last = std::make_shared<const RegimeVersion>(std::move(ended));
   }
   if (!last) {
-    return fail(ErrorKind::conflict, "regime.not_in_force", "Nothing of this regime is in force after that moment.");
+    return fail(ErrorKind::conflict, "regime.not_in_force",
+                "Nothing of this regime is in force after that moment.");
   }
   DAYAQ_TRY_OK(finish(session, std::move(next), *last, action_end, actor, now));
   return last;
@@ -233,10 +254,11 @@ Result<void> Lawbook::change_version(store::Session& session, State& next, Regim
 Result<void> Lawbook::finish(store::Session& session, State next, const RegimeVersion& version,
                              std::string_view action, const std::string& actor, Instant now) {
   const auto digest = crypto::sha256(as_bytes(version.regime.source));
-  std::string data = fmt::format(R"({{"code":"{}","file_sha256":"{}")", version.regime.code.value(), to_hex(digest));
+  std::string data =
+      fmt::format(R"({{"code":"{}","file_sha256":"{}")", version.regime.code.value(), to_hex(digest));
   if (was_approved(version) && !version.in_force().empty()) {
-    data += fmt::format(R"(,"in_force_from":"{}","in_force_until":"{}")", format_instant(version.in_force().from),
-                        format_instant(version.in_force().until));
+    data += fmt::format(R"(,"in_force_from":"{}","in_force_until":"{}")",
+                        format_instant(version.in_force().from), format_instant(version.in_force().until));
   }
   data += fmt::format(R"(,"version":{}}})", version.regime.version);
   DAYAQ_TRY_OK(log_.append(session, {.action = action, .actor = actor, .data = std::move(data)}));
@@ -250,15 +272,19 @@ Result<void> Lawbook::finish(store::Session& session, State next, const RegimeVe
 
 std::vector<std::string> check_conflicts(const Regime& regime, const Law& law, Instant now) {
   std::vector<std::string> notices;
-  if (regime.period.until <= now) notices.emplace_back("The regime's period is over already.");
-  else if (regime.period.from < now) notices.emplace_back("The regime's period has begun: it is law from its approval.");
+  if (regime.period.until <= now)
+    notices.emplace_back("The regime's period is over already.");
+  else if (regime.period.from < now)
+    notices.emplace_back("The regime's period has begun: it is law from its approval.");
   for (const Measure& measure : regime.measures) {
     for (const LawfulMeasure& other : law.measures()) {
       const Regime& theirs = other.version->regime;
       if (theirs.code == regime.code || other.measure->code != measure.code) continue;
       if (!other.period.overlaps(measure.period) || other.period.until <= now) continue;
-      notices.push_back(fmt::format("The regime {} has a measure {} in force at the same time. A person may be granted "
-                                    "both.", theirs.code.value(), measure.code.value()));
+      notices.push_back(
+          fmt::format("The regime {} has a measure {} in force at the same time. A person may be granted "
+                      "both.",
+                      theirs.code.value(), measure.code.value()));
     }
   }
   return notices;

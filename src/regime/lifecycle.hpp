@@ -1,15 +1,18 @@
 // A regime's way through the offices: submitted by one official, approved by another, amended, ended.
 //
-//   submit ──► submitted ──approve──► approved ──(its hour)──► in force ──► superseded by an amendment, ended, or over
+//   submit ──► submitted ──approve──► approved ──(its hour)──► in force ──► superseded by an amendment,
+//   ended, or over
 //                 │                                                ▲
 //                 └─ a new submission of the code withdraws it     └─ amend ──► submitted ──approve──┘
 //
 // 1. Nobody approves what they submitted themself.
 // 2. An approved version's text never changes; an amendment is a new version, and the old one is kept.
-// 3. At any moment at most one version of a regime is law. An amendment's approval ends the version before it at the
+// 3. At any moment at most one version of a regime is law. An amendment's approval ends the version before it
+// at the
 //    moment when the amendment becomes law: at once, or at its own start.
 // 4. Every step is one transaction with its audit entry, and observers follow within it.
-// 5. Different regimes are independent: a measure of the same code may be in force in two of them, and a person is
+// 5. Different regimes are independent: a measure of the same code may be in force in two of them, and a
+// person is
 //    then granted both. It is more often a slip than meant, so that check_conflicts() points it out.
 #pragma once
 
@@ -28,19 +31,21 @@
 
 namespace dayaq::regime {
 
-/// Follows the law within the transaction that changes it. What it keeps in memory follows commits through its own
-/// store::CommitHook.
+/// Follows the law within the transaction that changes it. What it keeps in memory follows commits through
+/// its own store::CommitHook.
 class LawObserver {
  public:
   virtual ~LawObserver() = default;
-  /// Called on the writer thread after the rows are written. `next` is the law from the commit on. An error fails the
-  /// transaction.
-  virtual Result<void> on_law_change(store::Session& session, const std::shared_ptr<const Law>& next, Instant now) = 0;
+  /// Called on the writer thread after the rows are written. `next` is the law from the commit on. An error
+  /// fails the transaction.
+  virtual Result<void> on_law_change(store::Session& session, const std::shared_ptr<const Law>& next,
+                                     Instant now) = 0;
 };
 
 using VersionHandle = std::shared_ptr<const RegimeVersion>;
 
-/// All versions of all regimes, and the law that they make, following commits. Add it to the database as a hook.
+/// All versions of all regimes, and the law that they make, following commits. Add it to the database as a
+/// hook.
 ///
 /// Steps run inside the caller's write transaction, on the writer thread. Their errors, besides the store's:
 ///   not_found "regime.unknown"           no regime of this code
@@ -55,7 +60,8 @@ class Lawbook final : public store::CommitHook {
   Lawbook(FileContext context, audit::Log& log) : context_(std::move(context)), log_(log) {}
 
   /// Reads what is stored. Call once, before the book is added to the database as a hook.
-  /// conflict "regime.stored" if a stored file can't be read any more: the country pack has lost what it names.
+  /// conflict "regime.stored" if a stored file can't be read any more: the country pack has lost what it
+  /// names.
   Result<void> load(store::Session& session);
   /// Observers are called in the order they were added; add them before the first step.
   void add_observer(LawObserver& observer) { observers_.push_back(&observer); }
@@ -70,13 +76,15 @@ class Lawbook final : public store::CommitHook {
 
   // -- steps; each returns the version as it stands now
 
-  Result<VersionHandle> submit(store::Session& session, const Regime& regime, const std::string& actor, Instant now);
-  Result<VersionHandle> approve(store::Session& session, const RegimeCode& code, int version, const std::string& actor,
-                                Instant now);
-  Result<VersionHandle> amend(store::Session& session, const Regime& regime, const std::string& actor, Instant now);
+  Result<VersionHandle> submit(store::Session& session, const Regime& regime, const std::string& actor,
+                               Instant now);
+  Result<VersionHandle> approve(store::Session& session, const RegimeCode& code, int version,
+                                const std::string& actor, Instant now);
+  Result<VersionHandle> amend(store::Session& session, const Regime& regime, const std::string& actor,
+                              Instant now);
   /// Ends all of a regime at `at` (now or later), and withdraws what waits for approval.
-  Result<VersionHandle> end(store::Session& session, const RegimeCode& code, Instant at, const std::string& actor,
-                            Instant now);
+  Result<VersionHandle> end(store::Session& session, const RegimeCode& code, Instant at,
+                            const std::string& actor, Instant now);
 
   void begin_transaction() override { mark_ = working_; }
   void discard_transaction() override { working_ = mark_; }
@@ -95,20 +103,20 @@ class Lawbook final : public store::CommitHook {
   Result<VersionHandle> add_version(store::Session& session, const Regime& regime, const std::string& actor,
                                     Instant now, std::string_view action);
   Result<void> change_version(store::Session& session, State& next, RegimeVersion changed);
-  Result<void> finish(store::Session& session, State next, const RegimeVersion& version, std::string_view action,
-                      const std::string& actor, Instant now);
+  Result<void> finish(store::Session& session, State next, const RegimeVersion& version,
+                      std::string_view action, const std::string& actor, Instant now);
 
   FileContext context_;
   audit::Log& log_;
   std::vector<LawObserver*> observers_;
-  mutable std::mutex mutex_;                                         // guards committed_
+  mutable std::mutex mutex_;  // guards committed_
   StateHandle committed_ = std::make_shared<const State>();
-  StateHandle working_ = committed_;                                 // writer thread only
+  StateHandle working_ = committed_;  // writer thread only
   StateHandle mark_ = committed_;
 };
 
-/// What an official should look at before submitting, in words; empty if there is nothing: measures of the same code
-/// that another regime has in force at the same time, a period that has begun or is over.
+/// What an official should look at before submitting, in words; empty if there is nothing: measures of the
+/// same code that another regime has in force at the same time, a period that has begun or is over.
 [[nodiscard]] std::vector<std::string> check_conflicts(const Regime& regime, const Law& law, Instant now);
 
 }  // namespace dayaq::regime

@@ -1,8 +1,7 @@
 #include "regime/lifecycle.hpp"
 
-#include <gtest/gtest.h>
-
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include "regime/law_test_support.hpp"
 #include "regime/store.hpp"
@@ -26,7 +25,8 @@ measures:
     who: {{status: pensioner}}
     benefits:
       - {{gives: voice, quota: 300 min, per: month, cost: 3 qepik per min}}
-)", from, until);
+)",
+                     from, until);
 }
 
 struct CountingObserver final : LawObserver {
@@ -83,7 +83,8 @@ Result<VersionHandle> take_step(Offices& offices, const TreeNode& files, const T
     Lawbook& book = *offices.book;
     if (step.find("submit") != nullptr) return book.submit(session, *Offices::parse(file("submit")), by, now);
     if (step.find("amend") != nullptr) return book.amend(session, *Offices::parse(file("amend")), by, now);
-    if (step.find("end") != nullptr) return book.end(session, code, azerbaijan().moment(scalar(step, "end")), by, now);
+    if (step.find("end") != nullptr)
+      return book.end(session, code, azerbaijan().moment(scalar(step, "end")), by, now);
     return book.approve(session, code, std::stoi(scalar(step, "approve")), by, now);
   });
 }
@@ -99,7 +100,8 @@ void run_case(store::Engine engine, const TreeNode& node) {
   Offices offices(engine);
   for (const TreeNode& step : node.find("steps")->children) {
     const auto done = take_step(offices, *node.find("files"), step);
-    EXPECT_EQ(done ? "" : std::string(done.error().code), scalar(step, "refused")) << "line " << step.place.line;
+    EXPECT_EQ(done ? "" : std::string(done.error().code), scalar(step, "refused"))
+        << "line " << step.place.line;
   }
   const TreeNode* moments = node.find("in_force");
   if (moments == nullptr) return;
@@ -184,7 +186,8 @@ TEST(CheckConflicts, PointsOutTheSameMeasureInAnotherRegime) {
   ASSERT_TRUE(offices.submit(regime_text("2026-03-24", "2027-03-24"), "org:a/key:1", now));
   ASSERT_TRUE(offices.approve("exercise", 1, "org:a/key:2", now));
   Regime other = *Offices::parse(regime_text("2026-06-01", "2026-07-01"));
-  EXPECT_TRUE(check_conflicts(other, *offices.book->law(), now).empty()) << "a version of the same regime is no conflict";
+  EXPECT_TRUE(check_conflicts(other, *offices.book->law(), now).empty())
+      << "a version of the same regime is no conflict";
   other.code = RegimeCode("other");
   const auto notices = check_conflicts(other, *offices.book->law(), now);
   ASSERT_EQ(notices.size(), 1u);

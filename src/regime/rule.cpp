@@ -25,15 +25,20 @@ struct Decision {
 
 bool decide(const Rule& rule, Decision& d) {
   switch (rule.kind) {
-    case Kind::everyone: return true;
-    case Kind::all: return std::ranges::all_of(rule.children, [&](const Rule& child) { return decide(child, d); });
-    case Kind::any: return std::ranges::any_of(rule.children, [&](const Rule& child) { return decide(child, d); });
-    case Kind::negation: return !decide(rule.children.front(), d);
+    case Kind::everyone:
+      return true;
+    case Kind::all:
+      return std::ranges::all_of(rule.children, [&](const Rule& child) { return decide(child, d); });
+    case Kind::any:
+      return std::ranges::any_of(rule.children, [&](const Rule& child) { return decide(child, d); });
+    case Kind::negation:
+      return !decide(rule.children.front(), d);
     case Kind::status:
       return std::ranges::any_of(d.facts.attestations, [&](const registry::Attestation& a) {
         return a.stands_at(d.t) && std::ranges::find(rule.statuses, a.status) != rule.statuses.end();
       });
-    case Kind::age: return rule.age_from <= d.age_now() && d.age_now() < rule.age_under;
+    case Kind::age:
+      return rule.age_from <= d.age_now() && d.age_now() < rule.age_under;
     case Kind::residence: {
       const PlaceIndex place = d.facts.place_at(d.t);
       return std::ranges::any_of(rule.places,
@@ -97,7 +102,8 @@ class Boundaries {
     switch (rule.kind) {
       case Kind::status:
         for (const registry::Attestation& a : facts_.attestations) {
-          if (a.recorded > known_ || std::ranges::find(rule.statuses, a.status) == rule.statuses.end()) continue;
+          if (a.recorded > known_ || std::ranges::find(rule.statuses, a.status) == rule.statuses.end())
+            continue;
           offer(std::max(a.valid.from, a.recorded));
           offer(a.valid.until);
           if (a.ended <= known_) offer(a.ended);
@@ -105,7 +111,8 @@ class Boundaries {
         break;
       case Kind::age:
         if (rule.age_from > 0) offer(civil_.zone.start_of(birthday(facts_.person.birth, rule.age_from)));
-        if (rule.age_under < age_end) offer(civil_.zone.start_of(birthday(facts_.person.birth, rule.age_under)));
+        if (rule.age_under < age_end)
+          offer(civil_.zone.start_of(birthday(facts_.person.birth, rule.age_under)));
         break;
       case Kind::residence:
         for (const registry::Residence& r : facts_.residences) {
@@ -123,7 +130,8 @@ class Boundaries {
       case Kind::all:
       case Kind::any:
       case Kind::negation:
-      case Kind::everyone: break;
+      case Kind::everyone:
+        break;
     }
   }
 
@@ -156,8 +164,12 @@ Rule nobody() {
   return rule;
 }
 
-bool is_everyone(const Rule& rule) { return rule.kind == Kind::everyone; }
-bool is_nobody(const Rule& rule) { return rule.kind == Kind::negation && is_everyone(rule.children.front()); }
+bool is_everyone(const Rule& rule) {
+  return rule.kind == Kind::everyone;
+}
+bool is_nobody(const Rule& rule) {
+  return rule.kind == Kind::negation && is_everyone(rule.children.front());
+}
 
 Rule negated(Rule rule) {
   if (rule.kind == Kind::negation) return std::move(rule.children.front());
@@ -169,9 +181,12 @@ Rule negated(Rule rule) {
 /// Joins two conditions of one list into one where that is the same: "or" of statuses, places.
 bool merge_into(Rule& into, const Rule& rule) {
   if (into.kind != rule.kind) return false;
-  if (rule.kind == Kind::status) into.statuses.insert(into.statuses.end(), rule.statuses.begin(), rule.statuses.end());
-  else if (rule.kind == Kind::residence) into.places.insert(into.places.end(), rule.places.begin(), rule.places.end());
-  else return into == rule;
+  if (rule.kind == Kind::status)
+    into.statuses.insert(into.statuses.end(), rule.statuses.begin(), rule.statuses.end());
+  else if (rule.kind == Kind::residence)
+    into.places.insert(into.places.end(), rule.places.begin(), rule.places.end());
+  else
+    return into == rule;
   sort_unique(into.statuses);
   sort_unique(into.places);
   return true;
@@ -214,14 +229,19 @@ Rule simplify_list(const Rule& rule, bool negate) {
 Rule simplify(const Rule& rule, bool negate) {
   switch (rule.kind) {
     case Kind::all:
-    case Kind::any: return simplify_list(rule, negate);
-    case Kind::negation: return simplify(rule.children.front(), !negate);
-    case Kind::everyone: return negate ? nobody() : Rule{};
+    case Kind::any:
+      return simplify_list(rule, negate);
+    case Kind::negation:
+      return simplify(rule.children.front(), !negate);
+    case Kind::everyone:
+      return negate ? nobody() : Rule{};
     case Kind::age: {
       const bool low = rule.age_from <= 0;
       const bool high = rule.age_under >= age_end;
       if (low && high) return negate ? nobody() : Rule{};
-      Rule out{.kind = Kind::age, .age_from = low ? 0 : rule.age_from, .age_under = high ? age_end : rule.age_under};
+      Rule out{.kind = Kind::age,
+               .age_from = low ? 0 : rule.age_from,
+               .age_under = high ? age_end : rule.age_under};
       if (!negate) return out;
       // What is not "from 65" is "under 65"; only a negated range in the middle stays a negation.
       if (high) return Rule{.kind = Kind::age, .age_under = rule.age_from};
@@ -269,7 +289,8 @@ PersonFacts known_at(const PersonFacts& facts, Instant t) {
   return known;
 }
 
-std::optional<Instant> next_change(const PersonFacts& facts, const Rule& rule, Instant t, const CivilContext& civil) {
+std::optional<Instant> next_change(const PersonFacts& facts, const Rule& rule, Instant t,
+                                   const CivilContext& civil) {
   if (!all_known_at(facts, t)) return next_change(known_at(facts, t), rule, t, civil);
   Boundaries boundaries(facts, civil, t);
   const bool now = boundaries.answer(rule, t);
@@ -295,7 +316,9 @@ Period steady_period(const PersonFacts& facts, const Rule& rule, Instant t, cons
   return period;
 }
 
-Rule simplified(const Rule& rule) { return simplify(rule, false); }
+Rule simplified(const Rule& rule) {
+  return simplify(rule, false);
+}
 
 Rule within(const Rule& who, const std::vector<PlaceIndex>& territory) {
   if (territory.empty()) return simplified(who);

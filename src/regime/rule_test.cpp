@@ -26,8 +26,8 @@ void run_case(const TreeNode& node) {
   const CivilContext civil = azerbaijan().civil();
   for (const bool expected : {true, false}) {
     each(node, expected ? "holds" : "fails", [&](const TreeNode& at) {
-      EXPECT_EQ(holds(rule, facts, azerbaijan().moment(at.text), civil), expected) << "line " << at.place.line << ": "
-                                                                                   << at.text;
+      EXPECT_EQ(holds(rule, facts, azerbaijan().moment(at.text), civil), expected)
+          << "line " << at.place.line << ": " << at.text;
       EXPECT_EQ(holds(simplified(rule), facts, azerbaijan().moment(at.text), civil), expected) << at.text;
     });
   }
@@ -70,7 +70,8 @@ Rule random_rule(int depth) {
   const int kind = *rc::gen::inRange(0, depth > 0 ? 8 : 5);
   const auto small = [](int below) { return *rc::gen::inRange(0, below); };
   switch (kind) {
-    case 0: return {};
+    case 0:
+      return {};
     case 1: {
       Rule rule{.kind = Rule::Kind::status};
       for (int i = 0; i <= small(2); ++i) rule.statuses.push_back(static_cast<StatusIndex>(small(3)));
@@ -78,14 +79,17 @@ Rule random_rule(int depth) {
     }
     case 2: {
       const int from = small(3);
-      return {.kind = Rule::Kind::age, .age_from = from == 2 ? 0 : 29 + from, .age_under = small(2) == 0 ? 200 : 31};
+      return {.kind = Rule::Kind::age,
+              .age_from = from == 2 ? 0 : 29 + from,
+              .age_under = small(2) == 0 ? 200 : 31};
     }
     case 3: {
       Rule rule{.kind = Rule::Kind::residence};
       for (int i = 0; i <= small(2); ++i) rule.places.push_back(static_cast<PlaceIndex>(small(90)));
       return rule;
     }
-    case 4: return {.kind = Rule::Kind::subscription, .subscription = static_cast<SubscriptionKind>(small(3))};
+    case 4:
+      return {.kind = Rule::Kind::subscription, .subscription = static_cast<SubscriptionKind>(small(3))};
     case 5: {
       Rule rule{.kind = Rule::Kind::negation};
       rule.children.push_back(random_rule(depth - 1));
@@ -108,18 +112,21 @@ PersonFacts random_person() {
     facts.person.death = std::chrono::floor<std::chrono::days>(random_moment());
   }
   const Instant moved = random_moment();
-  facts.residences.push_back({.place = static_cast<PlaceIndex>(*rc::gen::inRange(0, 300)), .period = {.until = moved}});
-  facts.residences.push_back({.place = static_cast<PlaceIndex>(*rc::gen::inRange(0, 300)), .period = {.from = moved}});
+  facts.residences.push_back(
+      {.place = static_cast<PlaceIndex>(*rc::gen::inRange(0, 300)), .period = {.until = moved}});
+  facts.residences.push_back(
+      {.place = static_cast<PlaceIndex>(*rc::gen::inRange(0, 300)), .period = {.from = moved}});
   facts.person.place = facts.residences.back().place;
   for (int i = *rc::gen::inRange(0, 5); i > 0; --i) {
-    Attestation a{.status = static_cast<StatusIndex>(*rc::gen::inRange(0, 3)), .valid = random_period(),
+    Attestation a{.status = static_cast<StatusIndex>(*rc::gen::inRange(0, 3)),
+                  .valid = random_period(),
                   .recorded = random_moment()};
     if (*rc::gen::inRange(0, 2) == 0) a.ended = a.recorded + std::chrono::hours(*rc::gen::inRange(0, 200));
     facts.attestations.push_back(a);
   }
   for (int i = *rc::gen::inRange(0, 3); i > 0; --i) {
-    facts.subscriptions.push_back({.kind = static_cast<SubscriptionKind>(*rc::gen::inRange(0, 3)),
-                                   .valid = random_period()});
+    facts.subscriptions.push_back(
+        {.kind = static_cast<SubscriptionKind>(*rc::gen::inRange(0, 3)), .valid = random_period()});
   }
   return facts;
 }
@@ -168,7 +175,8 @@ TEST(RuleProperty, TheSteadyPeriodIsTheLongestAroundAMoment) {
       const Instant at = play_start + std::chrono::hours(hour);
       if (period.contains(at)) RC_ASSERT(answer(at) == answer(t));
     }
-    if (period.from != instant_min) RC_ASSERT(answer(period.from - std::chrono::microseconds(1)) != answer(t));
+    if (period.from != instant_min)
+      RC_ASSERT(answer(period.from - std::chrono::microseconds(1)) != answer(t));
     if (period.until != instant_max) RC_ASSERT(answer(period.until) != answer(t));
   }));
 }
@@ -201,7 +209,8 @@ TEST(Rule, IsBroughtIntoItsSimplestForm) {
 TEST(Vocabulary, SaysWhatAnIndexMustKnow) {
   const FileContext context = azerbaijan().file_context();
   Vocabulary words;
-  words.add(*parse_rule("all: [{status: pupil}, {age: {from: 6, under: 18}}, {not: {subscription: tv}}]", context));
+  words.add(
+      *parse_rule("all: [{status: pupil}, {age: {from: 6, under: 18}}, {not: {subscription: tv}}]", context));
   words.add(*parse_rule("any: [{status: pupil}, {age: {from: 18}}, {residence: AZ-BA}]", context));
   EXPECT_EQ(words.statuses.size(), 1u);
   EXPECT_EQ(words.ages, (std::vector{6, 18}));

@@ -1,10 +1,10 @@
 #include "regime/rule_text.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <span>
-
-#include <fmt/format.h>
 
 #include "base/file.hpp"
 #include "regime/file_reader.hpp"
@@ -19,15 +19,19 @@ using Kind = Rule::Kind;
 constexpr std::size_t form_max = 200;
 constexpr int age_end = 200;
 
-std::size_t at(Language language) { return static_cast<std::size_t>(language); }
+std::size_t at(Language language) {
+  return static_cast<std::size_t>(language);
+}
 
-LocalizedText quoted(const LocalizedText& name, std::string_view az, std::string_view en, std::string_view ru) {
+LocalizedText quoted(const LocalizedText& name, std::string_view az, std::string_view en,
+                     std::string_view ru) {
   return {.az = fmt::format(fmt::runtime(az), name.in(Language::az)),
           .en = fmt::format(fmt::runtime(en), name.in(Language::en)),
           .ru = fmt::format(fmt::runtime(ru), name.in(Language::ru))};
 }
 
-/// Conditions as clauses that stand with a plural noun: en "live in Baku", az "Bakıda yaşayan", ru "живущие в Баку".
+/// Conditions as clauses that stand with a plural noun: en "live in Baku", az "Bakıda yaşayan", ru "живущие в
+/// Баку".
 class RulePrinter {
  public:
   RulePrinter(Language language, const registry::CountryPack& country, const StatusWording& wording)
@@ -39,7 +43,8 @@ class RulePrinter {
     for (const Rule& child : rule.children) groups.push_back(group(child));
     constexpr std::array<std::string_view, 3> joints{"; və ya ", "; or ", "; или "};
     std::string out;
-    for (const std::string& each : groups) out += out.empty() ? each : std::string(joints[at(language_)]) + each;
+    for (const std::string& each : groups)
+      out += out.empty() ? each : std::string(joints[at(language_)]) + each;
     return out;
   }
 
@@ -67,38 +72,53 @@ class RulePrinter {
     if (clauses.empty()) return noun;
     const std::string all = and_list(clauses, language_);
     switch (language_) {
-      case Language::az: return fmt::format("{} {}", all, noun);
-      case Language::en: return fmt::format("{} who {}", noun, all);
-      case Language::ru: return fmt::format("{}, {}", noun, all);
+      case Language::az:
+        return fmt::format("{} {}", all, noun);
+      case Language::en:
+        return fmt::format("{} who {}", noun, all);
+      case Language::ru:
+        return fmt::format("{}, {}", noun, all);
     }
     return noun;
   }
 
   std::string clause(const Rule& rule) const {
     switch (rule.kind) {
-      case Kind::status: return status_clause(rule, true);
-      case Kind::age: return age_clause(rule, true);
-      case Kind::residence: return residence_clause(rule, true);
-      case Kind::subscription: return subscription_clause(rule, true);
-      case Kind::negation: return negated_clause(rule.children.front());
+      case Kind::status:
+        return status_clause(rule, true);
+      case Kind::age:
+        return age_clause(rule, true);
+      case Kind::residence:
+        return residence_clause(rule, true);
+      case Kind::subscription:
+        return subscription_clause(rule, true);
+      case Kind::negation:
+        return negated_clause(rule.children.front());
       case Kind::any:
       case Kind::all: {
         std::vector<std::string> parts;
         for (const Rule& child : rule.children) parts.push_back(clause(child));
-        return fmt::format("({})", rule.kind == Kind::any ? or_list(parts, language_) : and_list(parts, language_));
+        return fmt::format("({})",
+                           rule.kind == Kind::any ? or_list(parts, language_) : and_list(parts, language_));
       }
-      case Kind::everyone: break;  // simplified() leaves none inside of a rule
+      case Kind::everyone:
+        break;  // simplified() leaves none inside of a rule
     }
     return {};
   }
 
   std::string negated_clause(const Rule& rule) const {
     switch (rule.kind) {
-      case Kind::status: return status_clause(rule, false);
-      case Kind::age: return age_clause(rule, false);
-      case Kind::residence: return residence_clause(rule, false);
-      case Kind::subscription: return subscription_clause(rule, false);
-      default: return {};  // simplified() leaves negations right before conditions only
+      case Kind::status:
+        return status_clause(rule, false);
+      case Kind::age:
+        return age_clause(rule, false);
+      case Kind::residence:
+        return residence_clause(rule, false);
+      case Kind::subscription:
+        return subscription_clause(rule, false);
+      default:
+        return {};  // simplified() leaves negations right before conditions only
     }
   }
 
@@ -110,9 +130,12 @@ class RulePrinter {
     }
     const std::string list = or_list(names, language_);
     switch (language_) {
-      case Language::az: return fmt::format("{} statusu {}", list, positive ? "olan" : "olmayan");
-      case Language::en: return fmt::format("{} the status {}", positive ? "have" : "do not have", list);
-      case Language::ru: return fmt::format("{} {}", positive ? "имеющие статус" : "не имеющие статуса", list);
+      case Language::az:
+        return fmt::format("{} statusu {}", list, positive ? "olan" : "olmayan");
+      case Language::en:
+        return fmt::format("{} the status {}", positive ? "have" : "do not have", list);
+      case Language::ru:
+        return fmt::format("{} {}", positive ? "имеющие статус" : "не имеющие статуса", list);
     }
     return list;
   }
@@ -120,9 +143,12 @@ class RulePrinter {
   std::string age_clause(const Rule& rule, bool positive) const {
     const std::string range = age_text(rule.age_from, rule.age_under, language_);
     switch (language_) {
-      case Language::az: return fmt::format("yaşı {} {}", range, positive ? "olan" : "olmayan");
-      case Language::en: return fmt::format("{} {}", positive ? "are" : "are not", range);
-      case Language::ru: return fmt::format("{}в возрасте {}", positive ? "" : "не ", range);
+      case Language::az:
+        return fmt::format("yaşı {} {}", range, positive ? "olan" : "olmayan");
+      case Language::en:
+        return fmt::format("{} {}", positive ? "are" : "are not", range);
+      case Language::ru:
+        return fmt::format("{}в возрасте {}", positive ? "" : "не ", range);
     }
     return range;
   }
@@ -137,9 +163,12 @@ class RulePrinter {
     }
     const std::string list = or_list(places, language_);
     switch (language_) {
-      case Language::az: return fmt::format("{} {}", list, positive ? "yaşayan" : "yaşamayan");
-      case Language::en: return fmt::format("{} in {}", positive ? "live" : "do not live", list);
-      case Language::ru: return fmt::format("{} {}", positive ? "живущие" : "не живущие", list);
+      case Language::az:
+        return fmt::format("{} {}", list, positive ? "yaşayan" : "yaşamayan");
+      case Language::en:
+        return fmt::format("{} in {}", positive ? "live" : "do not live", list);
+      case Language::ru:
+        return fmt::format("{} {}", positive ? "живущие" : "не живущие", list);
     }
     return list;
   }
@@ -152,13 +181,17 @@ class RulePrinter {
     }};
     constexpr std::array<std::array<std::string_view, 3>, 3> without{{
         {"mobil nömrəsi olmayan", "have no mobile line", "не имеющие мобильного номера"},
-        {"sabit internet xətti olmayan", "have no fixed internet line", "не имеющие линии фиксированного интернета"},
+        {"sabit internet xətti olmayan", "have no fixed internet line",
+         "не имеющие линии фиксированного интернета"},
         {"TV abunəliyi olmayan", "have no TV subscription", "не имеющие подписки на ТВ"},
     }};
-    return std::string((positive ? with : without)[static_cast<std::size_t>(rule.subscription)][at(language_)]);
+    return std::string(
+        (positive ? with : without)[static_cast<std::size_t>(rule.subscription)][at(language_)]);
   }
 
-  [[nodiscard]] StatusWording::Forms forms(StatusIndex status) const { return wording_.forms(status, country_); }
+  [[nodiscard]] StatusWording::Forms forms(StatusIndex status) const {
+    return wording_.forms(status, country_);
+  }
   [[nodiscard]] std::string pick(std::string_view az, std::string_view en, std::string_view ru) const {
     return std::string(language_ == Language::az ? az : language_ == Language::en ? en : ru);
   }
@@ -186,7 +219,8 @@ std::string age_text(int age_from, int age_under, Language language) {
   switch (language) {
     case Language::az:
       if (high) return fmt::format("{} və yuxarı", age_from);
-      return low ? fmt::format("{}-{} az", age_under, azerbaijani_ablative(age_under)) : fmt::format("{}–{}", age_from, last);
+      return low ? fmt::format("{}-{} az", age_under, azerbaijani_ablative(age_under))
+                 : fmt::format("{}–{}", age_from, last);
     case Language::en:
       if (high) return fmt::format("{} or older", age_from);
       return low ? fmt::format("under {}", age_under) : fmt::format("{} to {}", age_from, last);
@@ -210,7 +244,8 @@ Result<StatusWording> StatusWording::load(const registry::CountryPack& country) 
       const auto code = reader.need(item, "status");
       const auto word = code ? reader.text(*code) : std::nullopt;
       const auto status = word ? country.find_status(*word) : std::nullopt;
-      if (word && !status) reader.error(*code, "regime.unknown_status", fmt::format("There is no status `{}`.", *word));
+      if (word && !status)
+        reader.error(*code, "regime.unknown_status", fmt::format("There is no status `{}`.", *word));
       Forms forms;
       for (const auto& [key, into] : {std::pair{"people", &forms.people}, std::pair{"you", &forms.you},
                                       std::pair{"they", &forms.they}}) {
@@ -228,10 +263,11 @@ Result<StatusWording> StatusWording::load(const registry::CountryPack& country) 
 StatusWording::Forms StatusWording::forms(StatusIndex status, const registry::CountryPack& country) const {
   if (const auto found = forms_.find(status); found != forms_.end()) return found->second;
   const LocalizedText& name = country.status(status).name;
-  return {.people = quoted(name, "«{}» statusu olanlar", "people with the status “{}”", "лица со статусом «{}»"),
-          .you = quoted(name, "«{}» statusunuz olduğunu", "you have the status “{}”", "у вас есть статус «{}»"),
-          .they = quoted(name, "şəxsin «{}» statusu olduğunu", "the person has the status “{}”",
-                         "у этого лица есть статус «{}»")};
+  return {
+      .people = quoted(name, "«{}» statusu olanlar", "people with the status “{}”", "лица со статусом «{}»"),
+      .you = quoted(name, "«{}» statusunuz olduğunu", "you have the status “{}”", "у вас есть статус «{}»"),
+      .they = quoted(name, "şəxsin «{}» statusu olduğunu", "the person has the status “{}”",
+                     "у этого лица есть статус «{}»")};
 }
 
 std::string describe(const Rule& rule, Language language, const registry::CountryPack& country,

@@ -30,7 +30,8 @@ std::span<const store::Migration> migrations() {
 
 Result<void> RegimeStore::insert(store::Session& session, const VersionRow& row) {
   return session.exec(
-      "INSERT INTO regime_version (code, version, source, submitted_by, submitted) VALUES ($1, $2, $3, $4, $5)",
+      "INSERT INTO regime_version (code, version, source, submitted_by, submitted) VALUES ($1, $2, $3, $4, "
+      "$5)",
       {row.code, std::int64_t{row.version}, row.source, row.submitted_by, to_micros(row.submitted)});
 }
 
@@ -42,9 +43,11 @@ Result<void> RegimeStore::update(store::Session& session, const VersionRow& row)
        instant_param(row.superseded), text_param(row.ended_by), instant_param(row.ended)});
 }
 
-Result<void> RegimeStore::each(store::Session& session, const std::function<Result<bool>(VersionRow)>& visit) {
+Result<void> RegimeStore::each(store::Session& session,
+                               const std::function<Result<bool>(VersionRow)>& visit) {
   return session.query(
-      "SELECT code, version, source, submitted_by, submitted, approved_by, approved, superseded, ended_by, ended "
+      "SELECT code, version, source, submitted_by, submitted, approved_by, approved, superseded, ended_by, "
+      "ended "
       "FROM regime_version ORDER BY code, version",
       {}, [&](const store::Row& row) -> Result<bool> {
         return visit({.code = std::string(row.text(0)),

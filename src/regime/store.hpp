@@ -20,10 +20,10 @@ struct VersionRow {
   std::string source;
   std::string submitted_by;
   Instant submitted;
-  std::string approved_by;          ///< "" until approved
+  std::string approved_by;  ///< "" until approved
   Instant approved = instant_max;
   Instant superseded = instant_max;
-  std::string ended_by;             ///< "" unless ended
+  std::string ended_by;  ///< "" unless ended
   Instant ended = instant_max;
 };
 

@@ -1,12 +1,11 @@
 #include "regime/traffic.hpp"
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
-
-#include <fmt/format.h>
 
 #include "base/file.hpp"
 #include "regime/file_reader.hpp"
@@ -58,8 +57,10 @@ class CatalogueReader {
     std::vector<TrafficClass> out;
     for (const At& at : reader_.items({.node = &root, .path = "", .name = "traffic.yaml"})) {
       TrafficClass one = read_class(at);
-      const bool known = std::ranges::any_of(out, [&](const TrafficClass& other) { return other.code == one.code; });
-      if (known) reader_.error(at, "traffic.duplicate", "A class of this code stands above. Use another code.");
+      const bool known =
+          std::ranges::any_of(out, [&](const TrafficClass& other) { return other.code == one.code; });
+      if (known)
+        reader_.error(at, "traffic.duplicate", "A class of this code stands above. Use another code.");
       out.push_back(std::move(one));
     }
     return out;
@@ -73,16 +74,19 @@ class CatalogueReader {
       if (auto word = reader_.code(*code)) out.code = TrafficClassCode(std::move(*word));
     }
     if (const auto name = reader_.need(at, "name")) out.name = reader_.localized(*name, name_max);
-    if (const auto meaning = reader_.find(at, "meaning")) out.meaning = reader_.localized(*meaning, meaning_max);
+    if (const auto meaning = reader_.find(at, "meaning"))
+      out.meaning = reader_.localized(*meaning, meaning_max);
     const auto everything = reader_.find(at, "everything");
     const auto resources = reader_.find(at, "resources");
     const auto channels = reader_.find(at, "channels");
     if (int(everything.has_value()) + int(resources.has_value()) + int(channels.has_value()) != 1) {
-      reader_.error(at, "file.missing", "Give exactly one of `resources`, `everything: true` and `channels`.");
+      reader_.error(at, "file.missing",
+                    "Give exactly one of `resources`, `everything: true` and `channels`.");
       return out;
     }
     if (everything && !reader_.truth(*everything).value_or(true)) {
-      reader_.error(*everything, "file.type", "`everything` can only be true. Leave it out and list `resources`.");
+      reader_.error(*everything, "file.type",
+                    "`everything` can only be true. Leave it out and list `resources`.");
     }
     out.everything = everything.has_value();
     if (resources) read_resources(*resources, out);
@@ -103,11 +107,13 @@ class CatalogueReader {
       resource.kind = domain ? NetworkResource::Kind::domain : NetworkResource::Kind::prefix;
       resource.value = reader_.text(domain ? *domain : *prefix).value_or("");
       if (domain && !is_domain(resource.value)) {
-        reader_.error(*domain, "traffic.domain", "A domain looks like `edu.az`: lower case, no scheme, no path, no *.");
+        reader_.error(*domain, "traffic.domain",
+                      "A domain looks like `edu.az`: lower case, no scheme, no path, no *.");
       }
       if (prefix && !is_prefix(resource.value)) {
-        reader_.error(*prefix, "traffic.prefix", "A prefix looks like `185.30.88.0/22` or `2a0d:6c0::/32`, with "
-                                                 "nothing but zeros behind its length.");
+        reader_.error(*prefix, "traffic.prefix",
+                      "A prefix looks like `185.30.88.0/22` or `2a0d:6c0::/32`, with "
+                      "nothing but zeros behind its length.");
       }
       if (const auto note = reader_.find(at, "note")) resource.note = reader_.text(*note).value_or("");
       out.resources.push_back(std::move(resource));
@@ -151,7 +157,8 @@ Result<TrafficCatalogue> TrafficCatalogue::load(const std::filesystem::path& cou
 }
 
 const TrafficClass* TrafficCatalogue::find(std::string_view code) const {
-  const auto found = std::ranges::find_if(classes_, [&](const TrafficClass& c) { return c.code.value() == code; });
+  const auto found =
+      std::ranges::find_if(classes_, [&](const TrafficClass& c) { return c.code.value() == code; });
   return found == classes_.end() ? nullptr : &*found;
 }
 

@@ -1,5 +1,5 @@
-// The country pack's traffic.yaml: traffic classes (named sets of network resources) and packages of TV channels,
-// to which benefits of data and tv refer.
+// The country pack's traffic.yaml: traffic classes (named sets of network resources) and packages of TV
+// channels, to which benefits of data and tv refer.
 //
 //   - code: education
 //     name: {az: Təhsil resursları, en: Learning resources, ru: Образовательные ресурсы}
@@ -39,7 +39,7 @@ struct TrafficClass {
   TrafficClassCode code;
   LocalizedText name;
   LocalizedText meaning;
-  bool everything = false;                 ///< all traffic, or all channels
+  bool everything = false;  ///< all traffic, or all channels
   bool tv = false;
   std::vector<NetworkResource> resources;  ///< traffic class
   std::vector<std::string> channels;       ///< tv package
@@ -48,9 +48,11 @@ struct TrafficClass {
 class TrafficCatalogue {
  public:
   TrafficCatalogue() = default;
-  /// All findings, with line, column and field: "traffic.domain", "traffic.prefix", "traffic.duplicate" and file.*.
+  /// All findings, with line, column and field: "traffic.domain", "traffic.prefix", "traffic.duplicate" and
+  /// file.*.
   static std::expected<TrafficCatalogue, Errors> parse(std::string_view yaml);
-  /// Reads traffic.yaml of a country pack; of several findings the first is returned, with the file in `detail`.
+  /// Reads traffic.yaml of a country pack; of several findings the first is returned, with the file in
+  /// `detail`.
   static Result<TrafficCatalogue> load(const std::filesystem::path& country_folder);
 
   [[nodiscard]] std::span<const TrafficClass> classes() const { return classes_; }

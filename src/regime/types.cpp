@@ -3,18 +3,25 @@
 namespace dayaq::regime {
 
 std::uint8_t usual_delivery(BenefitKind kind) {
-  constexpr auto bit = [](SubscriptionKind on) { return static_cast<std::uint8_t>(1u << static_cast<unsigned>(on)); };
+  constexpr auto bit = [](SubscriptionKind on) {
+    return static_cast<std::uint8_t>(1u << static_cast<unsigned>(on));
+  };
   constexpr std::uint8_t mobile = bit(SubscriptionKind::mobile);
   constexpr std::uint8_t fixed = bit(SubscriptionKind::fixed);
   constexpr std::uint8_t tv = bit(SubscriptionKind::tv);
   switch (kind) {
     case BenefitKind::voice:
-    case BenefitKind::messages: return mobile;
-    case BenefitKind::data: return mobile | fixed;
-    case BenefitKind::tv: return tv;
-    case BenefitKind::deferral: return mobile | fixed | tv;
+    case BenefitKind::messages:
+      return mobile;
+    case BenefitKind::data:
+      return mobile | fixed;
+    case BenefitKind::tv:
+      return tv;
+    case BenefitKind::deferral:
+      return mobile | fixed | tv;
     case BenefitKind::discount:
-    case BenefitKind::room: return 0;
+    case BenefitKind::room:
+      return 0;
   }
   return 0;
 }

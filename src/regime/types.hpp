@@ -26,10 +26,10 @@ using registry::SubscriptionKind;
 struct Rule {
   enum class Kind : std::uint8_t { all, any, negation, status, age, residence, subscription, everyone };
   Kind kind = Kind::everyone;
-  std::vector<Rule> children;          ///< all, any: one or more; negation: one
-  std::vector<StatusIndex> statuses;   ///< status: any of these stands
-  std::vector<PlaceIndex> places;      ///< residence: in any of these districts or settlements
-  int age_from = 0;                    ///< age: age_from <= completed years < age_under, in the country's zone
+  std::vector<Rule> children;         ///< all, any: one or more; negation: one
+  std::vector<StatusIndex> statuses;  ///< status: any of these stands
+  std::vector<PlaceIndex> places;     ///< residence: in any of these districts or settlements
+  int age_from = 0;                   ///< age: age_from <= completed years < age_under, in the country's zone
   int age_under = 200;
   SubscriptionKind subscription = SubscriptionKind::mobile;
   friend bool operator==(const Rule&, const Rule&) = default;
@@ -39,21 +39,22 @@ enum class BenefitKind : std::uint8_t { voice, messages, data, tv, deferral, dis
 enum class Unit : std::uint8_t { none, seconds, messages, octets, qepik, percent };
 enum class QuotaPeriod : std::uint8_t { day, week, month, regime };
 
-/// What a measure gives. A quota of nullopt is "without limit". In YAML quantities carry units: `300 min`, `2 GB`.
+/// What a measure gives. A quota of nullopt is "without limit". In YAML quantities carry units: `300 min`, `2
+/// GB`.
 struct Benefit {
   BenefitKind kind = BenefitKind::voice;
-  TrafficClassCode traffic_class;          ///< data: a class of traffic.yaml; tv: a package of it; else empty
-  std::optional<std::uint64_t> quota;      ///< in `unit`, per subscription (room, discount, deferral: per person)
-  Unit unit = Unit::none;                  ///< voice seconds, messages messages, data octets, tv none, ...
+  TrafficClassCode traffic_class;      ///< data: a class of traffic.yaml; tv: a package of it; else empty
+  std::optional<std::uint64_t> quota;  ///< in `unit`, per subscription (room, discount, deferral: per person)
+  Unit unit = Unit::none;              ///< voice seconds, messages messages, data octets, tv none, ...
   QuotaPeriod quota_period = QuotaPeriod::month;
-  std::uint8_t delivered_on = 0;           ///< bit set by SubscriptionKind; 0: to the person (room, discount)
-  int percent = 100;                       ///< of the price that the measure takes over: 100 is free
-  /// What the state pays: qepik (1/100 manat) per `cost_per` units (per minute, MB, month of tv...), and how much an
-  /// average beneficiary uses a month, so that a preview can say what it would cost.
+  std::uint8_t delivered_on = 0;  ///< bit set by SubscriptionKind; 0: to the person (room, discount)
+  int percent = 100;              ///< of the price that the measure takes over: 100 is free
+  /// What the state pays: qepik (1/100 manat) per `cost_per` units (per minute, MB, month of tv...), and how
+  /// much an average beneficiary uses a month, so that a preview can say what it would cost.
   std::uint64_t cost_qepik = 0;
-  std::uint64_t cost_per = 1;              ///< in `unit`; for unit none: per month
-  std::uint64_t expected_use = 0;          ///< units per beneficiary and month; 0: as much as the quota
-  LocalizedText assumption;                ///< where cost and expected use come from, for who reads the preview
+  std::uint64_t cost_per = 1;      ///< in `unit`; for unit none: per month
+  std::uint64_t expected_use = 0;  ///< units per beneficiary and month; 0: as much as the quota
+  LocalizedText assumption;        ///< where cost and expected use come from, for who reads the preview
 };
 
 /// *Who* gets *what* from *whom*, how much, how long.
@@ -62,9 +63,10 @@ struct Measure {
   LocalizedText title;
   LocalizedText legal_basis;
   Rule who;
-  std::vector<Benefit> benefits;           ///< one or more
-  std::vector<OrganisationIndex> providers;///< from whom: operators or providers; empty: all of the fitting kind
-  Period period;                           ///< within the regime's
+  std::vector<Benefit> benefits;  ///< one or more
+  std::vector<OrganisationIndex>
+      providers;  ///< from whom: operators or providers; empty: all of the fitting kind
+  Period period;  ///< within the regime's
 };
 
 enum class RegimeState : std::uint8_t { draft, submitted, approved, ended };
@@ -75,27 +77,28 @@ struct Regime {
   int version = 1;
   LocalizedText title;
   LocalizedText summary;
-  std::vector<PlaceIndex> territory;       ///< districts or settlements; empty: the whole country
+  std::vector<PlaceIndex> territory;  ///< districts or settlements; empty: the whole country
   Period period;
   std::vector<Measure> measures;
-  std::string source;                      ///< the file as it was uploaded
+  std::string source;  ///< the file as it was uploaded
 };
 
-/// A version's way through the offices. It is law from its approval or its own start, whichever is later, until
-/// `superseded`.
+/// A version's way through the offices. It is law from its approval or its own start, whichever is later,
+/// until `superseded`.
 struct RegimeVersion {
   Regime regime;
   RegimeState state = RegimeState::draft;
-  std::string submitted_by;                ///< actor
+  std::string submitted_by;  ///< actor
   Instant submitted;
-  std::string approved_by;                 ///< another actor
+  std::string approved_by;  ///< another actor
   Instant approved = instant_max;
-  Instant superseded = instant_max;        ///< when the next version becomes law, or it is ended or withdrawn
-  std::string ended_by;                    ///< actor, if it was ended before its time
-  Instant ended = instant_max;             ///< when they decided so
+  Instant superseded = instant_max;  ///< when the next version becomes law, or it is ended or withdrawn
+  std::string ended_by;              ///< actor, if it was ended before its time
+  Instant ended = instant_max;       ///< when they decided so
   /// In which this version is law; empty for one that never was.
   [[nodiscard]] Period in_force() const {
-    return {.from = std::max(approved, regime.period.from), .until = std::min(superseded, regime.period.until)};
+    return {.from = std::max(approved, regime.period.from),
+            .until = std::min(superseded, regime.period.until)};
   }
 };
 
@@ -104,11 +107,12 @@ struct Grant {
   RegimeCode regime;
   int version = 1;
   MeasureCode measure;
-  Period period;                           ///< the longest around t in which rule and law hold on what is known at t
+  Period period;  ///< the longest around t in which rule and law hold on what is known at t
 };
 
-/// On which kinds of subscription a benefit is delivered unless its file says otherwise (`lines: [mobile]`), as a bit
-/// set: voice and messages on mobile, data on mobile and fixed, tv on tv, deferral on all three, room and discount 0.
+/// On which kinds of subscription a benefit is delivered unless its file says otherwise (`lines: [mobile]`),
+/// as a bit set: voice and messages on mobile, data on mobile and fixed, tv on tv, deferral on all three,
+/// room and discount 0.
 [[nodiscard]] std::uint8_t usual_delivery(BenefitKind kind);
 
 }  // namespace dayaq::regime
