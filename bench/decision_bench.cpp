@@ -79,9 +79,10 @@ int main(int argc, char** argv) {
   const std::size_t persons = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 6'550'000;
   const auto country = registry::CountryPack::load(std::string(DAYAQ_SOURCE_DIR) + "/country/az");
   const Instant now = std::chrono::sys_days(std::chrono::year(2026) / 11 / 21) + std::chrono::hours(8);
-  auto law = std::make_shared<NumberedLaw>();
-  law->law = make_law(*country, now);
-  for (std::size_t i = 0; i < law->law.measures().size(); ++i) law->numbers.push_back(MeasureNumber(i + 1));
+  std::vector<MeasureNumber> numbers;
+  const Law made = make_law(*country, now);
+  for (std::size_t i = 0; i < made.measures().size(); ++i) numbers.push_back(MeasureNumber(i + 1));
+  const auto law = std::make_shared<const NumberedLaw>(made, numbers);
   ActiveLaw active(law->law, law->numbers, now);
   Population population = bench::people_index(*country, persons, now);
   BulkDerivation bulk;

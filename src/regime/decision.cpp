@@ -4,6 +4,15 @@
 
 namespace dayaq::regime {
 
+NumberedLaw::NumberedLaw(Law l, std::vector<MeasureNumber> n) : law(std::move(l)), numbers(std::move(n)) {
+  for (std::size_t i = 0; i < numbers.size(); ++i) by_number_.emplace(numbers[i], i);
+}
+
+const LawfulMeasure* NumberedLaw::find(MeasureNumber number) const {
+  const auto found = by_number_.find(number);
+  return found == by_number_.end() ? nullptr : &law.measures()[found->second];
+}
+
 void ReadersFirstLock::wait_for_writer() {
   state_.fetch_sub(1, std::memory_order_relaxed);
   while ((state_.load(std::memory_order_relaxed) & writing) != 0) std::this_thread::yield();

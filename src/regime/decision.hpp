@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
+#include <unordered_map>
 
 #include "regime/derive.hpp"
 
@@ -14,6 +15,13 @@ namespace dayaq::regime {
 struct NumberedLaw {
   Law law;
   std::vector<MeasureNumber> numbers;
+  NumberedLaw() = default;
+  NumberedLaw(Law l, std::vector<MeasureNumber> n);
+  /// Null for a number that this law doesn't know.
+  [[nodiscard]] const LawfulMeasure* find(MeasureNumber number) const;
+
+ private:
+  std::unordered_map<MeasureNumber, std::size_t> by_number_;
 };
 
 /// What a decision says: a line's holder is granted these measures.

@@ -32,6 +32,7 @@ struct ActiveMeasure {
   std::uint8_t delivered_on = 0;      ///< bit set by SubscriptionKind; measures delivered on no line are left out
   std::vector<OrganisationIndex> providers;  ///< empty: all
   [[nodiscard]] bool delivers_on(SubscriptionKind kind, OrganisationIndex provider) const;
+  friend bool operator==(const ActiveMeasure&, const ActiveMeasure&) = default;
 };
 
 /// The law as it is in [at, until): the same measures all that time.

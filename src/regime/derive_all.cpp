@@ -33,7 +33,7 @@ void mark_boundaries(const Population& p, const ActiveLaw& law, Instant t, Bits&
   });
   p.each_death([&](Ordinal person) { marked.set(person); });
   for (const auto& [key, valid] : p.line_periods()) marked.set(p.lines().find(key)->person);
-  for (const auto& [key, line] : p.waiting()) marked.set(line.person);
+  for (const auto& [person, line] : p.waiting()) marked.set(person);
   // A birthday ahead: born after who turned that age by now, but not after who will have by the last end.
   const Zone& zone = p.days().zone();
   for (const int age : words.ages) {

@@ -106,11 +106,8 @@ void Population::line_periods_of(Ordinal person, std::vector<LinePeriod>& out) c
   for (const LineKey key : keys(person)) {
     out.push_back({.kind = lines_.find(key)->kind, .valid = line_period(key)});
   }
-  const auto [first, last] = waiting_of_.equal_range(person);
-  for (auto it = first; it != last; ++it) {
-    const WaitingLine& line = waiting_.at(it->second);
-    out.push_back({.kind = line.kind, .valid = line.valid});
-  }
+  const auto [first, last] = waiting_.equal_range(person);
+  for (auto it = first; it != last; ++it) out.push_back({.kind = it->second.kind, .valid = it->second.valid});
 }
 
 KnownPerson Population::known(Ordinal person) const {
@@ -122,11 +119,8 @@ KnownPerson Population::known(Ordinal person) const {
     const Line& line = *lines_.find(key);
     out.lines.push_back({.key = key, .kind = line.kind, .provider = line.provider, .valid = line_period(key)});
   }
-  const auto [first, last] = waiting_of_.equal_range(person);
-  for (auto it = first; it != last; ++it) {
-    const WaitingLine& line = waiting_.at(it->second);
-    out.lines.push_back({.key = it->second, .kind = line.kind, .provider = line.provider, .valid = line.valid});
-  }
+  const auto [first, last] = waiting_.equal_range(person);
+  for (auto it = first; it != last; ++it) out.lines.push_back(it->second);
   return out;
 }
 
@@ -169,13 +163,10 @@ Ordinal Population::move_to_tail(Ordinal from, const PersonRecord& person) {
   changes_[from] = {};
   for (Fact& fact : change.facts) fact.person = to;
   for (const LineKey key : change.keys) lines_.find(key)->person = to;
-  std::vector<LineKey> waiting;
-  for (auto [it, last] = waiting_of_.equal_range(from); it != last; ++it) waiting.push_back(it->second);
-  waiting_of_.erase(from);
-  for (const LineKey key : waiting) {
-    waiting_.at(key).person = to;
-    waiting_of_.emplace(to, key);
-  }
+  std::vector<KnownLine> waiting;
+  for (auto [it, last] = waiting_.equal_range(from); it != last; ++it) waiting.push_back(it->second);
+  waiting_.erase(from);
+  for (const KnownLine& line : waiting) waiting_.emplace(to, line);
   std::size_t slot = id_home(person.id.value(), by_id_.size());
   while (by_id_[slot] != from + 1) slot = slot + 1 == by_id_.size() ? 0 : slot + 1;
   by_id_[slot] = to + 1;
@@ -239,10 +230,8 @@ void Population::clear_counts(Ordinal person) {
 }
 
 void Population::put_line(const KnownLine& line, Ordinal person) {
-  stop_waiting(line.key);
   if (line.valid.from > as_of_) {
-    waiting_[line.key] = {.person = person, .kind = line.kind, .provider = line.provider, .valid = line.valid};
-    waiting_of_.emplace(person, line.key);
+    waiting_.emplace(person, line);
     timed_.set(person);
     return;
   }
@@ -254,29 +243,13 @@ void Population::put_line(const KnownLine& line, Ordinal person) {
   refresh(person);
 }
 
-void Population::stop_waiting(LineKey key) {
-  const auto found = waiting_.find(key);
-  if (found == waiting_.end()) return;
-  for (auto [it, last] = waiting_of_.equal_range(found->second.person); it != last; ++it) {
-    if (it->second != key) continue;
-    waiting_of_.erase(it);
-    break;
-  }
-  waiting_.erase(found);
-}
-
 void Population::remove_line(LineKey key, Ordinal person) {
   const Line* line = lines_.find(key);
-  if (line == nullptr || line->person != person) {
-    const auto found = waiting_.find(key);
-    if (found == waiting_.end() || found->second.person != person) return;
-    stop_waiting(key);
-  } else {
-    profiles_.leave(line->profile);
-    lines_.erase(key);
-    line_periods_.erase(key);
-    std::erase(changeable(person).keys, key);
-  }
+  if (line == nullptr || line->person != person) return;
+  profiles_.leave(line->profile);
+  lines_.erase(key);
+  line_periods_.erase(key);
+  std::erase(changeable(person).keys, key);
   refresh(person);
 }
 
@@ -288,11 +261,37 @@ void Population::refresh(Ordinal person) {
     if (fact.from <= as_of_ && as_of_ < fact.until) statuses_[fact.status].set(person);
   }
   clear_counts(person);
-  timed_.put(person, waiting_of_.contains(person));
+  timed_.put(person, waiting_.contains(person));
   for (const LineKey key : keys(person)) {
     if (!line_periods_.empty() && line_periods_.contains(key)) timed_.set(person);
     if (line_period(key).contains(as_of_)) add_to_counts(*lines_.find(key));
   }
+}
+
+bool Population::put(const KnownPerson& known) {
+  if (!put_person(known.record)) return false;
+  const Ordinal person = find(known.record.id);
+  auto& facts = changeable(person).facts;
+  facts = known.facts;
+  for (Fact& fact : facts) fact.person = person;
+
+  // Lines that wait are put anew; of those in the table the ones stay of which nothing changes.
+  waiting_.erase(person);
+  const auto same = [&](const KnownLine& a, const KnownLine& b) {
+    return a.key == b.key && a.kind == b.kind && a.provider == b.provider && a.valid.until == b.valid.until &&
+           a.valid.from <= as_of_ && b.valid.from <= as_of_;
+  };
+  const KnownPerson before = this->known(person);
+  for (const KnownLine& held : before.lines) {
+    if (std::ranges::any_of(known.lines, [&](const KnownLine& line) { return same(held, line); })) continue;
+    remove_line(held.key, person);
+  }
+  for (const KnownLine& line : known.lines) {
+    if (std::ranges::any_of(before.lines, [&](const KnownLine& held) { return same(held, line); })) continue;
+    put_line(line, person);
+  }
+  refresh(person);
+  return true;
 }
 
 void Population::set_profile(LineKey key, std::span<const LineGrant> grants, Second changes_at) {

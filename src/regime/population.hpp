@@ -15,6 +15,7 @@
 // A plain value for one thread; GrantKeeper shares it (LivePopulation).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <optional>
@@ -69,14 +70,6 @@ struct KnownPerson {
   PersonRecord record;
   std::vector<Fact> facts;
   std::vector<KnownLine> lines;
-};
-
-/// A line that begins later than as_of: not in the table yet, where its key may still be somebody else's.
-struct WaitingLine {
-  Ordinal person = 0;
-  SubscriptionKind kind = SubscriptionKind::mobile;
-  OrganisationIndex provider = 0;
-  Period valid;
 };
 
 /// The persons of one settlement: ordinals [begin, end).
@@ -144,13 +137,17 @@ class Population {
   /// Calls f for each fact of everybody.
   template <class F>
   void each_fact(F&& f) const;
+  /// Calls f(ordinal) for those born after one day and not after another.
+  template <class F>
+  void each_born_between(Date after, Date until, F&& f) const;
   [[nodiscard]] std::span<const LineKey> keys(Ordinal person) const;
   [[nodiscard]] const Lines& lines() const { return lines_; }
   [[nodiscard]] const Profiles& profiles() const { return profiles_; }
   /// The period of a line in the table; without bounds for all but those whose end is known.
   [[nodiscard]] Period line_period(LineKey key) const;
   [[nodiscard]] const std::unordered_map<LineKey, Period>& line_periods() const { return line_periods_; }
-  [[nodiscard]] const std::unordered_map<LineKey, WaitingLine>& waiting() const { return waiting_; }
+  /// By holder: lines that begin later than as_of. They aren't in the table, where their key may still be another's.
+  [[nodiscard]] const std::unordered_multimap<Ordinal, KnownLine>& waiting() const { return waiting_; }
   /// A person's lines as rules see them: at most one of each kind, unless periods differ.
   void line_periods_of(Ordinal person, std::vector<LinePeriod>& out) const;
   [[nodiscard]] KnownPerson known(Ordinal person) const;
@@ -162,11 +159,14 @@ class Population {
 
   /// A new person, or what is known of a known one now. False if the tail is full: compact first.
   [[nodiscard]] bool put_person(const PersonRecord& person);
+  /// Makes what is known of a person exactly this. Their lines lose their profiles if they are new or changed.
+  /// False if the tail is full: compact first.
+  [[nodiscard]] bool put(const KnownPerson& known);
   void add_fact(Ordinal person, StatusIndex status, const Period& period);
   bool remove_fact(Ordinal person, StatusIndex status, const Period& period);  ///< false if there is none such
   /// A new line, or a line that got another holder or period; one that begins after as_of waits.
   void put_line(const KnownLine& line, Ordinal person);
-  /// Removes a person's line from the table, or from those that wait.
+  /// Removes a person's line from the table.
   void remove_line(LineKey key, Ordinal person);
   void set_profile(LineKey key, std::span<const LineGrant> grants, Second changes_at);
   /// Takes over profiles of a bulk derivation; `profile` and `changes_at` go by slot of lines().slots().
@@ -197,7 +197,6 @@ class Population {
   void set_life(Ordinal person, const std::optional<Date>& death);
   void add_to_counts(const Line& line);
   void clear_counts(Ordinal person);
-  void stop_waiting(LineKey key);
 
   std::shared_ptr<const DayStarts> days_;
   std::vector<PlaceIndex> districts_;
@@ -227,8 +226,7 @@ class Population {
   std::unordered_map<Ordinal, Change> changes_;
   Lines lines_;
   std::unordered_map<LineKey, Period> line_periods_;
-  std::unordered_map<LineKey, WaitingLine> waiting_;
-  std::unordered_multimap<Ordinal, LineKey> waiting_of_;
+  std::unordered_multimap<Ordinal, KnownLine> waiting_;
   Profiles profiles_;
 };
 
@@ -294,6 +292,22 @@ void Population::each_fact(F&& f) const {
   }
   for (const auto& [person, change] : changes_) {
     for (const Fact& fact : change.facts) f(fact);
+  }
+}
+
+template <class F>
+void Population::each_born_between(Date after, Date until, F&& f) const {
+  const auto low = std::int32_t(after.time_since_epoch().count());
+  const auto high = std::int32_t(until.time_since_epoch().count());
+  for (const PlaceRange& range : ranges_) {
+    const std::int32_t* end = births_.data() + range.end;
+    for (const auto* birth = std::upper_bound(births_.data() + range.begin, end, low); birth < end && *birth <= high;
+         ++birth) {
+      if (const auto person = Ordinal(birth - births_.data()); ids_[person] != 0) f(person);
+    }
+  }
+  for (Ordinal person = sorted_end_; person < end_; ++person) {
+    if (ids_[person] != 0 && low < births_[person] && births_[person] <= high) f(person);
   }
 }
 

@@ -46,8 +46,8 @@ void PopulationAt::move_lines() {
       move_line(line.person, line.kind, line.provider, false);
     }
   }
-  for (const auto& [key, line] : population_.waiting()) {
-    if (line.valid.contains(t_)) move_line(line.person, line.kind, line.provider, true);
+  for (const auto& [person, line] : population_.waiting()) {
+    if (line.valid.contains(t_)) move_line(person, line.kind, line.provider, true);
   }
 }
 

@@ -154,7 +154,8 @@ void PopulationBuilder::settle(const RawRow& row) {
     return;
   }
   if (row.period.from > p.as_of_) {
-    p.waiting_[row.key] = {.person = person, .kind = row.kind, .provider = row.provider, .valid = row.period};
+    p.waiting_.emplace(person,
+                       KnownLine{.key = row.key, .kind = row.kind, .provider = row.provider, .valid = row.period});
     return;
   }
   if (p.lines_.find(row.key) != nullptr) return;
@@ -203,10 +204,7 @@ void PopulationBuilder::index_keys() {
     if (p.line_period(line.key).contains(p.as_of_)) p.add_to_counts(line);
   }
   for (const auto& [key, period] : p.line_periods_) p.timed_.set(p.lines_.find(key)->person);
-  for (const auto& [key, line] : p.waiting_) {
-    p.timed_.set(line.person);
-    p.waiting_of_.emplace(line.person, key);
-  }
+  for (const auto& [person, line] : p.waiting_) p.timed_.set(person);
   p.keys_ = Array<LineKey>(owned.size());
   p.key_persons_ = Array<std::uint8_t>(owned.size());
   for (std::size_t w = 0; w < words; ++w) {
@@ -241,13 +239,12 @@ Population PopulationBuilder::finish_with_lines_of(const Population& other) {
   p.lines_ = other.lines_.copy();
   p.profiles_ = other.profiles_;
   p.line_periods_ = other.line_periods_;
-  p.waiting_ = other.waiting_;
   Array<Ordinal> moved(other.end_);
   for (Ordinal i = 0; i < other.end_; ++i) moved[i] = other.ids_[i] == 0 ? no_ordinal : p.find(other.id(i));
   for (Line& line : p.lines_.slots()) {
     if (line.key != 0) line.person = moved[line.person];
   }
-  for (auto& [key, line] : p.waiting_) line.person = moved[line.person];
+  for (const auto& [person, line] : other.waiting_) p.waiting_.emplace(moved[person], line);
   index_keys();
   return std::move(population_);
 }

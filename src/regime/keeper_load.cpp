@@ -1,0 +1,200 @@
+// The keeper's start, and its check against the database.
+#include <algorithm>
+
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "regime/keeper.hpp"
+
+namespace dayaq::regime {
+namespace {
+
+std::vector<PlaceIndex> districts_of(const registry::CountryPack& country) {
+  std::vector<PlaceIndex> out;
+  for (const registry::Place& place : country.places()) out.push_back(place.district);
+  return out;
+}
+
+/// What the index must say of an attestation as it is stored.
+Period counts_in(const registry::Attestation& a) {
+  return {.from = std::max(a.valid.from, a.recorded), .until = std::min(a.valid.until, a.ended)};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<GrantKeeper>> GrantKeeper::open(const Parts& parts, std::shared_ptr<const Law> law) {
+  std::unique_ptr<GrantKeeper> keeper(new GrantKeeper(parts));
+  DAYAQ_TRY_OK(keeper->load_catalogue(std::move(law)));
+  DAYAQ_TRY_OK(keeper->load_population());
+  return keeper;
+}
+
+Result<std::shared_ptr<const NumberedLaw>> GrantKeeper::number(store::Session& session,
+                                                               std::shared_ptr<const Law> law) {
+  MeasureNumber next = 1;
+  for (const auto& [name, number] : numbers_) next = std::max(next, number + 1);
+  // A law earlier in this group may have got numbers that aren't committed yet.
+  MeasureNumbers fresh;
+  if (notes_.law) {
+    for (std::size_t i = 0; i < notes_.law->numbers.size(); ++i) {
+      fresh.emplace(name_of(notes_.law->law.measures()[i]), notes_.law->numbers[i]);
+      next = std::max(next, notes_.law->numbers[i] + 1);
+    }
+  }
+  std::vector<MeasureNumber> numbers;
+  for (const LawfulMeasure& measure : law->measures()) {
+    const MeasureName name = name_of(measure);
+    if (const auto known = numbers_.find(name); known != numbers_.end()) {
+      numbers.push_back(known->second);
+    } else if (const auto noted = fresh.find(name); noted != fresh.end()) {
+      numbers.push_back(noted->second);
+    } else {
+      DAYAQ_TRY_OK(FeedStore::insert_measure_number(session, name, next));
+      numbers.push_back(next++);
+    }
+  }
+  return std::make_shared<const NumberedLaw>(*law, std::move(numbers));
+}
+
+Result<void> GrantKeeper::add_missing_keys(store::Session& session) {
+  for (std::size_t i = 0; i < parts_.organisations.size(); ++i) {
+    const auto provider = OrganisationIndex(i);
+    bool provides = false;
+    for (std::size_t kind = 0; kind < subscription_kinds; ++kind) {
+      provides = provides || parts_.organisations.may_provide(provider, SubscriptionKind(kind));
+    }
+    if (!provides || keys_.contains(provider)) continue;
+    std::array<std::byte, 16> bytes;
+    parts_.random.fill(bytes);
+    DAYAQ_TRY_OK(FeedStore::insert_key(session, provider, sip_key(bytes)));
+    keys_.emplace(provider, sip_key(bytes));
+  }
+  return {};
+}
+
+Result<void> GrantKeeper::load_catalogue(std::shared_ptr<const Law> law) {
+  return parts_.db.write([&](store::Session& session) -> Result<void> {
+    DAYAQ_TRY(keys_, FeedStore::keys(session));
+    DAYAQ_TRY(numbers_, FeedStore::measure_numbers(session));
+    DAYAQ_TRY_OK(add_missing_keys(session));
+    DAYAQ_TRY(law_, number(session, law));
+    for (std::size_t i = 0; i < law_->numbers.size(); ++i) {
+      numbers_.emplace(name_of(law_->law.measures()[i]), law_->numbers[i]);
+    }
+    for (const auto& [provider, key] : keys_) {
+      DAYAQ_TRY(const FeedEnd end, FeedStore::end(session, provider));
+      hub_.set_end(provider, end);
+      ends_[provider] = end.last_sequence;
+    }
+    return {};
+  });
+}
+
+Result<void> GrantKeeper::load_population() {
+  Instant as_of = instant_min;
+  for (const auto& [provider, last] : ends_) as_of = std::max(as_of, hub_.end(provider).created);
+  if (as_of == instant_min) as_of = parts_.clock.now();
+  auto days = std::make_shared<const DayStarts>(parts_.country.zone());
+  return parts_.db.read([&](store::Session& session) -> Result<void> {
+    DAYAQ_TRY(const std::int64_t persons, parts_.registry.count_persons(session));
+    const auto expected = std::size_t(persons);
+    PopulationBuilder builder(std::move(days), districts_of(parts_.country), parts_.country.statuses().size(), as_of,
+                              {.persons = expected, .facts = expected / 2, .lines = expected + expected / 2});
+    DAYAQ_TRY_OK(parts_.registry.each_person_core(session, {}, [&](const registry::PersonCore& person) {
+      builder.add_person({.id = person.id, .birth = person.birth, .death = person.death, .place = person.place});
+    }));
+    builder.seal_persons();
+    DAYAQ_TRY_OK(parts_.registry.each_attestation(session, {}, as_of, [&](const registry::Attestation& a) {
+      builder.add_fact(a.person, a.status, counts_in(a));
+    }));
+    DAYAQ_TRY_OK(parts_.registry.each_subscription(session, {}, as_of, [&](const registry::SubscriptionView& s) {
+      const auto key = keys_.find(s.provider);
+      if (key == keys_.end()) return;
+      builder.add_line(make_line_key(key->second, s.kind, s.number), s.holder, s.kind, s.provider, s.valid);
+    }));
+    Population population = builder.finish();
+    const ActiveLaw active(law_->law, law_->numbers, as_of);
+    BulkDerivation bulk = derive_all(population, active, as_of, parts_.threads);
+    population.set_profiles(std::move(bulk.profiles), bulk.profile.span(), bulk.changes_at.span());
+    live_ = std::make_unique<LivePopulation>(std::move(population), law_, active);
+    fill_events(as_of);
+    return {};
+  });
+}
+
+// --- The check ---
+
+namespace {
+
+/// All persons of one bucket, read from the database alone.
+Result<std::map<std::uint64_t, registry::PersonFacts>> bucket_facts(store::Session& session,
+                                                                    const registry::RegistryStore& registry,
+                                                                    std::int64_t bucket, Instant t) {
+  std::map<std::uint64_t, registry::PersonFacts> people;
+  const registry::RegistryStore::BucketRange range{.from = bucket, .until = bucket + 1};
+  DAYAQ_TRY_OK(registry.each_person_core(session, range, [&](const registry::PersonCore& core) {
+    registry::PersonFacts& facts = people[core.id.value()];
+    facts.person.id = core.id;
+    facts.person.birth = core.birth;
+    facts.person.death = core.death;
+    facts.person.place = core.place;
+    facts.residences.push_back({.place = core.place, .period = {.from = core.place_since}});
+  }));
+  DAYAQ_TRY_OK(registry.each_attestation_ever(session, range, [&](const registry::Attestation& a) {
+    people[a.person.value()].attestations.push_back(a);
+  }));
+  DAYAQ_TRY_OK(registry.each_subscription(session, range, t, [&](const registry::SubscriptionView& s) {
+    people[s.holder.value()].subscriptions.push_back(
+        {.kind = s.kind, .provider = s.provider, .number = std::string(s.number), .holder = s.holder, .valid = s.valid});
+  }));
+  return people;
+}
+
+}  // namespace
+
+Result<KeeperCheck> GrantKeeper::check(store::Session& session) const {
+  const Instant t = parts_.clock.now();
+  const CivilContext civil{.zone = parts_.country.zone(), .places = parts_.country.places()};
+  const auto law = live_->read([](const LiveState& state) { return state.law; });
+  KeeperCheck found;
+  const auto differs = [&](std::uint64_t person, std::string_view how) {
+    if (found.different++ == 0) found.first = fmt::format("person {}: {}", person, how);
+  };
+  for (std::int64_t bucket = 0; bucket < registry::buckets; ++bucket) {
+    DAYAQ_TRY(const auto people, bucket_facts(session, parts_.registry, bucket, t));
+    for (const auto& [id, facts] : people) {
+      for (const registry::Subscription& s : facts.subscriptions) {
+        if (!s.valid.contains(t)) continue;
+        ++found.lines;
+        using Named = std::tuple<std::string, int, std::string, Instant>;
+        std::vector<Named> expected;
+        for (const Grant& grant : derive_line(facts, s, law->law, t, civil)) {
+          expected.emplace_back(grant.regime.value(), grant.version, grant.measure.value(), grant.period.until);
+        }
+        std::vector<Named> actual;
+        const auto key = line_key(s.provider, s.kind, s.number);
+        const bool known = key && live_->decide(*key, t, [&](const Decision& decision) {
+          for (const LineGrant& grant : decision.grants) {
+            const LawfulMeasure& measure = *law->find(grant.measure);
+            const Regime& regime = measure.version->regime;
+            actual.emplace_back(regime.code.value(), regime.version, measure.measure->code.value(), grant.until);
+          }
+        });
+        std::ranges::sort(expected);
+        std::ranges::sort(actual);
+        if (!known) differs(id, fmt::format("a subscription that began {} isn't in the index", format_instant(s.valid.from)));
+        else if (expected != actual) differs(id, "a subscription's grants aren't those derived from the database");
+      }
+    }
+  }
+  const std::uint64_t held = live_->read([&](const LiveState& state) {
+    std::uint64_t begun = 0;
+    for (const Line& line : state.population.lines().slots()) {
+      begun += line.key != 0 && state.population.line_period(line.key).contains(t) ? 1 : 0;
+    }
+    return begun;
+  });
+  if (held != found.lines) differs(0, fmt::format("{} subscriptions in the index, {} in the database", held, found.lines));
+  return found;
+}
+
+}  // namespace dayaq::regime
