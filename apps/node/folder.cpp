@@ -1,0 +1,87 @@
+#include "folder.hpp"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include "base/file.hpp"
+
+namespace dayaq::node {
+namespace {
+
+constexpr auto owner_only = std::filesystem::perms(0600);
+
+}  // namespace
+
+Result<Configuration> read_configuration(const std::filesystem::path& data) {
+  const auto path = data / "dayaq.yaml";
+  auto text = read_file(path, 1 << 16);
+  if (!text) {
+    return fail(ErrorKind::not_found, "node.missing",
+                fmt::format("There is no node in {}. Make one with: dayaq init --data {}", data.string(), data.string()));
+  }
+  Configuration configuration;
+  try {
+    const YAML::Node root = YAML::Load(*text);
+    configuration.database = root["database"].as<std::string>("");
+    configuration.origin = root["origin"].as<std::string>("");
+    configuration.synthetic = root["synthetic"].as<bool>(false);
+  } catch (const YAML::Exception& wrong) {
+    return fail(ErrorKind::invalid_input, "node.configuration",
+                fmt::format("{} can't be read: {}", path.string(), wrong.what()));
+  }
+  if (configuration.database.empty() || configuration.origin.empty()) {
+    return fail(ErrorKind::invalid_input, "node.configuration",
+                fmt::format("{} must have `database` and `origin`.", path.string()));
+  }
+  if (configuration.database == "sqlite") configuration.database = "sqlite:" + (data / "dayaq.db").string();
+  return configuration;
+}
+
+Result<void> create_folder(const std::filesystem::path& data, const std::string& database, const std::string& origin,
+                           bool synthetic, Random& random) {
+  if (std::filesystem::exists(data / "dayaq.yaml")) {
+    return fail(ErrorKind::conflict, "node.exists",
+                fmt::format("There is a node in {} already. Choose another folder, or delete this one.", data.string()));
+  }
+  std::error_code failed;
+  std::filesystem::create_directories(data / "keys", failed);
+  if (failed) {
+    return fail(ErrorKind::unavailable, "file.write",
+                fmt::format("The folder {} can't be made: {}.", data.string(), failed.message()));
+  }
+  std::filesystem::permissions(data / "keys", std::filesystem::perms::owner_all, failed);
+  const std::string pem = crypto::SigningKey::generate(random).to_pem();
+  DAYAQ_TRY_OK(write_file_atomically(data / "keys" / "audit.pem", as_bytes(pem), owner_only));
+  std::array<std::byte, 16> secret{};
+  random.fill(secret);
+  DAYAQ_TRY_OK(write_file_atomically(data / "keys" / "registry.hex", as_bytes(to_hex(secret) + "\n"), owner_only));
+  const std::string text = fmt::format(
+      "# A Dayaq node. Written by `dayaq init`; `database` may be `sqlite` (in this folder) or postgresql://...\n"
+      "database: {}\norigin: {}\nsynthetic: {}\n",
+      database.empty() ? "sqlite" : database, origin, synthetic);
+  // Last, since its presence says that the folder is whole.
+  return write_file_atomically(data / "dayaq.yaml", as_bytes(text));
+}
+
+Result<crypto::SigningKey> read_audit_key(const std::filesystem::path& data) {
+  DAYAQ_TRY(const std::string pem, read_file(data / "keys" / "audit.pem", 1 << 14));
+  return crypto::SigningKey::from_pem(pem);
+}
+
+Result<SipKey> read_registry_secret(const std::filesystem::path& data) {
+  const auto path = data / "keys" / "registry.hex";
+  DAYAQ_TRY(std::string text, read_file(path, 1 << 10));
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  auto bytes = from_hex(text);
+  if (!bytes || bytes->size() != 16) {
+    return fail(ErrorKind::invalid_input, "node.secret",
+                fmt::format("{} must hold 32 hexadecimal digits. Put the right file back.", path.string()));
+  }
+  return sip_key(std::span<const std::byte, 16>(bytes->data(), 16));
+}
+
+Result<void> write_key(const std::filesystem::path& data, const std::string& name, const std::string& key) {
+  return write_file_atomically(data / "keys" / (name + ".key"), as_bytes(key + "\n"), owner_only);
+}
+
+}  // namespace dayaq::node

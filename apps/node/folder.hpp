@@ -1,0 +1,33 @@
+// The data folder's files: configuration and keys.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "base/random.hpp"
+#include "base/result.hpp"
+#include "base/siphash.hpp"
+#include "crypto/sign.hpp"
+
+namespace dayaq::node {
+
+/// dayaq.yaml as read.
+struct Configuration {
+  std::string database;  ///< as store::Options::url wants it
+  std::string origin;    ///< the audit log's name for ever
+  bool synthetic = false;
+};
+
+/// not_found "node.missing", invalid_input "node.configuration" with the line.
+Result<Configuration> read_configuration(const std::filesystem::path& data);
+/// Makes the folder with its keys. conflict "node.exists".
+Result<void> create_folder(const std::filesystem::path& data, const std::string& database, const std::string& origin,
+                           bool synthetic, Random& random);
+
+Result<crypto::SigningKey> read_audit_key(const std::filesystem::path& data);
+/// invalid_input "node.secret" if the file isn't 32 hexadecimal digits.
+Result<SipKey> read_registry_secret(const std::filesystem::path& data);
+/// A key for people at this machine: readable by the owner alone.
+Result<void> write_key(const std::filesystem::path& data, const std::string& name, const std::string& key);
+
+}  // namespace dayaq::node

@@ -1,0 +1,235 @@
+#include "node.hpp"
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "audit/api.hpp"
+#include "base/file.hpp"
+#include "base/log.hpp"
+#include "core.hpp"
+#include "http/operational.hpp"
+#include "node_state.hpp"
+#include "ports.hpp"
+#include "regime/api.hpp"
+#include "registry/api.hpp"
+#include "registry/api_key.hpp"
+
+namespace dayaq::node {
+namespace {
+
+/// Moves the index on with time, and saves it now and then, on a thread of its own.
+class Timer {
+ public:
+  Timer(std::function<void()> second, std::function<void()> save) : second_(std::move(second)), save_(std::move(save)) {
+    thread_ = std::thread([this] { run(); });
+  }
+  ~Timer() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    stop_.notify_one();
+    thread_.join();
+  }
+
+ private:
+  void run() {
+    constexpr int save_every = 15 * 60;
+    std::unique_lock lock(mutex_);
+    for (int seconds = 1; !stop_.wait_for(lock, std::chrono::seconds(1), [this] { return stopping_; }); ++seconds) {
+      lock.unlock();
+      second_();
+      if (seconds % save_every == 0) save_();
+      lock.lock();
+    }
+  }
+  std::function<void()> second_, save_;
+  std::mutex mutex_;
+  std::condition_variable stop_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+regime::ProviderNames provider_names(const registry::OrganisationDirectory& organisations) {
+  const auto provider = [&organisations](registry::OrganisationIndex index) {
+    const auto organisation = organisations.at(index);
+    return regime::ProviderNames::Provider{.code = organisation->code, .index = index, .kind = organisation->kind};
+  };
+  return {.find = [&organisations, provider](std::string_view code) -> std::optional<regime::ProviderNames::Provider> {
+            const auto index = organisations.find(code);
+            if (!index) return std::nullopt;
+            return provider(*index);
+          },
+          .codes = [&organisations] {
+            std::vector<std::string> codes;
+            for (const auto& organisation : organisations.all()) codes.push_back(organisation->code.value());
+            return codes;
+          }};
+}
+
+}  // namespace
+
+struct Node::State {
+  std::filesystem::path data;
+  FileLock lock;
+  regime::TrafficCatalogue traffic;
+  regime::StatusWording wording;
+  std::unique_ptr<Core> core;
+  std::optional<regime::FileContext> files;
+  std::optional<regime::LawJsonContext> names;
+  std::unique_ptr<regime::Lawbook> book;
+  std::unique_ptr<registry::KeyRing> keys;
+  std::unique_ptr<regime::GrantKeeper> keeper;
+  std::unique_ptr<Pages> pages;
+  std::unique_ptr<Timer> timer;
+
+  explicit State(FileLock held) : lock(std::move(held)) {}
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  /// The timer first, then the database, whose writer thread calls the hooks.
+  ~State() {
+    timer.reset();
+    if (core) core->database.reset();
+  }
+
+  [[nodiscard]] NodeParts parts() {
+    return {.core = *core, .zone = core->country.zone(), .traffic = traffic, .files = *files, .names = *names, .book = *book, .keeper = keeper.get()};
+  }
+};
+
+Node::Node(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Node::~Node() = default;
+
+Result<void> Node::create(const CreateOptions& options) {
+  SystemRandom random;
+  DAYAQ_TRY_OK(create_folder(options.data, options.database, options.origin, options.synthetic, random));
+  DAYAQ_TRY(const auto core, Core::open(options.data, options.country));
+  core->database->add_hook(*core->log);
+  return core->database->write([&](store::Session& session) -> Result<void> {
+    for (const registry::Organisation& organisation : core->country.organisations()) {
+      DAYAQ_TRY_OK(registry::record_organisation(session, *core->registry, organisation, "system"));
+    }
+    return {};
+  });
+}
+
+Result<std::unique_ptr<Node>> Node::open(const NodeOptions& options) {
+  DAYAQ_TRY_OK(read_configuration(options.data));
+  DAYAQ_TRY(FileLock lock, FileLock::acquire(options.data / "lock"));
+  auto state = std::make_unique<State>(std::move(lock));
+  state->data = options.data;
+  DAYAQ_TRY(state->core, Core::open(options.data, options.country));
+  Core& core = *state->core;
+  DAYAQ_TRY(state->traffic, regime::TrafficCatalogue::load(options.country));
+  DAYAQ_TRY(state->wording, regime::StatusWording::load(core.country));
+  state->files.emplace(regime::FileContext{.country = core.country, .traffic = state->traffic, .zone = core.country.zone(),
+                                           .providers = provider_names(*core.organisations)});
+  state->names.emplace(regime::LawJsonContext{
+      .country = core.country, .wording = state->wording,
+      .organisation_code = [&core](registry::OrganisationIndex index) { return core.organisations->at(index)->code; }});
+  state->book = std::make_unique<regime::Lawbook>(*state->files, *core.log);
+  state->keys = std::make_unique<registry::KeyRing>(*core.organisations, core.clock);
+  DAYAQ_TRY_OK(core.database->read([&](store::Session& session) -> Result<void> {
+    DAYAQ_TRY_OK(state->keys->load(session));
+    return state->book->load(session);
+  }));
+  core.database->add_hook(*state->keys);
+  core.database->add_hook(*state->book);
+  if (options.index) {
+    const registry::RegistryStore store(*core.catalogue);
+    DAYAQ_TRY(state->keeper, regime::GrantKeeper::open({.db = *core.database,
+                                                        .country = core.country,
+                                                        .registry = store,
+                                                        .organisations = *core.organisations,
+                                                        .clock = core.clock,
+                                                        .random = core.random},
+                                                       state->book->law()));
+    core.database->add_hook(*state->keeper);
+    core.observer.set(state->keeper.get());
+    state->book->add_observer(*state->keeper);
+  }
+  core.database->add_hook(*core.log);  // last: the other hooks may append entries
+  if (state->keeper) DAYAQ_TRY_OK(state->keeper->advance());
+  return std::unique_ptr<Node>(new Node(std::move(state)));
+}
+
+store::Database& Node::database() { return *state_->core->database; }
+const registry::Registry& Node::registry() const { return *state_->core->registry; }
+registry::KeyRing& Node::keys() { return *state_->keys; }
+const http::Authenticator& Node::authenticator() const { return *state_->keys; }
+audit::Log& Node::log() { return *state_->core->log; }
+regime::Lawbook& Node::lawbook() { return *state_->book; }
+regime::GrantKeeper& Node::keeper() { return *state_->keeper; }
+const regime::FileContext& Node::files() const { return *state_->files; }
+const std::filesystem::path& Node::data() const { return state_->data; }
+bool Node::synthetic() const { return state_->core->configuration.synthetic; }
+
+Result<void> Node::make_key(const std::string& name, const OrganisationCode& organisation,
+                            const std::vector<http::Scope>& scopes) {
+  const auto index = state_->core->organisations->find(organisation.value());
+  if (!index) {
+    return fail(ErrorKind::not_found, "node.organisation",
+                fmt::format("The country pack has no organisation `{}`, for which a key was to be made.", organisation.value()));
+  }
+  registry::CreateKey request{.organisation = *index, .name = name};
+  for (const http::Scope scope : scopes) request.scopes |= 1u << static_cast<unsigned>(scope);
+  const registry::KeySecret secret = registry::draw_key_secret(state_->core->random);
+  DAYAQ_TRY(const registry::IssuedKey issued, database().write([&](store::Session& session) {
+    return registry::create_key(session, registry(), keys(), request, secret, "system");
+  }));
+  return write_key(data(), name, issued.token);
+}
+
+void Node::add_api_routes(http::Router& router) {
+  Core& core = *state_->core;
+  registry::add_routes(router, {.db = *core.database, .registry = *core.registry, .keys = *state_->keys, .random = core.random});
+  audit::add_routes(router, *core.log, *core.database);
+  regime::add_law_routes(router, {.db = *core.database, .book = *state_->book, .files = *state_->files,
+                                  .names = *state_->names, .clock = core.clock});
+}
+
+Result<void> Node::add_page_routes(http::Router& router, http::Metrics& metrics, const std::filesystem::path& web) {
+  const NodeParts parts = state_->parts();
+  DAYAQ_TRY(state_->pages, Pages::create(parts, web));
+  state_->pages->add_routes(router);
+  add_gauges(metrics, parts);
+  http::add_operational_routes(router, metrics, [parts] { return not_ready(parts); }, DAYAQ_VERSION);
+  return {};
+}
+
+void Node::start_timers() {
+  state_->timer = std::make_unique<Timer>(
+      [this] {
+        if (const auto done = state_->keeper->advance(); !done) {
+          log::error("keeper.advance", "grants could not be moved on with time", done.error());
+        }
+      },
+      [this] {
+        if (const auto done = save_index(); !done) log::error("keeper.snapshot", "the index could not be saved", done.error());
+      });
+}
+
+Result<void> Node::save_index() { return {}; }
+
+struct Reader::State {
+  std::filesystem::path data;
+  std::unique_ptr<Core> core;
+};
+Reader::Reader(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Reader::~Reader() = default;
+
+Result<std::unique_ptr<Reader>> Reader::open(const std::filesystem::path& data, const std::filesystem::path& country) {
+  auto state = std::make_unique<State>();
+  state->data = data;
+  DAYAQ_TRY(state->core, Core::open_to_read(data, country));
+  return std::unique_ptr<Reader>(new Reader(std::move(state)));
+}
+store::Database& Reader::database() { return *state_->core->database; }
+const registry::Registry& Reader::registry() const { return *state_->core->registry; }
+std::string Reader::audit_verifier() const { return state_->core->log->verifier_key().to_text(); }
+
+}  // namespace dayaq::node

@@ -1,0 +1,24 @@
+// The rooms of an opened node, as its parts see each other.
+#pragma once
+
+#include "core.hpp"
+#include "regime/file.hpp"
+#include "regime/keeper.hpp"
+#include "regime/law_json.hpp"
+#include "regime/lifecycle.hpp"
+#include "regime/rule_text.hpp"
+#include "regime/traffic.hpp"
+
+namespace dayaq::node {
+
+struct NodeParts {
+  Core& core;
+  const Zone& zone;
+  const regime::TrafficCatalogue& traffic;
+  const regime::FileContext& files;
+  const regime::LawJsonContext& names;
+  regime::Lawbook& book;
+  regime::GrantKeeper* keeper;  ///< null in a node opened without its index
+};
+
+}  // namespace dayaq::node
