@@ -141,6 +141,7 @@ TEST(Quantity, ReadsWhatPeopleWrite) {
             "regime.negative");
   EXPECT_EQ(parse_quantity("5 mb").error().code, "regime.unit");
   EXPECT_EQ(parse_quantity("99999999999999999999 s").error().code, "regime.range");
+  EXPECT_EQ(parse_quantity("9000000000000 h").error().code, "regime.range");
   EXPECT_EQ(parse_quantity("1. GB").error().code, "regime.quantity");
   EXPECT_EQ(parse_quantity("").error().code, "regime.quantity");
 }

@@ -4,6 +4,7 @@
 #include <rapidcheck.h>
 
 #include <algorithm>
+#include <array>
 
 #include "regime/file.hpp"
 #include "regime/law_test_support.hpp"
@@ -54,42 +55,55 @@ TEST(Rule, MeansWhatTheCasesSay) {
 constexpr int days_of_play = 40;
 const Instant play_start = std::chrono::sys_days(std::chrono::year(2026) / 3 / 1);
 
+/// A number in [0, bound). Always from the whole range: rapidcheck's own growth of sizes would make the first
+/// cases all alike.
+int below(int bound) {
+  return *rc::gen::resize(rc::kNominalSize, rc::gen::inRange(0, bound));
+}
+
 Instant random_moment() {
-  const int hours = *rc::gen::inRange(0, days_of_play * 24);
+  const int hours = below(days_of_play * 24);
   return play_start + std::chrono::hours(hours);
+}
+
+/// One of two districts and a settlement in the first.
+PlaceIndex random_place() {
+  const auto& pack = azerbaijan().pack;
+  const std::array<PlaceIndex, 3> places{0, 1, pack.settlements_of(0).front()};
+  return places[static_cast<std::size_t>(below(3))];
 }
 
 Period random_period() {
   Period period;
-  if (*rc::gen::inRange(0, 4) != 0) period.from = random_moment();
-  if (*rc::gen::inRange(0, 3) != 0) period.until = random_moment();
+  if (below(4) != 0) period.from = random_moment();
+  if (below(3) != 0) period.until = random_moment();
   return period;
 }
 
 Rule random_rule(int depth) {
-  const int kind = *rc::gen::inRange(0, depth > 0 ? 8 : 5);
-  const auto small = [](int below) { return *rc::gen::inRange(0, below); };
+  const int kind = below(depth > 0 ? 8 : 5);
+
   switch (kind) {
     case 0:
       return {};
     case 1: {
       Rule rule{.kind = Rule::Kind::status};
-      for (int i = 0; i <= small(2); ++i) rule.statuses.push_back(static_cast<StatusIndex>(small(3)));
+      for (int i = 0; i <= below(2); ++i) rule.statuses.push_back(static_cast<StatusIndex>(below(3)));
       return rule;
     }
     case 2: {
-      const int from = small(3);
+      const int from = below(3);
       return {.kind = Rule::Kind::age,
               .age_from = from == 2 ? 0 : 29 + from,
-              .age_under = small(2) == 0 ? 200 : 31};
+              .age_under = below(2) == 0 ? 200 : 31};
     }
     case 3: {
       Rule rule{.kind = Rule::Kind::residence};
-      for (int i = 0; i <= small(2); ++i) rule.places.push_back(static_cast<PlaceIndex>(small(90)));
+      for (int i = 0; i <= below(2); ++i) rule.places.push_back(random_place());
       return rule;
     }
     case 4:
-      return {.kind = Rule::Kind::subscription, .subscription = static_cast<SubscriptionKind>(small(3))};
+      return {.kind = Rule::Kind::subscription, .subscription = static_cast<SubscriptionKind>(below(3))};
     case 5: {
       Rule rule{.kind = Rule::Kind::negation};
       rule.children.push_back(random_rule(depth - 1));
@@ -97,7 +111,7 @@ Rule random_rule(int depth) {
     }
     default: {
       Rule rule{.kind = kind == 6 ? Rule::Kind::all : Rule::Kind::any};
-      for (int i = 0; i <= small(3); ++i) rule.children.push_back(random_rule(depth - 1));
+      for (int i = 0; i <= below(3); ++i) rule.children.push_back(random_rule(depth - 1));
       return rule;
     }
   }
@@ -106,29 +120,34 @@ Rule random_rule(int depth) {
 PersonFacts random_person() {
   PersonFacts facts;
   // Thirty years before the days of play, so that birthdays fall into them.
-  facts.person.birth = std::chrono::sys_days(std::chrono::year(1996) / 3 / 1) +
-                       std::chrono::days(*rc::gen::inRange(0, days_of_play));
-  if (*rc::gen::inRange(0, 5) == 0) {
+  facts.person.birth =
+      std::chrono::sys_days(std::chrono::year(1996) / 3 / 1) + std::chrono::days(below(days_of_play));
+  if (below(5) == 0) {
     facts.person.death = std::chrono::floor<std::chrono::days>(random_moment());
   }
   const Instant moved = random_moment();
-  facts.residences.push_back(
-      {.place = static_cast<PlaceIndex>(*rc::gen::inRange(0, 300)), .period = {.until = moved}});
-  facts.residences.push_back(
-      {.place = static_cast<PlaceIndex>(*rc::gen::inRange(0, 300)), .period = {.from = moved}});
+  facts.residences.push_back({.place = random_place(), .period = {.until = moved}});
+  facts.residences.push_back({.place = random_place(), .period = {.from = moved}});
   facts.person.place = facts.residences.back().place;
-  for (int i = *rc::gen::inRange(0, 5); i > 0; --i) {
-    Attestation a{.status = static_cast<StatusIndex>(*rc::gen::inRange(0, 3)),
-                  .valid = random_period(),
-                  .recorded = random_moment()};
-    if (*rc::gen::inRange(0, 2) == 0) a.ended = a.recorded + std::chrono::hours(*rc::gen::inRange(0, 200));
+  for (int i = below(5); i > 0; --i) {
+    Attestation a{
+        .status = static_cast<StatusIndex>(below(3)), .valid = random_period(), .recorded = random_moment()};
+    if (below(2) == 0) a.ended = a.recorded + std::chrono::hours(below(200));
     facts.attestations.push_back(a);
   }
-  for (int i = *rc::gen::inRange(0, 3); i > 0; --i) {
+  for (int i = below(3); i > 0; --i) {
     facts.subscriptions.push_back(
-        {.kind = static_cast<SubscriptionKind>(*rc::gen::inRange(0, 3)), .valid = random_period()});
+        {.kind = static_cast<SubscriptionKind>(below(3)), .valid = random_period()});
   }
   return facts;
+}
+
+/// 100 runs of rapidcheck, several random cases in each.
+template <class Property>
+bool check_often(Property property) {
+  return rc::check([&] {
+    for (int i = 0; i < 8; ++i) property();
+  });
 }
 
 /// The answer at each hour of the days of play, on what is known at `known`.
@@ -142,7 +161,7 @@ std::vector<bool> hourly(const Rule& rule, const PersonFacts& facts, Instant kno
 }
 
 TEST(RuleProperty, TheAnswerStaysUntilTheNextChangeAndBecomesAnotherThen) {
-  EXPECT_TRUE(rc::check([] {
+  EXPECT_TRUE(check_often([] {
     const PersonFacts facts = random_person();
     const Rule rule = random_rule(3);
     const Instant t = random_moment();
@@ -163,7 +182,7 @@ TEST(RuleProperty, TheAnswerStaysUntilTheNextChangeAndBecomesAnotherThen) {
 }
 
 TEST(RuleProperty, TheSteadyPeriodIsTheLongestAroundAMoment) {
-  EXPECT_TRUE(rc::check([] {
+  EXPECT_TRUE(check_often([] {
     const PersonFacts facts = random_person();
     const Rule rule = random_rule(2);
     const Instant t = random_moment();
@@ -182,7 +201,7 @@ TEST(RuleProperty, TheSteadyPeriodIsTheLongestAroundAMoment) {
 }
 
 TEST(RuleProperty, ASimplifiedRuleHoldsForTheSamePersons) {
-  EXPECT_TRUE(rc::check([] {
+  EXPECT_TRUE(check_often([] {
     const PersonFacts facts = random_person();
     const Rule rule = random_rule(4);
     const Rule simple = simplified(rule);
