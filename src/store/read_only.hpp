@@ -9,13 +9,13 @@
 
 namespace dayaq::store {
 
-/// `read` runs one function on a connection as the engine's own database does.
+/// `run_read` runs one function on a connection as the engine's own database does.
 template <class Connection>
 class ReadOnlyDatabase final : public Database {
  public:
   using Read = Result<void> (*)(Connection&, const std::function<Result<void>(Session&)>&);
 
-  ReadOnlyDatabase(store::Engine engine, Read read) : engine_(engine), read_(read) {}
+  ReadOnlyDatabase(store::Engine engine, Read run_read) : engine_(engine), read_(run_read) {}
   [[nodiscard]] store::Engine engine() const override { return engine_; }
   void add_hook(CommitHook&) override {}
   void submit(WriteFunction, Done done) override {
