@@ -1,8 +1,8 @@
 #include "registry/api.hpp"
 
-#include <charconv>
-
 #include <fmt/format.h>
+
+#include <charconv>
 
 #include "base/log.hpp"
 
@@ -17,7 +17,8 @@ void add_routes(http::Router& router, const ApiContext& context) {
   add_key_routes(router, context);
   router.add_schema("Recorded", R"json({"type":"object","required":["recorded"],"properties":{
     "recorded":{"type":"string","enum":["new","changed","unchanged"]},
-    "audit":{"type":"integer","description":"Index of the audit log's entry; absent if nothing changed."}}})json");
+    "audit":{"type":"integer",
+      "description":"Index of the audit log's entry; absent if nothing changed."}}})json");
 }
 
 Result<OrganisationIndex> caller_of(const http::Request& request, const Registry& registry) {
@@ -33,9 +34,12 @@ http::Response refuse(const Error& error) {
 
 std::string_view to_string(Recorded recorded) {
   switch (recorded) {
-    case Recorded::fresh: return "new";
-    case Recorded::changed: return "changed";
-    case Recorded::unchanged: return "unchanged";
+    case Recorded::fresh:
+      return "new";
+    case Recorded::changed:
+      return "changed";
+    case Recorded::unchanged:
+      return "unchanged";
   }
   return "";
 }

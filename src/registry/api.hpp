@@ -1,4 +1,5 @@
-// The registry's HTTP routes under /v1: parse, call, render. Catalogued for integrators in the OpenAPI document.
+// The registry's HTTP routes under /v1: parse, call, render. Catalogued for integrators in the OpenAPI
+// document.
 #pragma once
 
 #include "http/router.hpp"
@@ -25,8 +26,8 @@ void add_subscription_routes(http::Router& router, const ApiContext& context);
 void add_import_routes(http::Router& router, const ApiContext& context);
 void add_key_routes(http::Router& router, const ApiContext& context);
 
-/// How an attestation is named outside: "<person's id>-<attestation's id>", two times 16 hexadecimal digits. Both are
-/// needed to find it, and neither says who it is about.
+/// How an attestation is named outside: "<person's id>-<attestation's id>", two times 16 hexadecimal digits.
+/// Both are needed to find it, and neither says who it is about.
 [[nodiscard]] std::string attestation_name(PersonId person, AttestationId id);
 struct AttestationName {
   PersonId person;

@@ -1,6 +1,6 @@
-#include <charconv>
-
 #include <fmt/format.h>
+
+#include <charconv>
 
 #include "http/encoding.hpp"
 #include "registry/api.hpp"
@@ -19,8 +19,9 @@ std::string outcome_json(const ChunkOutcome& outcome) {
                                 outcome.counts.rejected);
   const char* comma = "";
   for (const Reject& reject : outcome.rejects) {
-    out += fmt::format(R"({}{{"line":{},"field":{},"code":{},"reason":{}}})", std::exchange(comma, ","), reject.line,
-                       json_string(reject.field), json_string(reject.code), json_string(reject.reason));
+    out += fmt::format(R"({}{{"line":{},"field":{},"code":{},"reason":{}}})", std::exchange(comma, ","),
+                       reject.line, json_string(reject.field), json_string(reject.code),
+                       json_string(reject.reason));
   }
   return out + "]}";
 }
@@ -47,14 +48,13 @@ http::Response chunk_route(const http::Request& request, const ApiContext& conte
   if (head_line.ends_with('\r')) head_line.remove_suffix(1);
   const auto header = parse_import_header(*kind, head_line);
   if (!header) return refuse(header.error());
-  ImportChunk chunk{std::string(request.body.substr(std::min(head + 1, request.body.size()))), *first_line, head + 1,
-                    request.body.size()};
+  ImportChunk chunk{std::string(request.body.substr(std::min(head + 1, request.body.size()))), *first_line,
+                    head + 1, request.body.size()};
   SeenKeys seen;
   const CheckedChunk checked = check_chunk(*header, chunk, import_rules(registry), &seen);
   const std::string actor = request.principal.actor();
-  const auto outcome = context.db.write([&](store::Session& session) {
-    return apply_chunk(session, registry, *kind, checked, actor);
-  });
+  const auto outcome = context.db.write(
+      [&](store::Session& session) { return apply_chunk(session, registry, *kind, checked, actor); });
   if (!outcome) return refuse(outcome.error());
   return http::Response::json(outcome_json(*outcome));
 }
@@ -66,14 +66,21 @@ void add_import_routes(http::Router& router, const ApiContext& context) {
     "changed":{"type":"integer"},"unchanged":{"type":"integer"},"rejected":{"type":"integer"},
     "rejects":{"type":"array","items":{"type":"object","properties":{"line":{"type":"integer"},
       "field":{"type":"string"},"code":{"type":"string"},"reason":{"type":"string"}}}}}})json");
-  router.add({.method = http::Method::post, .pattern = "/v1/imports/{kind}/chunks", .scope = http::Scope::admin,
-              .body_max = chunk_max, .operation = "import_chunk",
-              .summary = "Stores a piece of a CSV file, whose first line names the columns, in one transaction. "
-                         "The same piece again changes nothing.",
-              .request_schema = "", .response_schema = "ImportOutcome", .tag = "registry",
-              .query_parameters = {{"first_line", "The line in the whole file at which the piece's first row stands: "
-                                                  "rejects are told by it. 2 if left out."}}},
-             [context](const http::Request& request) { return chunk_route(request, context); });
+  router.add(
+      {.method = http::Method::post,
+       .pattern = "/v1/imports/{kind}/chunks",
+       .scope = http::Scope::admin,
+       .body_max = chunk_max,
+       .operation = "import_chunk",
+       .summary = "Stores a piece of a CSV file, whose first line names the columns, in one transaction. "
+                  "The same piece again changes nothing.",
+       .request_schema = "",
+       .response_schema = "ImportOutcome",
+       .tag = "registry",
+       .query_parameters = {{"first_line",
+                             "The line in the whole file at which the piece's first row stands: "
+                             "rejects are told by it. 2 if left out."}}},
+      [context](const http::Request& request) { return chunk_route(request, context); });
 }
 
 }  // namespace dayaq::registry

@@ -1,9 +1,9 @@
 #include "registry/api_key.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
-
-#include <fmt/format.h>
 
 #include "base/text.hpp"
 #include "http/encoding.hpp"
@@ -15,7 +15,8 @@ constexpr std::string_view prefix = "dyq_";
 constexpr std::size_t secret_text = 43;
 
 std::unexpected<Error> unknown_token() {
-  return fail(ErrorKind::unauthenticated, "auth.token", "This key isn't known, or it has ended. Ask for a new one.");
+  return fail(ErrorKind::unauthenticated, "auth.token",
+              "This key isn't known, or it has ended. Ask for a new one.");
 }
 
 std::string scopes_text(std::uint32_t scopes) {
@@ -27,14 +28,17 @@ std::string scopes_text(std::uint32_t scopes) {
   return out;
 }
 
-Result<void> append(store::Session& session, const Registry& registry, std::string_view action, const ApiKey& key,
-                    const std::string& actor) {
+Result<void> append(store::Session& session, const Registry& registry, std::string_view action,
+                    const ApiKey& key, const std::string& actor) {
   DAYAQ_TRY_OK(registry.log.append(
-      session, {.action = action, .actor = actor, .subject = std::nullopt,
-                .data = fmt::format(R"({{"expires":"{}","key":{},"organisation":"{}","scopes":"{}"}})",
-                                    key.expires == instant_max ? "" : format_instant(key.expires), key.id,
-                                    registry.organisations.at(key.organisation)->code, scopes_text(key.scopes)),
-                .personal = ""}));
+      session,
+      {.action = action,
+       .actor = actor,
+       .subject = std::nullopt,
+       .data = fmt::format(R"({{"expires":"{}","key":{},"organisation":"{}","scopes":"{}"}})",
+                           key.expires == instant_max ? "" : format_instant(key.expires), key.id,
+                           registry.organisations.at(key.organisation)->code, scopes_text(key.scopes)),
+       .personal = ""}));
   return {};
 }
 
@@ -77,8 +81,9 @@ const KeyRing::Entry* KeyRing::find(std::uint64_t id) const {
 
 void KeyRing::put(const ApiKey& key) {
   DAYAQ_ASSERT(key.id < keys_max);
-  auto entry = std::make_unique<Entry>(
-      Entry{key, {organisations_.at(key.organisation)->code, key.id, key.scopes}, std::min(key.expires, key.revoked)});
+  auto entry = std::make_unique<Entry>(Entry{key,
+                                             {organisations_.at(key.organisation)->code, key.id, key.scopes},
+                                             std::min(key.expires, key.revoked)});
   Shelf* shelf = shelves_[key.id / 256].load(std::memory_order_relaxed);
   if (shelf == nullptr) {
     shelf = owned_shelves_.emplace_back(std::make_unique<Shelf>()).get();
@@ -93,9 +98,14 @@ Result<void> KeyRing::load(store::Session& session) {
   return session.query(
       "SELECT key_id, organisation, name, hash, scopes, created, expires, revoked FROM api_key", {},
       [&](const store::Row& row) -> Result<bool> {
-        ApiKey key{static_cast<std::uint64_t>(row.integer(0)), static_cast<OrganisationIndex>(row.integer(1)),
-                   std::string(row.text(2)), {}, static_cast<std::uint32_t>(row.integer(4)),
-                   from_micros(row.integer(5)), end_from(row, 6), end_from(row, 7)};
+        ApiKey key{static_cast<std::uint64_t>(row.integer(0)),
+                   static_cast<OrganisationIndex>(row.integer(1)),
+                   std::string(row.text(2)),
+                   {},
+                   static_cast<std::uint32_t>(row.integer(4)),
+                   from_micros(row.integer(5)),
+                   end_from(row, 6),
+                   end_from(row, 7)};
         const BytesView hash = row.blob(3);
         DAYAQ_ASSERT(hash.size() == key.hash.size());
         std::ranges::copy(hash, key.hash.begin());
@@ -110,11 +120,13 @@ Result<http::Principal> KeyRing::authenticate(std::string_view token) const {
   std::uint64_t id = 0;
   const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), id);
   const auto used = static_cast<std::size_t>(end - token.data());
-  if (error != std::errc() || token.size() != used + 1 + secret_text || token[used] != '_') return unknown_token();
+  if (error != std::errc() || token.size() != used + 1 + secret_text || token[used] != '_')
+    return unknown_token();
   const Entry* entry = find(id);
   if (entry == nullptr) return unknown_token();
   const crypto::Sha256 hash = crypto::sha256(as_bytes(token.substr(used + 1)));
-  if (!crypto::equal_constant_time(hash, entry->key.hash) || entry->ends <= clock_.now()) return unknown_token();
+  if (!crypto::equal_constant_time(hash, entry->key.hash) || entry->ends <= clock_.now())
+    return unknown_token();
   return entry->principal;
 }
 
@@ -156,8 +168,8 @@ std::string key_token(std::uint64_t id, const KeySecret& secret) {
   return fmt::format("{}{}_{}", prefix, id, to_base64url(secret));
 }
 
-Result<IssuedKey> create_key(store::Session& session, const Registry& registry, KeyRing& ring, const CreateKey& request,
-                             const KeySecret& secret, const std::string& actor) {
+Result<IssuedKey> create_key(store::Session& session, const Registry& registry, KeyRing& ring,
+                             const CreateKey& request, const KeySecret& secret, const std::string& actor) {
   const Instant now = registry.clock.now();
   if (request.name.empty() || request.name.size() > 100 || !is_utf8(request.name)) {
     return fail_field("key.name", "name", "A key's name has 1 to 100 bytes of UTF-8.");
@@ -165,27 +177,31 @@ Result<IssuedKey> create_key(store::Session& session, const Registry& registry, 
   if (request.scopes == 0 || request.scopes >> http::scope_count != 0) {
     return fail_field("key.scopes", "scopes", "A key needs at least one scope.");
   }
-  if (request.expires <= now) return fail_field("key.expires", "expires", "The key would have expired already.");
+  if (request.expires <= now)
+    return fail_field("key.expires", "expires", "The key would have expired already.");
   const std::uint64_t id = ring.next_id();
   if (id >= KeyRing::keys_max) return fail(ErrorKind::limit, "key.limit", "There are too many keys.");
   // The text after the id is what is hashed: it is what callers send.
-  const ApiKey key{id, request.organisation, request.name, crypto::sha256(as_bytes(to_base64url(secret))),
-                   request.scopes, now, request.expires, instant_max};
+  const ApiKey key{
+      id,  request.organisation, request.name, crypto::sha256(as_bytes(to_base64url(secret))), request.scopes,
+      now, request.expires,      instant_max};
   DAYAQ_TRY_OK(insert(session, key));
   DAYAQ_TRY_OK(append(session, registry, "key.create", key, actor));
   ring.stage(key);
   return IssuedKey{key, key_token(id, secret)};
 }
 
-Result<IssuedKey> rotate_key(store::Session& session, const Registry& registry, KeyRing& ring, std::uint64_t id,
-                             std::chrono::seconds grace, const KeySecret& secret, const std::string& actor) {
+Result<IssuedKey> rotate_key(store::Session& session, const Registry& registry, KeyRing& ring,
+                             std::uint64_t id, std::chrono::seconds grace, const KeySecret& secret,
+                             const std::string& actor) {
   const Instant now = registry.clock.now();
   DAYAQ_TRY(ApiKey old, known(ring, id));
   if (std::min(old.expires, old.revoked) <= now) {
     return fail(ErrorKind::conflict, "key.ended", "This key has ended. Create a new one.");
   }
-  DAYAQ_TRY(IssuedKey issued, create_key(session, registry, ring,
-                                         {old.organisation, old.name, old.scopes, old.expires}, secret, actor));
+  DAYAQ_TRY(IssuedKey issued,
+            create_key(session, registry, ring, {old.organisation, old.name, old.scopes, old.expires}, secret,
+                       actor));
   old.expires = std::min(old.expires, now + grace);
   DAYAQ_TRY_OK(insert(session, old));
   DAYAQ_TRY_OK(append(session, registry, "key.rotate", old, actor));

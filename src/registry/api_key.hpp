@@ -1,7 +1,7 @@
 // API keys: how an organisation's programs say who they are until they have an OpenID token.
 //
-// A key is shown once, as "dyq_<id>_<43 base64url characters>"; stored is the SHA-256 of its 32 random bytes. What is
-// random that long needs no slow hash: it can't be guessed, so that a fast one loses nothing.
+// A key is shown once, as "dyq_<id>_<43 base64url characters>"; stored is the SHA-256 of its 32 random bytes.
+// What is random that long needs no slow hash: it can't be guessed, so that a fast one loses nothing.
 #pragma once
 
 #include <atomic>
@@ -17,11 +17,11 @@
 namespace dayaq::registry {
 
 struct ApiKey {
-  std::uint64_t id = 0;          ///< 1, 2, 3, ...: names the key in the audit log
+  std::uint64_t id = 0;  ///< 1, 2, 3, ...: names the key in the audit log
   OrganisationIndex organisation = 0;
-  std::string name;              ///< for people: "laboratory system"
+  std::string name;  ///< for people: "laboratory system"
   crypto::Sha256 hash{};
-  std::uint32_t scopes = 0;      ///< bit set by http::Scope
+  std::uint32_t scopes = 0;  ///< bit set by http::Scope
   Instant created;
   Instant expires = instant_max;
   Instant revoked = instant_max;
@@ -88,11 +88,13 @@ struct CreateKey {
   Instant expires = instant_max;
 };
 /// invalid_input "key.name", "key.scopes" (none), "key.expires" (in the past); limit "key.limit".
-Result<IssuedKey> create_key(store::Session& session, const Registry& registry, KeyRing& ring, const CreateKey& request,
-                             const KeySecret& secret, const std::string& actor);
-/// A new key with the old one's rights; the old one ends after `grace`. not_found "key.unknown", conflict "key.ended".
-Result<IssuedKey> rotate_key(store::Session& session, const Registry& registry, KeyRing& ring, std::uint64_t id,
-                             std::chrono::seconds grace, const KeySecret& secret, const std::string& actor);
+Result<IssuedKey> create_key(store::Session& session, const Registry& registry, KeyRing& ring,
+                             const CreateKey& request, const KeySecret& secret, const std::string& actor);
+/// A new key with the old one's rights; the old one ends after `grace`. not_found "key.unknown", conflict
+/// "key.ended".
+Result<IssuedKey> rotate_key(store::Session& session, const Registry& registry, KeyRing& ring,
+                             std::uint64_t id, std::chrono::seconds grace, const KeySecret& secret,
+                             const std::string& actor);
 /// Ends a key now. not_found "key.unknown". One that has ended stays as it is.
 Result<ApiKey> revoke_key(store::Session& session, const Registry& registry, KeyRing& ring, std::uint64_t id,
                           const std::string& actor);

@@ -9,7 +9,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint32_t bit(http::Scope scope) { return 1u << static_cast<unsigned>(scope); }
+constexpr std::uint32_t bit(http::Scope scope) {
+  return 1u << static_cast<unsigned>(scope);
+}
 
 struct Keys : testing::TestWithParam<store::Engine> {
   test::RegistryNode node{GetParam()};
@@ -19,11 +21,12 @@ struct Keys : testing::TestWithParam<store::Engine> {
   Keys() { node.db().add_hook(*ring); }
   ~Keys() override { node.opened.database.reset(); }  // its writer thread calls the ring
 
-  Result<IssuedKey> create(std::uint32_t scopes = bit(http::Scope::attestations_write), Instant expires = instant_max) {
+  Result<IssuedKey> create(std::uint32_t scopes = bit(http::Scope::attestations_write),
+                           Instant expires = instant_max) {
     const KeySecret secret = draw_key_secret(random);
     return node.write([&](auto& session, auto& registry) {
-      return create_key(session, registry, *ring, {node.organisation("tabib"), "laboratory", scopes, expires}, secret,
-                        "cli");
+      return create_key(session, registry, *ring, {node.organisation("tabib"), "laboratory", scopes, expires},
+                        secret, "cli");
     });
   }
   Result<IssuedKey> rotate(std::uint64_t id, std::chrono::seconds grace) {
@@ -33,7 +36,8 @@ struct Keys : testing::TestWithParam<store::Engine> {
     });
   }
   Result<ApiKey> revoke(std::uint64_t id) {
-    return node.write([&](auto& session, auto& registry) { return revoke_key(session, registry, *ring, id, "cli"); });
+    return node.write(
+        [&](auto& session, auto& registry) { return revoke_key(session, registry, *ring, id, "cli"); });
   }
   bool opens(const std::string& token) { return ring->authenticate(token).has_value(); }
 };
@@ -59,9 +63,10 @@ TEST_P(Keys, WhatIsNotExactlyTheKeyOpensNothing) {
   const std::string token = create()->token;
   std::string other = token;
   other.back() = other.back() == 'A' ? 'B' : 'A';
-  for (const std::string& wrong : {other, token + "x", token.substr(0, token.size() - 1), std::string(), std::string("dyq_"),
-                                   "dyq_2" + token.substr(5), "dyq_-1" + token.substr(5), "DYQ" + token.substr(3),
-                                   "dyq_99999999999999999999999_" + token.substr(6), "Bearer " + token}) {
+  for (const std::string& wrong :
+       {other, token + "x", token.substr(0, token.size() - 1), std::string(), std::string("dyq_"),
+        "dyq_2" + token.substr(5), "dyq_-1" + token.substr(5), "DYQ" + token.substr(3),
+        "dyq_99999999999999999999999_" + token.substr(6), "Bearer " + token}) {
     const auto result = ring->authenticate(wrong);
     ASSERT_FALSE(result) << wrong;
     EXPECT_EQ(result.error().code, "auth.token");
@@ -128,7 +133,8 @@ TEST_P(Keys, AFailedTransactionIssuesNoKey) {
   const KeySecret secret = draw_key_secret(random);
   std::string token;
   const auto result = node.write([&](auto& session, auto& registry) -> Result<void> {
-    DAYAQ_TRY(const auto issued, create_key(session, registry, *ring, {node.organisation("tabib"), "x", 2}, secret, "cli"));
+    DAYAQ_TRY(const auto issued,
+              create_key(session, registry, *ring, {node.organisation("tabib"), "x", 2}, secret, "cli"));
     token = issued.token;
     return fail(ErrorKind::conflict, "test.stop", "stop");
   });

@@ -24,7 +24,8 @@ std::string organisation_json(const Organisation& organisation) {
 }
 
 Result<Organisation> parse_organisation(const http::Request& request) {
-  DAYAQ_TRY(const JsonBody body, JsonBody::parse(request.body, {"name.az", "name.en", "name.ru", "kind", "issues[]"}));
+  DAYAQ_TRY(const JsonBody body,
+            JsonBody::parse(request.body, {"name.az", "name.en", "name.ru", "kind", "issues[]"}));
   Organisation organisation;
   organisation.code = OrganisationCode(request.parameter("code"));
   DAYAQ_TRY(organisation.name.az, body.required("name.az"));
@@ -41,9 +42,10 @@ std::string statuses_json(const CountryPack& country) {
   std::string out = R"({"statuses":[)";
   const char* comma = "";
   for (const StatusDefinition& status : country.statuses()) {
-    out += fmt::format(R"({}{{"code":"{}","name":{},"meaning":{},"sensitive":{},"days_max":{}}})",
-                       std::exchange(comma, ","), status.code, name_json(status.name), name_json(status.meaning),
-                       status.sensitive, status.days_max ? fmt::format("{}", *status.days_max) : "null");
+    out +=
+        fmt::format(R"({}{{"code":"{}","name":{},"meaning":{},"sensitive":{},"days_max":{}}})",
+                    std::exchange(comma, ","), status.code, name_json(status.name), name_json(status.meaning),
+                    status.sensitive, status.days_max ? fmt::format("{}", *status.days_max) : "null");
   }
   return out + "]}";
 }
@@ -53,7 +55,8 @@ std::string places_json(const CountryPack& country) {
   const char* comma = "";
   for (const Place& place : country.places()) {
     out += fmt::format(
-        R"({}{{"code":"{}","district":"{}","kind":"{}","name":{},"population":{},"latitude":{},"longitude":{}}})",
+        R"({}{{"code":"{}","district":"{}","kind":"{}","name":{},)"
+        R"("population":{},"latitude":{},"longitude":{}}})",
         std::exchange(comma, ","), place.code, country.place(place.district).code, to_string(place.kind),
         name_json(place.name), place.population, place.latitude, place.longitude);
   }
@@ -61,8 +64,10 @@ std::string places_json(const CountryPack& country) {
 }
 
 constexpr const char* organisation_schema = R"json({"type":"object","properties":{"code":{"type":"string"},
-  "name":{"type":"object","properties":{"az":{"type":"string"},"en":{"type":"string"},"ru":{"type":"string"}}},
-  "kind":{"type":"string","enum":["agency","hospital","school","university","mobile_operator","internet_provider",
+  "name":{"type":"object",
+    "properties":{"az":{"type":"string"},"en":{"type":"string"},"ru":{"type":"string"}}},
+  "kind":{"type":"string","enum":["agency","hospital","school","university",
+    "mobile_operator","internet_provider",
     "tv_operator","business"]},
   "issues":{"type":"array","items":{"type":"string"},"description":"The statuses it may attest."}}})json";
 
@@ -77,9 +82,15 @@ void add_organisation_routes(http::Router& router, const ApiContext& context) {
   router.add_schema("PlaceList", R"json({"type":"object","properties":{"places":{"type":"array",
     "items":{"type":"object"}}}})json");
 
-  router.add({.method = http::Method::get, .pattern = "/v1/organisations", .scope = http::Scope::organisations_read,
-              .run = http::Run::inline_, .operation = "list_organisations", .summary = "All organisations.",
-              .request_schema = "", .response_schema = "OrganisationList", .tag = "registry"},
+  router.add({.method = http::Method::get,
+              .pattern = "/v1/organisations",
+              .scope = http::Scope::organisations_read,
+              .run = http::Run::inline_,
+              .operation = "list_organisations",
+              .summary = "All organisations.",
+              .request_schema = "",
+              .response_schema = "OrganisationList",
+              .tag = "registry"},
              [context](const http::Request&) {
                std::string out = R"({"organisations":[)";
                const char* comma = "";
@@ -88,38 +99,64 @@ void add_organisation_routes(http::Router& router, const ApiContext& context) {
                }
                return http::Response::json(out + "]}");
              });
-  router.add({.method = http::Method::get, .pattern = "/v1/organisations/{code}",
-              .scope = http::Scope::organisations_read, .run = http::Run::inline_, .operation = "get_organisation",
-              .summary = "One organisation.", .request_schema = "", .response_schema = "Organisation",
+  router.add({.method = http::Method::get,
+              .pattern = "/v1/organisations/{code}",
+              .scope = http::Scope::organisations_read,
+              .run = http::Run::inline_,
+              .operation = "get_organisation",
+              .summary = "One organisation.",
+              .request_schema = "",
+              .response_schema = "Organisation",
               .tag = "registry"},
              [context](const http::Request& request) {
                const auto index = context.registry.organisations.find(request.parameter("code"));
-               if (index) return http::Response::json(organisation_json(*context.registry.organisations.at(*index)));
-               return refuse({ErrorKind::not_found, "registry.organisation", "There is no organisation with this code.",
-                              {}, {}, 0, 0});
+               if (index)
+                 return http::Response::json(organisation_json(*context.registry.organisations.at(*index)));
+               return refuse({ErrorKind::not_found,
+                              "registry.organisation",
+                              "There is no organisation with this code.",
+                              {},
+                              {},
+                              0,
+                              0});
              });
-  router.add({.method = http::Method::put, .pattern = "/v1/organisations/{code}",
-              .scope = http::Scope::organisations_write, .operation = "record_organisation",
+  router.add({.method = http::Method::put,
+              .pattern = "/v1/organisations/{code}",
+              .scope = http::Scope::organisations_write,
+              .operation = "record_organisation",
               .summary = "Adds an organisation, or changes its name, kind or statuses.",
-              .request_schema = "Organisation", .response_schema = "Organisation", .tag = "registry"},
+              .request_schema = "Organisation",
+              .response_schema = "Organisation",
+              .tag = "registry"},
              [context](const http::Request& request) {
                const auto organisation = parse_organisation(request);
                if (!organisation) return refuse(organisation.error());
                const auto index = context.db.write([&](store::Session& session) {
-                 return record_organisation(session, context.registry, *organisation, request.principal.actor());
+                 return record_organisation(session, context.registry, *organisation,
+                                            request.principal.actor());
                });
                if (!index) return refuse(index.error());
                return http::Response::json(organisation_json(*organisation));
              });
-  router.add({.method = http::Method::get, .pattern = "/v1/statuses", .run = http::Run::inline_,
-              .operation = "list_statuses", .summary = "The statuses that organisations attest.", .request_schema = "",
-              .response_schema = "StatusList", .tag = "registry"},
+  router.add({.method = http::Method::get,
+              .pattern = "/v1/statuses",
+              .run = http::Run::inline_,
+              .operation = "list_statuses",
+              .summary = "The statuses that organisations attest.",
+              .request_schema = "",
+              .response_schema = "StatusList",
+              .tag = "registry"},
              [text = statuses_json(context.registry.country)](const http::Request&) {
                return http::Response::json(text);
              });
-  router.add({.method = http::Method::get, .pattern = "/v1/places", .run = http::Run::inline_,
-              .operation = "list_places", .summary = "Districts and settlements.", .request_schema = "",
-              .response_schema = "PlaceList", .tag = "registry"},
+  router.add({.method = http::Method::get,
+              .pattern = "/v1/places",
+              .run = http::Run::inline_,
+              .operation = "list_places",
+              .summary = "Districts and settlements.",
+              .request_schema = "",
+              .response_schema = "PlaceList",
+              .tag = "registry"},
              [text = places_json(context.registry.country)](const http::Request&) {
                return http::Response::json(text);
              });

@@ -9,12 +9,14 @@ namespace {
 
 using http::json_string;
 
-std::string end_json(Instant t) { return t == instant_max ? "null" : fmt::format("\"{}\"", format_instant(t)); }
+std::string end_json(Instant t) {
+  return t == instant_max ? "null" : fmt::format("\"{}\"", format_instant(t));
+}
 
 Result<Person> parse_person(const http::Request& request, const Registry& registry) {
   DAYAQ_TRY(const NationalId id, registry.country.national_id_rule().parse(request.parameter("national_id")));
-  DAYAQ_TRY(const JsonBody body, JsonBody::parse(request.body, {"family_name", "given_name", "sex", "birth_date",
-                                                                "death_date", "place"}));
+  DAYAQ_TRY(const JsonBody body, JsonBody::parse(request.body, {"family_name", "given_name", "sex",
+                                                                "birth_date", "death_date", "place"}));
   Person person;
   person.id = registry.person_id(id);
   person.national_id = id.text();
@@ -38,7 +40,8 @@ Result<Person> parse_person(const http::Request& request, const Registry& regist
 std::string facts_json(const PersonFacts& facts, const Registry& registry) {
   const Person& person = facts.person;
   std::string out = fmt::format(
-      R"({{"person":"{:016x}","national_id":{},"family_name":{},"given_name":{},"sex":"{}","birth_date":"{}",)"
+      R"({{"person":"{:016x}","national_id":{},"family_name":{},"given_name":{},)"
+      R"("sex":"{}","birth_date":"{}",)"
       R"("death_date":{},"residences":[)",
       person.id.value(), json_string(person.national_id), json_string(person.family_name),
       json_string(person.given_name), to_string(person.sex), format_date(person.birth),
@@ -52,12 +55,12 @@ std::string facts_json(const PersonFacts& facts, const Registry& registry) {
   out += R"(],"attestations":[)";
   comma = "";
   for (const Attestation& attestation : facts.attestations) {
-    out += fmt::format(R"({}{{"id":"{}","status":"{}","issuer":"{}","from":"{}","until":{},"recorded":"{}","ended":{}}})",
-                       std::exchange(comma, ","), attestation_name(attestation.person, attestation.id),
-                       registry.country.status(attestation.status).code,
-                       registry.organisations.at(attestation.issuer)->code, format_instant(attestation.valid.from),
-                       end_json(attestation.valid.until), format_instant(attestation.recorded),
-                       end_json(attestation.ended));
+    out += fmt::format(
+        R"({}{{"id":"{}","status":"{}","issuer":"{}","from":"{}","until":{},"recorded":"{}","ended":{}}})",
+        std::exchange(comma, ","), attestation_name(attestation.person, attestation.id),
+        registry.country.status(attestation.status).code, registry.organisations.at(attestation.issuer)->code,
+        format_instant(attestation.valid.from), end_json(attestation.valid.until),
+        format_instant(attestation.recorded), end_json(attestation.ended));
   }
   out += R"(],"subscriptions":[)";
   comma = "";
@@ -75,9 +78,8 @@ http::Response put_person_route(const http::Request& request, const ApiContext& 
   const auto person = parse_person(request, registry);
   if (!person) return refuse(person.error());
   const std::string actor = request.principal.actor();
-  const auto outcome = context.db.write([&](store::Session& session) {
-    return record_person(session, registry, *person, actor);
-  });
+  const auto outcome = context.db.write(
+      [&](store::Session& session) { return record_person(session, registry, *person, actor); });
   if (!outcome) return refuse(outcome.error());
   std::string body = fmt::format(R"({{"person":"{:016x}","recorded":"{}")", person->id.value(),
                                  to_string(outcome->recorded));
@@ -113,7 +115,8 @@ constexpr const char* person_record_schema = R"json({"type":"object","properties
     "person":{"type":"string","description":"The person's pseudonym."},"national_id":{"type":"string"},
     "family_name":{"type":"string"},"given_name":{"type":"string"},"sex":{"type":"string"},
     "birth_date":{"type":"string","format":"date"},"death_date":{"type":["string","null"],"format":"date"},
-    "residences":{"type":"array","items":{"type":"object"}},"attestations":{"type":"array","items":{"type":"object"}},
+    "residences":{"type":"array","items":{"type":"object"}},
+    "attestations":{"type":"array","items":{"type":"object"}},
     "subscriptions":{"type":"array","items":{"type":"object"}}}})json";
 
 }  // namespace
@@ -121,17 +124,26 @@ constexpr const char* person_record_schema = R"json({"type":"object","properties
 void add_person_routes(http::Router& router, const ApiContext& context) {
   router.add_schema("PersonBody", person_body_schema);
   router.add_schema("PersonRecord", person_record_schema);
-  router.add({.method = http::Method::put, .pattern = "/v1/persons/{national_id}",
-              .scope = http::Scope::persons_write, .operation = "record_person",
-              .summary = "Records a person, or a move, correction or death.", .request_schema = "PersonBody",
-              .response_schema = "Recorded", .tag = "registry"},
+  router.add({.method = http::Method::put,
+              .pattern = "/v1/persons/{national_id}",
+              .scope = http::Scope::persons_write,
+              .operation = "record_person",
+              .summary = "Records a person, or a move, correction or death.",
+              .request_schema = "PersonBody",
+              .response_schema = "Recorded",
+              .tag = "registry"},
              [context](const http::Request& request) { return put_person_route(request, context); });
-  router.add({.method = http::Method::get, .pattern = "/v1/persons/{national_id}", .scope = http::Scope::persons_read,
-              .operation = "get_person",
-              .summary = "All that is known of a person. The reading is put on record, where the person sees it.",
-              .request_schema = "", .response_schema = "PersonRecord", .tag = "registry",
-              .query_parameters = {{"reason", "Why the record is read: 3 to 200 bytes. Required."}}},
-             [context](const http::Request& request) { return get_person_route(request, context); });
+  router.add(
+      {.method = http::Method::get,
+       .pattern = "/v1/persons/{national_id}",
+       .scope = http::Scope::persons_read,
+       .operation = "get_person",
+       .summary = "All that is known of a person. The reading is put on record, where the person sees it.",
+       .request_schema = "",
+       .response_schema = "PersonRecord",
+       .tag = "registry",
+       .query_parameters = {{"reason", "Why the record is read: 3 to 200 bytes. Required."}}},
+      [context](const http::Request& request) { return get_person_route(request, context); });
 }
 
 }  // namespace dayaq::registry

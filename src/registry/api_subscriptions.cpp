@@ -16,7 +16,8 @@ http::Response answer(const Result<SubscriptionOutcome>& outcome) {
 Result<Subscription> parse_subscription(const http::Request& request, const Registry& registry) {
   Subscription out;
   DAYAQ_TRY(out.provider, caller_of(request, registry));
-  DAYAQ_TRY(const JsonBody body, JsonBody::parse(request.body, {"person", "kind", "number", "from", "until"}));
+  DAYAQ_TRY(const JsonBody body,
+            JsonBody::parse(request.body, {"person", "kind", "number", "from", "until"}));
   DAYAQ_TRY(const auto person, body.required("person"));
   DAYAQ_TRY(const NationalId id, registry.country.national_id_rule().parse(person));
   out.holder = registry.person_id(id);
@@ -60,7 +61,8 @@ Result<Ending> parse_ending(const http::Request& request, const Registry& regist
 constexpr const char* body_schema = R"json({"type":"object","additionalProperties":false,
   "required":["person","kind","number"],"properties":{"person":{"type":"string","description":"National id."},
     "kind":{"type":"string","enum":["mobile","fixed","tv"]},
-    "number":{"type":"string","description":"mobile: calling code and number, digits only; else the account."},
+    "number":{"type":"string",
+      "description":"mobile: calling code and number, digits only; else the account."},
     "from":{"type":"string"},"until":{"type":"string"}}})json";
 constexpr const char* ending_schema = R"json({"type":"object","additionalProperties":false,
   "required":["kind","number"],"properties":{"kind":{"type":"string","enum":["mobile","fixed","tv"]},
@@ -71,27 +73,36 @@ constexpr const char* ending_schema = R"json({"type":"object","additionalPropert
 void add_subscription_routes(http::Router& router, const ApiContext& context) {
   router.add_schema("SubscriptionBody", body_schema);
   router.add_schema("SubscriptionEnding", ending_schema);
-  router.add({.method = http::Method::post, .pattern = "/v1/subscriptions",
-              .scope = http::Scope::subscriptions_write, .operation = "record_subscription",
+  router.add({.method = http::Method::post,
+              .pattern = "/v1/subscriptions",
+              .scope = http::Scope::subscriptions_write,
+              .operation = "record_subscription",
               .summary = "The calling operator records a person's line or account.",
-              .request_schema = "SubscriptionBody", .response_schema = "Recorded", .tag = "registry"},
+              .request_schema = "SubscriptionBody",
+              .response_schema = "Recorded",
+              .tag = "registry"},
              [context](const http::Request& request) {
                const auto subscription = parse_subscription(request, context.registry);
                if (!subscription) return refuse(subscription.error());
                return answer(context.db.write([&](store::Session& session) {
-                 return record_subscription(session, context.registry, *subscription, request.principal.actor());
+                 return record_subscription(session, context.registry, *subscription,
+                                            request.principal.actor());
                }));
              });
-  router.add({.method = http::Method::post, .pattern = "/v1/subscriptions/end",
-              .scope = http::Scope::subscriptions_write, .operation = "end_subscription",
-              .summary = "The calling operator ends a line or account.", .request_schema = "SubscriptionEnding",
-              .response_schema = "Recorded", .tag = "registry"},
+  router.add({.method = http::Method::post,
+              .pattern = "/v1/subscriptions/end",
+              .scope = http::Scope::subscriptions_write,
+              .operation = "end_subscription",
+              .summary = "The calling operator ends a line or account.",
+              .request_schema = "SubscriptionEnding",
+              .response_schema = "Recorded",
+              .tag = "registry"},
              [context](const http::Request& request) {
                const auto ending = parse_ending(request, context.registry);
                if (!ending) return refuse(ending.error());
                return answer(context.db.write([&](store::Session& session) {
-                 return end_subscription(session, context.registry, ending->kind, ending->provider, ending->number,
-                                         ending->until, request.principal.actor());
+                 return end_subscription(session, context.registry, ending->kind, ending->provider,
+                                         ending->number, ending->until, request.principal.actor());
                }));
              });
 }

@@ -1,9 +1,9 @@
 #include "registry/api.hpp"
 
-#include <future>
-
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include <future>
 
 #include "support/registry.hpp"
 
@@ -13,9 +13,12 @@ namespace {
 using http::Method;
 using http::Scope;
 
-constexpr std::uint32_t bit(Scope scope) { return 1u << static_cast<unsigned>(scope); }
+constexpr std::uint32_t bit(Scope scope) {
+  return 1u << static_cast<unsigned>(scope);
+}
 constexpr const char* aygun =
-    R"({"family_name":"Əliyeva","given_name":"Aygün","sex":"female","birth_date":"1985-03-14","place":"AZ-BA-587084"})";
+    R"({"family_name":"Əliyeva","given_name":"Aygün","sex":"female","birth_date":"1985-03-14",
+        "place":"AZ-BA-587084"})";
 
 struct Api : testing::Test {
   test::RegistryNode node{store::Engine::sqlite};
@@ -44,7 +47,8 @@ struct Api : testing::Test {
     request->principal = {OrganisationCode(caller), 1, 0xffffffff};
     std::promise<http::Response> answer;
     auto future = answer.get_future();
-    (*match.handler)(request, http::Responder([&](http::Response response) { answer.set_value(std::move(response)); }));
+    (*match.handler)(
+        request, http::Responder([&](http::Response response) { answer.set_value(std::move(response)); }));
     return future.get();
   }
   http::Response put_aygun() { return call(Method::put, "/v1/persons/5ABC123", aygun); }
@@ -91,39 +95,49 @@ TEST_F(Api, APersonsBodyIsReadStrictly) {
 
 TEST_F(Api, AnOrganisationAttestsItsOwnStatusesAndRevokesOnlyItsOwn) {
   put_aygun();
-  const auto made = call(Method::post, "/v1/attestations",
-                         R"({"person":"5ABC123","status":"health_worker","from":"2026-11-21","until":"2026-12-31"})");
+  const auto made =
+      call(Method::post, "/v1/attestations",
+           R"({"person":"5ABC123","status":"health_worker","from":"2026-11-21","until":"2026-12-31"})");
   ASSERT_EQ(made.status, 201) << made.body;
   const std::string name = field(made.body, "id");
   EXPECT_EQ(name.size(), 33u);
   EXPECT_NE(made.body.find(R"("audit":)"), std::string::npos);
   EXPECT_EQ(call(Method::post, "/v1/attestations",
-                 R"({"person":"5ABC123","status":"health_worker","from":"2026-11-21","until":"2026-12-31"})").status, 200);
+                 R"({"person":"5ABC123","status":"health_worker","from":"2026-11-21","until":"2026-12-31"})")
+                .status,
+            200);
 
-  EXPECT_EQ(call(Method::post, "/v1/attestations", R"({"person":"5ABC123","status":"pupil","until":"2026-12-31"})").status,
-            403);
+  EXPECT_EQ(
+      call(Method::post, "/v1/attestations", R"({"person":"5ABC123","status":"pupil","until":"2026-12-31"})")
+          .status,
+      403);
   caller = "tabib";
   EXPECT_EQ(call(Method::post, "/v1/attestations/" + name + "/revoke").status, 403);
   caller = "baku-city-hospital";
   EXPECT_EQ(call(Method::post, "/v1/attestations/" + name + "/revoke").status, 200);
   EXPECT_EQ(call(Method::post, "/v1/attestations/nonsense/revoke").status, 400);
-  EXPECT_EQ(call(Method::post, "/v1/attestations/" + std::string(16, '0') + "-" + std::string(16, '1') + "/revoke").status,
-            404);
+  EXPECT_EQ(
+      call(Method::post, "/v1/attestations/" + std::string(16, '0') + "-" + std::string(16, '1') + "/revoke")
+          .status,
+      404);
   caller = "nobody";
-  EXPECT_EQ(field(call(Method::post, "/v1/attestations/" + name + "/revoke").body, "code"), "registry.no_organisation");
+  EXPECT_EQ(field(call(Method::post, "/v1/attestations/" + name + "/revoke").body, "code"),
+            "registry.no_organisation");
 }
 
 TEST_F(Api, AnIdChosenByTheCallerMakesARetryTheSameAttestation) {
   put_aygun();
   const std::string body =
-      R"({"person":"5ABC123","status":"health_worker","from":"2026-11-21","until":"2026-12-31","id":"00000000000000ff"})";
+      R"({"person":"5ABC123","status":"health_worker","from":"2026-11-21","until":"2026-12-31",
+          "id":"00000000000000ff"})";
   const auto first = call(Method::post, "/v1/attestations", body);
   EXPECT_EQ(first.status, 201);
   EXPECT_TRUE(field(first.body, "id").ends_with("-00000000000000ff"));
   EXPECT_EQ(call(Method::post, "/v1/attestations", body).status, 200);
   for (const char* id : {"ff", "0000000000000000", "ffffffffffffffff", "00000000000000fg"}) {
-    const auto answer = call(Method::post, "/v1/attestations",
-                             fmt::format(R"({{"person":"5ABC123","status":"health_worker","until":"2026-12-31","id":"{}"}})", id));
+    const auto answer = call(
+        Method::post, "/v1/attestations",
+        fmt::format(R"({{"person":"5ABC123","status":"health_worker","until":"2026-12-31","id":"{}"}})", id));
     EXPECT_EQ(field(answer.body, "code"), "registry.attestation_id") << id;
   }
 }
@@ -136,9 +150,13 @@ TEST_F(Api, AnOperatorRecordsAndEndsItsOwnLines) {
   EXPECT_EQ(call(Method::post, "/v1/subscriptions", body).status, 200);
   node.clock.advance(std::chrono::hours(1));
   caller = "bakcell";
-  EXPECT_EQ(call(Method::post, "/v1/subscriptions/end", R"({"kind":"mobile","number":"994501234567"})").status, 404);
+  EXPECT_EQ(
+      call(Method::post, "/v1/subscriptions/end", R"({"kind":"mobile","number":"994501234567"})").status,
+      404);
   caller = "azercell";
-  EXPECT_EQ(call(Method::post, "/v1/subscriptions/end", R"({"kind":"mobile","number":"994501234567"})").status, 200);
+  EXPECT_EQ(
+      call(Method::post, "/v1/subscriptions/end", R"({"kind":"mobile","number":"994501234567"})").status,
+      200);
   caller = "tabib";
   EXPECT_EQ(field(call(Method::post, "/v1/subscriptions", body).body, "code"), "registry.provider");
 }
@@ -146,7 +164,8 @@ TEST_F(Api, AnOperatorRecordsAndEndsItsOwnLines) {
 TEST_F(Api, OrganisationsAreListedAddedAndChanged) {
   EXPECT_NE(call(Method::get, "/v1/organisations").body.find("\"tabib\""), std::string::npos);
   EXPECT_EQ(call(Method::get, "/v1/organisations/quba-hospital").status, 404);
-  const std::string body = R"({"name":{"az":"Quba","en":"Guba","ru":"Губа"},"kind":"hospital","issues":["health_worker"]})";
+  const std::string body =
+      R"({"name":{"az":"Quba","en":"Guba","ru":"Губа"},"kind":"hospital","issues":["health_worker"]})";
   EXPECT_EQ(call(Method::put, "/v1/organisations/quba-hospital", body).status, 200);
   EXPECT_EQ(field(call(Method::get, "/v1/organisations/quba-hospital").body, "ru"), "Губа");
   EXPECT_EQ(call(Method::put, "/v1/organisations/Quba", body).status, 400);
@@ -157,20 +176,24 @@ TEST_F(Api, OrganisationsAreListedAddedAndChanged) {
 TEST_F(Api, AChunkOfAFileIsImportedAndItsRejectsAreToldByTheirLines) {
   const std::string chunk =
       "national_id,family_name,given_name,sex,birth_date,place\r\n"
-      "5ABC123,Əliyeva,Aygün,female,1985-03-14,AZ-BA-587084\r\n5ABC124,Ə,A,female,2985-03-14,AZ-BA-587084\r\n";
+      "5ABC123,Əliyeva,Aygün,female,1985-03-14,AZ-BA-587084\r\n5ABC124,Ə,A,female,2985-03-14,AZ-BA-"
+      "587084\r\n";
   const auto first = call(Method::post, "/v1/imports/persons/chunks?first_line=20002", chunk);
   ASSERT_EQ(first.status, 200) << first.body;
-  EXPECT_NE(first.body.find(R"("recorded":1,"changed":0,"unchanged":0,"rejected":1)"), std::string::npos) << first.body;
+  EXPECT_NE(first.body.find(R"("recorded":1,"changed":0,"unchanged":0,"rejected":1)"), std::string::npos)
+      << first.body;
   EXPECT_NE(first.body.find(R"("line":20003,"field":"birth_date")"), std::string::npos) << first.body;
-  EXPECT_NE(call(Method::post, "/v1/imports/persons/chunks", chunk).body.find(R"("unchanged":1)"), std::string::npos);
+  EXPECT_NE(call(Method::post, "/v1/imports/persons/chunks", chunk).body.find(R"("unchanged":1)"),
+            std::string::npos);
   EXPECT_EQ(call(Method::post, "/v1/imports/houses/chunks", chunk).status, 400);
   EXPECT_EQ(call(Method::post, "/v1/imports/persons/chunks?first_line=x", chunk).status, 400);
   EXPECT_EQ(call(Method::post, "/v1/imports/persons/chunks", "").status, 400);
 }
 
 TEST_F(Api, KeysAreCreatedShownOnceRotatedAndRevoked) {
-  const auto made = call(Method::post, "/v1/keys",
-                         R"({"organisation":"tabib","name":"lab","scopes":["attestations:write","persons:read"]})");
+  const auto made =
+      call(Method::post, "/v1/keys",
+           R"({"organisation":"tabib","name":"lab","scopes":["attestations:write","persons:read"]})");
   ASSERT_EQ(made.status, 201) << made.body;
   const std::string token = field(made.body, "token");
   ASSERT_TRUE(ring.authenticate(token));
@@ -187,14 +210,17 @@ TEST_F(Api, KeysAreCreatedShownOnceRotatedAndRevoked) {
   EXPECT_EQ(call(Method::post, "/v1/keys/2/revoke").status, 200);
   EXPECT_FALSE(ring.authenticate(field(rotated.body, "token")));
   EXPECT_EQ(call(Method::post, "/v1/keys/x/revoke").status, 404);
-  EXPECT_EQ(call(Method::post, "/v1/keys", R"({"organisation":"tabib","name":"lab","scopes":["all"]})").status, 400);
+  EXPECT_EQ(
+      call(Method::post, "/v1/keys", R"({"organisation":"tabib","name":"lab","scopes":["all"]})").status,
+      400);
 }
 
 TEST_F(Api, EveryRouteButTheCatalogueNeedsAScopeAndDescribesItself) {
   for (const http::Route& route : router.routes()) {
     const bool catalogue = route.pattern == "/v1/statuses" || route.pattern == "/v1/places";
     EXPECT_EQ(route.scope == Scope::none, catalogue) << route.pattern;
-    EXPECT_FALSE(route.operation.empty() || route.summary.empty() || route.response_schema.empty()) << route.pattern;
+    EXPECT_FALSE(route.operation.empty() || route.summary.empty() || route.response_schema.empty())
+        << route.pattern;
   }
 }
 

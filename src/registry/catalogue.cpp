@@ -23,7 +23,8 @@ Result<void> assign(store::Session& session, const Statements& sql, const Items&
     const std::optional<Index> index = find(row.text(1));
     if (!index) {
       return fail(ErrorKind::conflict, "registry.code_removed",
-                  fmt::format("The country pack no longer has `{}`, which records may hold. Put it back.", row.text(1)));
+                  fmt::format("The country pack no longer has `{}`, which records may hold. Put it back.",
+                              row.text(1)));
     }
     DAYAQ_ASSERT(row.integer(0) == static_cast<std::int64_t>(indexes.size()));
     numbers[*index] = row.integer(0);
@@ -43,12 +44,13 @@ Result<void> assign(store::Session& session, const Statements& sql, const Items&
 
 Result<Catalogue> Catalogue::open(store::Session& session, const CountryPack& pack) {
   Catalogue catalogue;
-  DAYAQ_TRY_OK(assign<StatusIndex>(session, status_statements, pack.statuses(),
-                                   [&](std::string_view code) { return pack.find_status(code); },
-                                   catalogue.status_numbers_, catalogue.statuses_));
-  DAYAQ_TRY_OK(assign<PlaceIndex>(session, place_statements, pack.places(),
-                                  [&](std::string_view code) { return pack.find_place(code); },
-                                  catalogue.place_numbers_, catalogue.places_));
+  DAYAQ_TRY_OK(assign<StatusIndex>(
+      session, status_statements, pack.statuses(),
+      [&](std::string_view code) { return pack.find_status(code); }, catalogue.status_numbers_,
+      catalogue.statuses_));
+  DAYAQ_TRY_OK(assign<PlaceIndex>(
+      session, place_statements, pack.places(), [&](std::string_view code) { return pack.find_place(code); },
+      catalogue.place_numbers_, catalogue.places_));
   return catalogue;
 }
 

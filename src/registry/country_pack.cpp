@@ -1,12 +1,12 @@
 #include "registry/country_pack.hpp"
 
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <type_traits>
-
-#include <fmt/format.h>
-#include <yaml-cpp/yaml.h>
 
 #include "base/file.hpp"
 #include "registry/csv.hpp"
@@ -17,17 +17,21 @@ namespace {
 template <class Enum, std::size_t N>
 using Names = std::array<std::pair<Enum, std::string_view>, N>;
 
-constexpr Names<OrganisationKind, 8> organisation_kinds{{
-    {OrganisationKind::agency, "agency"}, {OrganisationKind::hospital, "hospital"},
-    {OrganisationKind::school, "school"}, {OrganisationKind::university, "university"},
-    {OrganisationKind::mobile_operator, "mobile_operator"},
-    {OrganisationKind::internet_provider, "internet_provider"},
-    {OrganisationKind::tv_operator, "tv_operator"}, {OrganisationKind::business, "business"}}};
-constexpr Names<SubscriptionKind, 3> subscription_kinds{{
-    {SubscriptionKind::mobile, "mobile"}, {SubscriptionKind::fixed, "fixed"}, {SubscriptionKind::tv, "tv"}}};
-constexpr Names<PlaceKind, 4> place_kinds{{
-    {PlaceKind::district, "district"}, {PlaceKind::city, "city"}, {PlaceKind::town, "town"},
-    {PlaceKind::village, "village"}}};
+constexpr Names<OrganisationKind, 8> organisation_kinds{
+    {{OrganisationKind::agency, "agency"},
+     {OrganisationKind::hospital, "hospital"},
+     {OrganisationKind::school, "school"},
+     {OrganisationKind::university, "university"},
+     {OrganisationKind::mobile_operator, "mobile_operator"},
+     {OrganisationKind::internet_provider, "internet_provider"},
+     {OrganisationKind::tv_operator, "tv_operator"},
+     {OrganisationKind::business, "business"}}};
+constexpr Names<SubscriptionKind, 3> subscription_kinds{
+    {{SubscriptionKind::mobile, "mobile"}, {SubscriptionKind::fixed, "fixed"}, {SubscriptionKind::tv, "tv"}}};
+constexpr Names<PlaceKind, 4> place_kinds{{{PlaceKind::district, "district"},
+                                           {PlaceKind::city, "city"},
+                                           {PlaceKind::town, "town"},
+                                           {PlaceKind::village, "village"}}};
 constexpr Names<Sex, 2> sexes{{{Sex::female, "female"}, {Sex::male, "male"}}};
 
 template <class Enum, std::size_t N>
@@ -108,8 +112,13 @@ class CountryPackReader {
 
  private:
   std::unexpected<Error> error(int line, std::string text) const {
-    Error e{ErrorKind::invalid_input, "country.file", std::move(text), {}, file_,
-            static_cast<std::uint32_t>(std::max(line, 0)), 0};
+    Error e{ErrorKind::invalid_input,
+            "country.file",
+            std::move(text),
+            {},
+            file_,
+            static_cast<std::uint32_t>(std::max(line, 0)),
+            0};
     return std::unexpected(std::move(e));
   }
   std::unexpected<Error> error(const YAML::Node& node, std::string text) const {
@@ -254,7 +263,8 @@ class CountryPackReader {
     if (pack_.settlements_.empty()) return error(0, "There is no district.");
     for (std::size_t i = 0; i < pack_.district_count(); ++i) {
       Place& district = pack_.places_[i];
-      for (const PlaceIndex index : pack_.settlements_[i]) district.population += pack_.places_[index].population;
+      for (const PlaceIndex index : pack_.settlements_[i])
+        district.population += pack_.places_[index].population;
     }
     return {};
   }
@@ -269,9 +279,13 @@ class CountryPackReader {
       return error(line, "kind, population, latitude or longitude isn't readable.");
     }
     const auto index = static_cast<PlaceIndex>(pack_.places_.size());
-    Place place{PlaceCode(std::string(fields[0])), index, *kind,
+    Place place{PlaceCode(std::string(fields[0])),
+                index,
+                *kind,
                 {std::string(fields[3]), std::string(fields[4]), std::string(fields[5])},
-                static_cast<std::int64_t>(*population), *latitude, *longitude};
+                static_cast<std::int64_t>(*population),
+                *latitude,
+                *longitude};
     if (*kind == PlaceKind::district) {
       if (pack_.settlements_.size() != pack_.places_.size()) {
         return error(line, "Districts stand before all settlements.");
@@ -329,19 +343,29 @@ std::int64_t CountryPack::population() const {
   return sum;
 }
 
-std::string_view to_string(OrganisationKind kind) { return name_of(organisation_kinds, kind); }
+std::string_view to_string(OrganisationKind kind) {
+  return name_of(organisation_kinds, kind);
+}
 Result<OrganisationKind> parse_organisation_kind(std::string_view text) {
   return value_of(organisation_kinds, text, "registry.organisation_kind");
 }
-std::string_view to_string(SubscriptionKind kind) { return name_of(subscription_kinds, kind); }
+std::string_view to_string(SubscriptionKind kind) {
+  return name_of(subscription_kinds, kind);
+}
 Result<SubscriptionKind> parse_subscription_kind(std::string_view text) {
   return value_of(subscription_kinds, text, "registry.subscription_kind");
 }
-std::string_view to_string(PlaceKind kind) { return name_of(place_kinds, kind); }
+std::string_view to_string(PlaceKind kind) {
+  return name_of(place_kinds, kind);
+}
 Result<PlaceKind> parse_place_kind(std::string_view text) {
   return value_of(place_kinds, text, "registry.place_kind");
 }
-std::string_view to_string(Sex sex) { return name_of(sexes, sex); }
-Result<Sex> parse_sex(std::string_view text) { return value_of(sexes, text, "registry.sex"); }
+std::string_view to_string(Sex sex) {
+  return name_of(sexes, sex);
+}
+Result<Sex> parse_sex(std::string_view text) {
+  return value_of(sexes, text, "registry.sex");
+}
 
 }  // namespace dayaq::registry

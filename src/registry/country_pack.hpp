@@ -39,25 +39,28 @@ class NationalIdRule {
   bool allowed_[256] = {};
 };
 
-/// Shards of person-keyed tables. @see docs/design: a table whose rows belong to a person starts with `bucket`.
+/// Shards of person-keyed tables. @see docs/design: a table whose rows belong to a person starts with
+/// `bucket`.
 inline constexpr std::int64_t buckets = 256;
 [[nodiscard]] constexpr std::int64_t bucket_of(std::uint64_t person) {
   return static_cast<std::int64_t>(person % static_cast<std::uint64_t>(buckets));
 }
-[[nodiscard]] inline std::int64_t bucket_of(PersonId person) { return bucket_of(person.value()); }
+[[nodiscard]] inline std::int64_t bucket_of(PersonId person) {
+  return bucket_of(person.value());
+}
 
-/// The pseudonym of a national id: SipHash-2-4 of "country|national id" under the registry's secret, 1 .. 2^63-1.
-/// Who doesn't hold the secret can't find the person behind it by trying all ids.
+/// The pseudonym of a national id: SipHash-2-4 of "country|national id" under the registry's secret, 1 ..
+/// 2^63-1. Who doesn't hold the secret can't find the person behind it by trying all ids.
 [[nodiscard]] PersonId derive_person_id(const SipKey& secret, std::string_view country, const NationalId& id);
 
 class CountryPack {
  public:
-  /// Reads the folder. not_found "country.missing" or invalid_input "country.*" with the file in `field`, the line
-  /// and what to correct.
+  /// Reads the folder. not_found "country.missing" or invalid_input "country.*" with the file in `field`, the
+  /// line and what to correct.
   static Result<CountryPack> load(const std::filesystem::path& folder);
 
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
-  [[nodiscard]] const std::string& code() const { return code_; }          ///< "az"; ISO 3166-1, lower case
+  [[nodiscard]] const std::string& code() const { return code_; }  ///< "az"; ISO 3166-1, lower case
   [[nodiscard]] const LocalizedText& name() const { return name_; }
   [[nodiscard]] const Zone& zone() const { return *zone_; }                ///< "Asia/Baku"
   [[nodiscard]] const std::string& currency() const { return currency_; }  ///< ISO 4217: "AZN"

@@ -1,11 +1,11 @@
 #include "registry/country_pack.hpp"
 
+#include <gtest/gtest.h>
+#include <unistd.h>
+
 #include <filesystem>
 #include <fstream>
 #include <set>
-
-#include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "base/file.hpp"
 
@@ -19,7 +19,9 @@ const fs::path azerbaijan = fs::path(DAYAQ_SOURCE_DIR) / "country/az";
 const CountryPack& pack() {
   static const CountryPack loaded = [] {
     auto result = CountryPack::load(azerbaijan);
-    if (!result) ADD_FAILURE() << result.error().field << ":" << result.error().line << " " << result.error().public_text;
+    if (!result)
+      ADD_FAILURE() << result.error().field << ":" << result.error().line << " "
+                    << result.error().public_text;
     return *std::move(result);
   }();
   return loaded;
@@ -44,13 +46,16 @@ TEST(Azerbaijan, EverySettlementLiesInADistrictAndTheTreeIsConsistent) {
     EXPECT_LT(place.district, pack().district_count());
     EXPECT_TRUE(pack().within(index, place.district));
     EXPECT_GE(place.population, 0);
-    EXPECT_FALSE(place.name.az.empty() || place.name.en.empty() || place.name.ru.empty()) << place.code.value();
+    EXPECT_FALSE(place.name.az.empty() || place.name.en.empty() || place.name.ru.empty())
+        << place.code.value();
     EXPECT_TRUE(place.latitude > 38 && place.latitude < 42 && place.longitude > 44 && place.longitude < 51);
     if (place.kind == PlaceKind::district) {
       EXPECT_EQ(place.district, index);
       EXPECT_FALSE(pack().settlements_of(index).empty());
-      for (const PlaceIndex inside : pack().settlements_of(index)) EXPECT_EQ(pack().place(inside).district, index);
-      EXPECT_NE(pack().districts_geojson().find("\"code\":\"" + place.code.value() + "\""), std::string::npos);
+      for (const PlaceIndex inside : pack().settlements_of(index))
+        EXPECT_EQ(pack().place(inside).district, index);
+      EXPECT_NE(pack().districts_geojson().find("\"code\":\"" + place.code.value() + "\""),
+                std::string::npos);
     } else {
       ++settlements;
     }
@@ -60,8 +65,8 @@ TEST(Azerbaijan, EverySettlementLiesInADistrictAndTheTreeIsConsistent) {
 }
 
 TEST(Azerbaijan, KnowsTheStatusesOfTheSpecialQuarantine) {
-  for (const char* code : {"health_worker", "health_specialist", "pensioner", "pupil", "student", "quarantined",
-                           "must_stay_home", "payment_deferred"}) {
+  for (const char* code : {"health_worker", "health_specialist", "pensioner", "pupil", "student",
+                           "quarantined", "must_stay_home", "payment_deferred"}) {
     ASSERT_TRUE(pack().find_status(code)) << code;
   }
   EXPECT_TRUE(pack().status(*pack().find_status("quarantined")).sensitive);
@@ -82,8 +87,8 @@ TEST(NationalIdRule, TakesSevenLettersAndDigitsWithoutIAndO) {
   const NationalIdRule& rule = pack().national_id_rule();
   EXPECT_EQ(rule.parse("5ABC123")->text(), "5ABC123");
   EXPECT_EQ(rule.parse("5abc12z")->text(), "5ABC12Z");
-  for (const char* bad : {"", "5ABC12", "5ABC1234", "5ABCI23", "5ABCO23", "5abci23", "5ABC 23", " 5ABC12", "5ABC12\xC4",
-                          "5ABC12-", "ŞABC123"}) {
+  for (const char* bad : {"", "5ABC12", "5ABC1234", "5ABCI23", "5ABCO23", "5abci23", "5ABC 23", " 5ABC12",
+                          "5ABC12\xC4", "5ABC12-", "ŞABC123"}) {
     const auto id = rule.parse(bad);
     ASSERT_FALSE(id) << bad;
     EXPECT_EQ(id.error().code, "registry.national_id");
@@ -105,11 +110,12 @@ TEST(PersonId, IsAKeyedHashThatFitsABigint) {
 }
 
 TEST(EnumNames, AreReadBack) {
-  for (const char* kind : {"agency", "hospital", "school", "university", "mobile_operator", "internet_provider",
-                           "tv_operator", "business"}) {
+  for (const char* kind : {"agency", "hospital", "school", "university", "mobile_operator",
+                           "internet_provider", "tv_operator", "business"}) {
     EXPECT_EQ(to_string(*parse_organisation_kind(kind)), kind);
   }
-  for (const char* kind : {"mobile", "fixed", "tv"}) EXPECT_EQ(to_string(*parse_subscription_kind(kind)), kind);
+  for (const char* kind : {"mobile", "fixed", "tv"})
+    EXPECT_EQ(to_string(*parse_subscription_kind(kind)), kind);
   for (const char* sex : {"female", "male"}) EXPECT_EQ(to_string(*parse_sex(sex)), sex);
   EXPECT_EQ(parse_subscription_kind("Mobile").error().code, "registry.subscription_kind");
   EXPECT_EQ(parse_sex("m").error().public_text, "It must be one of: female, male.");

@@ -1,9 +1,9 @@
 #include "registry/csv.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
-
-#include <fmt/format.h>
 
 #include "base/text.hpp"
 
@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
-/// The first byte below 0x20 but tab, or 0x7F; npos if there is none. `ascii` says whether all bytes are below 0x80.
+/// The first byte below 0x20 but tab, or 0x7F; npos if there is none. `ascii` says whether all bytes are
+/// below 0x80.
 std::size_t find_control(std::string_view line, bool& ascii) {
   unsigned char seen = 0;
   std::size_t found = std::string_view::npos;
@@ -59,7 +60,10 @@ std::optional<CsvRow> CsvReader::next() {
       offset_ += rest.size();
       if (skipping_) continue;
       skipping_ = true;
-      return CsvRow{line_, offset_, {}, rest.substr(0, options_.line_max),
+      return CsvRow{line_,
+                    offset_,
+                    {},
+                    rest.substr(0, options_.line_max),
                     error_at(options_.line_max, "csv.line_size", "The line is too long.")};
     }
     if (rest.empty()) return std::nullopt;
@@ -89,8 +93,8 @@ std::optional<CsvRow> CsvReader::parse(std::string_view line, std::uint64_t end)
   }
   bool ascii = true;
   if (const std::size_t at = find_control(line, ascii); at != std::string_view::npos) {
-    row.error = error_at(at, "csv.encoding",
-                         "The line holds a control character. Save the file as CSV in UTF-8.");
+    row.error =
+        error_at(at, "csv.encoding", "The line holds a control character. Save the file as CSV in UTF-8.");
     return row;
   }
   if (!ascii && !is_utf8(line)) {
@@ -109,7 +113,8 @@ std::optional<Error> CsvReader::split(std::string_view line) {
   std::size_t at = 0;
   for (;;) {
     if (fields_.size() == options_.fields_max) {
-      return error_at(at, "csv.fields", fmt::format("The line has more than {} fields.", options_.fields_max));
+      return error_at(at, "csv.fields",
+                      fmt::format("The line has more than {} fields.", options_.fields_max));
     }
     std::string_view field;
     if (at < line.size() && line[at] == '"') {
@@ -139,7 +144,8 @@ std::optional<Error> CsvReader::split(std::string_view line) {
       at = end;
     }
     if (field.size() > options_.field_max) {
-      return error_at(at, "csv.field_size", fmt::format("The field has more than {} bytes.", options_.field_max));
+      return error_at(at, "csv.field_size",
+                      fmt::format("The field has more than {} bytes.", options_.field_max));
     }
     fields_.push_back(field);
     if (at == line.size()) return std::nullopt;
@@ -148,8 +154,13 @@ std::optional<Error> CsvReader::split(std::string_view line) {
 }
 
 Error CsvReader::error_at(std::size_t column, std::string_view code, std::string text) const {
-  return Error{ErrorKind::invalid_input, code, std::move(text), {}, {},
-               static_cast<std::uint32_t>(line_), static_cast<std::uint32_t>(column + 1)};
+  return Error{ErrorKind::invalid_input,
+               code,
+               std::move(text),
+               {},
+               {},
+               static_cast<std::uint32_t>(line_),
+               static_cast<std::uint32_t>(column + 1)};
 }
 
 void append_csv_row(std::string& out, std::span<const std::string_view> fields) {

@@ -1,8 +1,9 @@
 // A streaming reader and writer of CSV.  @see RFC 4180
 //
-// Rows end with LF or CRLF; fields may be quoted, a quote inside is doubled. One thing differs from the RFC on
-// purpose: a field holds no line break. No field of a registry needs one, and so a quote left open costs one row,
-// never the good rows after it: reading goes on at the next line, and line numbers are those of any text editor.
+// Rows end with LF or CRLF; fields may be quoted, a quote inside is doubled. One thing differs from the RFC
+// on purpose: a field holds no line break. No field of a registry needs one, and so a quote left open costs
+// one row, never the good rows after it: reading goes on at the next line, and line numbers are those of any
+// text editor.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +29,8 @@ struct CsvOptions {
 
 /// One line. Views are valid until the reader's next call.
 struct CsvRow {
-  std::uint64_t line = 0;  ///< 1-based
-  std::uint64_t end = 0;   ///< offset of the byte after the row's line break
+  std::uint64_t line = 0;                    ///< 1-based
+  std::uint64_t end = 0;                     ///< offset of the byte after the row's line break
   std::span<const std::string_view> fields;  ///< unquoted; empty if there is an error
   std::string_view text;                     ///< the line as it stands, without its line break
   /// invalid_input "csv.quote" (broken quotes), "csv.encoding" (not UTF-8, or a control character),
@@ -45,8 +46,8 @@ class CsvReader {
   void feed(std::string_view bytes);
   /// No bytes come after those fed: a last line needs no line break.
   void finish() { finished_ = true; }
-  /// The next row; nullopt when more bytes are needed or, after finish(), at the end. Empty lines are skipped.
-  /// A byte order mark at the very beginning is skipped.
+  /// The next row; nullopt when more bytes are needed or, after finish(), at the end. Empty lines are
+  /// skipped. A byte order mark at the very beginning is skipped.
   std::optional<CsvRow> next();
 
  private:
@@ -56,13 +57,13 @@ class CsvReader {
 
   CsvOptions options_;
   std::string buffer_;
-  std::size_t at_ = 0;           ///< first byte of buffer_ not yet given out
-  std::uint64_t offset_;         ///< of buffer_[at_] in the whole input
-  std::uint64_t line_;           ///< number of the line that starts at at_
-  bool skipping_ = false;        ///< inside a line that is too long
+  std::size_t at_ = 0;     ///< first byte of buffer_ not yet given out
+  std::uint64_t offset_;   ///< of buffer_[at_] in the whole input
+  std::uint64_t line_;     ///< number of the line that starts at at_
+  bool skipping_ = false;  ///< inside a line that is too long
   bool finished_ = false;
   std::vector<std::string_view> fields_;
-  std::string unquoted_;         ///< fields whose doubled quotes were undone
+  std::string unquoted_;  ///< fields whose doubled quotes were undone
 };
 
 /// Appends a row with its LF; quotes what must be quoted.

@@ -1,9 +1,9 @@
 #include "registry/csv.hpp"
 
+#include <gtest/gtest.h>
+
 #include <string>
 #include <vector>
-
-#include <gtest/gtest.h>
 
 namespace dayaq::registry {
 namespace {
@@ -55,33 +55,40 @@ TEST_P(CsvCases, AreReadAlikeHoweverTheBytesArrive) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Files, CsvCases, testing::Values(
-    Case{"Nothing", "", {}},
-    Case{"OneRowWithoutLineBreak", "a,b", {{1, {"a", "b"}, ""}}},
-    Case{"LineFeeds", "a,b\nc,d\n", {{1, {"a", "b"}, ""}, {2, {"c", "d"}, ""}}},
-    Case{"CarriageReturns", "a,b\r\nc,d\r\n", {{1, {"a", "b"}, ""}, {2, {"c", "d"}, ""}}},
-    Case{"ByteOrderMark", "\xEF\xBB\xBF" "a,b\n", {{1, {"a", "b"}, ""}}},
-    Case{"ByteOrderMarkAlone", "\xEF\xBB\xBF", {}},
-    Case{"EmptyFields", ",\n\"\",x,\n", {{1, {"", ""}, ""}, {2, {"", "x", ""}, ""}}},
-    Case{"EmptyLinesAreCounted", "a\n\n\r\nb\n", {{1, {"a"}, ""}, {4, {"b"}, ""}}},
-    Case{"Quotes", "\"a,b\",\"say \"\"hi\"\"\",\"\"\"\"\n", {{1, {"a,b", "say \"hi\"", "\""}, ""}}},
-    Case{"AzerbaijaniLetters", "Əliyev,Gülşən\n", {{1, {"Əliyev", "Gülşən"}, ""}}},
-    Case{"QuoteLeftOpenCostsItsLineOnly", "a,\"b\nc,d\n\"e\",f\n",
-         {{1, {}, "csv.quote"}, {2, {"c", "d"}, ""}, {3, {"e", "f"}, ""}}},
-    Case{"TextAfterAClosingQuote", "\"a\"b,c\nd\n", {{1, {}, "csv.quote"}, {2, {"d"}, ""}}},
-    Case{"QuoteInsideAnUnquotedField", "a\"b,c\nd\n", {{1, {}, "csv.quote"}, {2, {"d"}, ""}}},
-    Case{"Windows1251", "\xC0\xEB\xE8,x\nd\n", {{1, {}, "csv.encoding"}, {2, {"d"}, ""}}},
-    Case{"ZeroByte", std::string("a\0b\nd\n", 6), {{1, {}, "csv.encoding"}, {2, {"d"}, ""}}},
-    Case{"BareCarriageReturn", "a\rb\nd\n", {{1, {}, "csv.encoding"}, {2, {"d"}, ""}}}),
+INSTANTIATE_TEST_SUITE_P(
+    Files, CsvCases,
+    testing::Values(
+        Case{"Nothing", "", {}}, Case{"OneRowWithoutLineBreak", "a,b", {{1, {"a", "b"}, ""}}},
+        Case{"LineFeeds", "a,b\nc,d\n", {{1, {"a", "b"}, ""}, {2, {"c", "d"}, ""}}},
+        Case{"CarriageReturns", "a,b\r\nc,d\r\n", {{1, {"a", "b"}, ""}, {2, {"c", "d"}, ""}}},
+        Case{"ByteOrderMark",
+             "\xEF\xBB\xBF"
+             "a,b\n",
+             {{1, {"a", "b"}, ""}}},
+        Case{"ByteOrderMarkAlone", "\xEF\xBB\xBF", {}},
+        Case{"EmptyFields", ",\n\"\",x,\n", {{1, {"", ""}, ""}, {2, {"", "x", ""}, ""}}},
+        Case{"EmptyLinesAreCounted", "a\n\n\r\nb\n", {{1, {"a"}, ""}, {4, {"b"}, ""}}},
+        Case{"Quotes", "\"a,b\",\"say \"\"hi\"\"\",\"\"\"\"\n", {{1, {"a,b", "say \"hi\"", "\""}, ""}}},
+        Case{"AzerbaijaniLetters", "Əliyev,Gülşən\n", {{1, {"Əliyev", "Gülşən"}, ""}}},
+        Case{"QuoteLeftOpenCostsItsLineOnly",
+             "a,\"b\nc,d\n\"e\",f\n",
+             {{1, {}, "csv.quote"}, {2, {"c", "d"}, ""}, {3, {"e", "f"}, ""}}},
+        Case{"TextAfterAClosingQuote", "\"a\"b,c\nd\n", {{1, {}, "csv.quote"}, {2, {"d"}, ""}}},
+        Case{"QuoteInsideAnUnquotedField", "a\"b,c\nd\n", {{1, {}, "csv.quote"}, {2, {"d"}, ""}}},
+        Case{"Windows1251", "\xC0\xEB\xE8,x\nd\n", {{1, {}, "csv.encoding"}, {2, {"d"}, ""}}},
+        Case{"ZeroByte", std::string("a\0b\nd\n", 6), {{1, {}, "csv.encoding"}, {2, {"d"}, ""}}},
+        Case{"BareCarriageReturn", "a\rb\nd\n", {{1, {}, "csv.encoding"}, {2, {"d"}, ""}}}),
     [](const auto& test) { return test.param.name; });
 
 TEST(CsvReader, RefusesWhatIsTooLongAndGoesOnAtTheNextLine) {
   const CsvOptions options{.line_max = 20, .field_max = 5, .fields_max = 3};
   const std::string text = "a,b\n" + std::string(50, 'x') + "\nabcdef,b\na,b,c,d\nok\n";
   for (const std::size_t piece : {1u, 4u, 1000u}) {
-    EXPECT_EQ(read(text, piece, options),
-              (std::vector<Line>{{1, {"a", "b"}, ""}, {2, {}, "csv.line_size"}, {3, {}, "csv.field_size"},
-                                 {4, {}, "csv.fields"}, {5, {"ok"}, ""}}))
+    EXPECT_EQ(read(text, piece, options), (std::vector<Line>{{1, {"a", "b"}, ""},
+                                                             {2, {}, "csv.line_size"},
+                                                             {3, {}, "csv.field_size"},
+                                                             {4, {}, "csv.fields"},
+                                                             {5, {"ok"}, ""}}))
         << "in pieces of " << piece;
   }
 }

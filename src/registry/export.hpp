@@ -11,8 +11,8 @@ namespace dayaq::registry {
 /// Takes the next bytes of the file; an error stops the export.
 using WriteBytes = std::function<Result<void>(std::string_view)>;
 
-/// Writes the header and all rows of a kind, in key order, from one snapshot; memory is bounded. Attestations are
-/// those that haven't been ended; subscriptions are all there ever were. Returns the number of rows.
+/// Writes the header and all rows of a kind, in key order, from one snapshot; memory is bounded. Attestations
+/// are those that haven't been ended; subscriptions are all there ever were. Returns the number of rows.
 Result<std::uint64_t> export_rows(store::Session& session, const CountryPack& country,
                                   const OrganisationDirectory& organisations, const RegistryStore& store,
                                   ImportKind kind, const WriteBytes& write);

@@ -1,6 +1,7 @@
 #include "registry/import.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,8 +9,6 @@
 #include <cstring>
 #include <future>
 #include <optional>
-
-#include <fmt/format.h>
 
 #include "base/text.hpp"
 #include "registry/import_job.hpp"
@@ -40,7 +39,8 @@ class InFlight {
     job_ = std::move(job);
     std::promise<Result<void>> promise;
     result_ = promise.get_future();
-    auto shared = std::make_shared<std::promise<Result<void>>>(std::move(promise));  // std::function must be copyable
+    auto shared =
+        std::make_shared<std::promise<Result<void>>>(std::move(promise));  // std::function must be copyable
     db_.submit(
         [this, &registry, actor](store::Session& session) -> Result<void> {
           DAYAQ_TRY(outcome_, apply_chunk(session, registry, job_.kind, chunk_, actor));
@@ -100,8 +100,9 @@ class Import {
       report_.resumed_from = job_.read_to;
       return {};
     }
-    job_ = ImportJob{job_.job, options_.kind, registry_.clock.now(), instant_max, options_.chunk_rows, 0, 2,
-                     std::string(32, '\0'), {}};
+    job_ = ImportJob{job_.job,    options_.kind,         registry_.clock.now(),
+                     instant_max, options_.chunk_rows,   0,
+                     2,           std::string(32, '\0'), {}};
     return {};
   }
 
@@ -117,9 +118,10 @@ class Import {
       read_to = chunk.end;
     }
     if (read_to == report_.resumed_from && (read_to == 0 || chain == job_.chain)) return {};
-    return fail(ErrorKind::conflict, "import.other_file",
-                "An interrupted import began with a file like this one that differs further on. Import that one, or "
-                "ask for a restart.");
+    return fail(
+        ErrorKind::conflict, "import.other_file",
+        "An interrupted import began with a file like this one that differs further on. Import that one, or "
+        "ask for a restart.");
   }
 
   Result<void> import_the_rest(const ImportRules& rules) {
@@ -164,9 +166,11 @@ class Import {
   ImportReport report_;
 };
 
-/// What the database says about one row: stored, or a reason to refuse the row. Other errors fail the transaction.
+/// What the database says about one row: stored, or a reason to refuse the row. Other errors fail the
+/// transaction.
 Result<bool> row_refused(const Error& error) {
-  if (error.kind == ErrorKind::internal || error.kind == ErrorKind::unavailable || error.code.starts_with("store.")) {
+  if (error.kind == ErrorKind::internal || error.kind == ErrorKind::unavailable ||
+      error.code.starts_with("store.")) {
     return std::unexpected(error);
   }
   return true;
@@ -187,9 +191,15 @@ Result<void> apply_rows(const std::vector<Imported<Row>>& rows, ChunkOutcome& ou
       continue;
     }
     switch (*recorded) {
-      case Recorded::fresh: ++outcome.counts.recorded; break;
-      case Recorded::changed: ++outcome.counts.changed; break;
-      case Recorded::unchanged: ++outcome.counts.unchanged; break;
+      case Recorded::fresh:
+        ++outcome.counts.recorded;
+        break;
+      case Recorded::changed:
+        ++outcome.counts.changed;
+        break;
+      case Recorded::unchanged:
+        ++outcome.counts.unchanged;
+        break;
     }
   }
   return {};
@@ -216,16 +226,20 @@ Result<ChunkOutcome> apply_chunk(store::Session& session, const Registry& regist
     DAYAQ_TRY(const AttestOutcome put, put_attestation(session, registry, row, now));
     return put.recorded;
   }));
-  DAYAQ_TRY_OK(apply_rows(chunk.subscriptions, outcome,
-                          [&](const SubscriptionView& row) { return put_subscription(session, registry, row); }));
+  DAYAQ_TRY_OK(apply_rows(chunk.subscriptions, outcome, [&](const SubscriptionView& row) {
+    return put_subscription(session, registry, row);
+  }));
   std::ranges::sort(outcome.rejects, {}, &Reject::line);
   outcome.counts.rejected = outcome.rejects.size();
   const std::string action = fmt::format("import.{}", to_string(kind));
   DAYAQ_TRY_OK(registry.log.append(
-      session, {.action = action, .actor = actor, .subject = std::nullopt,
-                .data = fmt::format(R"({{"changed":{},"recorded":{},"rejected":{},"rows_sha256":"{}","unchanged":{}}})",
-                                    outcome.counts.changed, outcome.counts.recorded, outcome.counts.rejected,
-                                    chunk.sha256, outcome.counts.unchanged),
+      session, {.action = action,
+                .actor = actor,
+                .subject = std::nullopt,
+                .data = fmt::format(
+                    R"({{"changed":{},"recorded":{},"rejected":{},"rows_sha256":"{}","unchanged":{}}})",
+                    outcome.counts.changed, outcome.counts.recorded, outcome.counts.rejected, chunk.sha256,
+                    outcome.counts.unchanged),
                 .personal = ""}));
   return outcome;
 }
@@ -262,7 +276,9 @@ void append_reject(std::string& out, const Reject& reject) {
                        is_utf8(reject.text) ? reject.text : "(not UTF-8)"});
 }
 
-std::string_view rejects_header() { return "line,field,code,reason,text\n"; }
+std::string_view rejects_header() {
+  return "line,field,code,reason,text\n";
+}
 
 Result<bool> ChunkCutter::fill() {
   if (ended_) return false;

@@ -1,8 +1,9 @@
-// Imports: a file of any size goes in, chunk by chunk, each chunk in one transaction with its audit entry and the
-// job's new position. A process killed at any moment goes on where the last durable chunk ended, and a file imported
-// twice changes nothing the second time.
+// Imports: a file of any size goes in, chunk by chunk, each chunk in one transaction with its audit entry and
+// the job's new position. A process killed at any moment goes on where the last durable chunk ended, and a
+// file imported twice changes nothing the second time.
 //
-//   bytes -> ChunkCutter -> check_chunk (this thread) -> apply_chunk (writer thread, one transaction) -> outcome
+//   bytes -> ChunkCutter -> check_chunk (this thread) -> apply_chunk (writer thread, one transaction) ->
+//   outcome
 //                              next chunk meanwhile ^
 #pragma once
 
@@ -25,14 +26,14 @@ struct ImportCounts {
 
 /// Where an import stands, as stored.
 struct ImportJob {
-  std::string job;              ///< names the file by its beginning; see import_job_name
+  std::string job;  ///< names the file by its beginning; see import_job_name
   ImportKind kind = ImportKind::persons;
   Instant started;
   Instant finished = instant_max;
   std::uint64_t chunk_rows = 0;
-  std::uint64_t read_to = 0;    ///< offset after the last durable chunk
+  std::uint64_t read_to = 0;  ///< offset after the last durable chunk
   std::uint64_t next_line = 2;
-  std::string chain;            ///< 32 bytes: SHA-256 chained over the chunks' texts up to read_to
+  std::string chain;  ///< 32 bytes: SHA-256 chained over the chunks' texts up to read_to
   ImportCounts counts;
 };
 
@@ -41,23 +42,23 @@ struct ChunkOutcome {
   std::vector<Reject> rejects;  ///< of the check and of the database, by line
 };
 
-/// Stores a chunk's rows. Part of a transaction; may run more than once. Rows that the database refuses (an unknown
-/// person, a number that can't move back in time) become rejects, whatever else fails fails the transaction.
-/// Writes one audit entry "import.<kind>" with the counts and the text's hash.
+/// Stores a chunk's rows. Part of a transaction; may run more than once. Rows that the database refuses (an
+/// unknown person, a number that can't move back in time) become rejects, whatever else fails fails the
+/// transaction. Writes one audit entry "import.<kind>" with the counts and the text's hash.
 Result<ChunkOutcome> apply_chunk(store::Session& session, const Registry& registry, ImportKind kind,
                                  const CheckedChunk& chunk, const std::string& actor);
 
 struct ImportProgress {
   std::uint64_t bytes = 0;  ///< read and durable
   ImportCounts counts;
-  bool resumed = false;     ///< rows before this run are counted in
+  bool resumed = false;  ///< rows before this run are counted in
 };
 
 struct ImportOptions {
   ImportKind kind = ImportKind::persons;
   std::string actor = "cli";
-  /// Lines in a chunk: few for a node that serves meanwhile, many for one that doesn't (sorted, they walk through the
-  /// tables' pages together). A resumed job keeps its own.
+  /// Lines in a chunk: few for a node that serves meanwhile, many for one that doesn't (sorted, they walk
+  /// through the tables' pages together). A resumed job keeps its own.
   std::uint64_t chunk_rows = 20'000;
   bool restart = false;  ///< begin anew even if an interrupted import of this file is known
   /// Called after each durable chunk; false stops there, and the import can be resumed.
@@ -89,8 +90,8 @@ Result<ReadBytes> open_import(const std::string& path);
 void append_reject(std::string& out, const Reject& reject);
 [[nodiscard]] std::string_view rejects_header();
 
-/// Cuts a stream of bytes into its first line and chunks of whole lines. Memory is bounded: of a line that is too
-/// long only so much is kept that the check can tell.
+/// Cuts a stream of bytes into its first line and chunks of whole lines. Memory is bounded: of a line that is
+/// too long only so much is kept that the check can tell.
 class ChunkCutter {
  public:
   ChunkCutter(ReadBytes read, std::uint64_t chunk_rows) : read_(std::move(read)), chunk_rows_(chunk_rows) {}

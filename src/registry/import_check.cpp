@@ -1,9 +1,9 @@
 #include "registry/import_check.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
-
-#include <fmt/format.h>
 
 #include "crypto/sign.hpp"
 
@@ -11,13 +11,15 @@ namespace dayaq::registry {
 namespace {
 
 constexpr std::array<std::string_view, 7> person_columns{"national_id", "family_name", "given_name", "sex",
-                                                         "birth_date", "death_date", "place"};
+                                                         "birth_date",  "death_date",  "place"};
 constexpr std::array<std::string_view, 5> attestation_columns{"national_id", "status", "issuer", "valid_from",
                                                               "valid_until"};
-constexpr std::array<std::string_view, 6> subscription_columns{"national_id", "kind", "provider", "number",
-                                                               "valid_from", "valid_until"};
+constexpr std::array<std::string_view, 6> subscription_columns{"national_id", "kind",       "provider",
+                                                               "number",      "valid_from", "valid_until"};
 
-bool may_be_left_out(std::string_view column) { return column == "death_date" || column == "valid_until"; }
+bool may_be_left_out(std::string_view column) {
+  return column == "death_date" || column == "valid_until";
+}
 
 std::unexpected<Error> bad_header(std::string text) {
   return std::unexpected(Error{ErrorKind::invalid_input, "import.header", std::move(text), {}, {}, 1, 0});
@@ -37,9 +39,12 @@ class RowReader {
                   fmt::format("The line has {} fields instead of {}.", row.fields.size(), header_.fields));
     }
     switch (header_.kind) {
-      case ImportKind::persons: return person();
-      case ImportKind::attestations: return attestation();
-      case ImportKind::subscriptions: return subscription();
+      case ImportKind::persons:
+        return person();
+      case ImportKind::attestations:
+        return attestation();
+      case ImportKind::subscriptions:
+        return subscription();
     }
     return 0;
   }
@@ -47,9 +52,15 @@ class RowReader {
   void keep() {
     const auto add = [&](auto& rows, const auto& value) { rows.push_back({value, row_->line, row_->text}); };
     switch (header_.kind) {
-      case ImportKind::persons: add(out_.persons, person_); break;
-      case ImportKind::attestations: add(out_.attestations, attestation_); break;
-      case ImportKind::subscriptions: add(out_.subscriptions, subscription_); break;
+      case ImportKind::persons:
+        add(out_.persons, person_);
+        break;
+      case ImportKind::attestations:
+        add(out_.attestations, attestation_);
+        break;
+      case ImportKind::subscriptions:
+        add(out_.subscriptions, subscription_);
+        break;
     }
   }
 
@@ -61,7 +72,8 @@ class RowReader {
   /// A view that lives as long as the chunk: quoted fields are the reader's only until its next row.
   std::string_view stable(std::string_view text) {
     const char* begin = row_->text.data();
-    if (std::less_equal<>()(begin, text.data()) && std::less_equal<>()(text.data(), begin + row_->text.size())) {
+    if (std::less_equal<>()(begin, text.data()) &&
+        std::less_equal<>()(text.data(), begin + row_->text.size())) {
       return text;
     }
     return out_.copies.emplace_back(text);
@@ -74,7 +86,8 @@ class RowReader {
   }
   Result<PersonId> person_id(std::string_view* text = nullptr) {
     DAYAQ_TRY(const NationalId id, named(registry_.country.national_id_rule().parse(field(0)), 0));
-    if (text != nullptr) *text = id.text() == field(0) ? stable(field(0)) : out_.copies.emplace_back(id.text());
+    if (text != nullptr)
+      *text = id.text() == field(0) ? stable(field(0)) : out_.copies.emplace_back(id.text());
     return registry_.person_id(id);
   }
   std::unexpected<Error> unknown(std::size_t column, const char* what) const {
@@ -115,7 +128,8 @@ class RowReader {
     const auto place = registry_.country.find_place(field(6));
     if (!place) return unknown(6, "place");
     person_.place = *place;
-    if (auto error = check_person(person_, registry_.country, rules_.today)) return std::unexpected(*std::move(error));
+    if (auto error = check_person(person_, registry_.country, rules_.today))
+      return std::unexpected(*std::move(error));
     return person_.id.value();
   }
 
@@ -138,9 +152,9 @@ class RowReader {
     subscription_.number = stable(field(3));
     DAYAQ_TRY(subscription_.valid, period(4, 5));
     if (auto error = check_subscription(subscription_, registry_)) return std::unexpected(*std::move(error));
-    const std::string key = fmt::format("{}|{}|{}|{}|{}", static_cast<int>(subscription_.kind), subscription_.provider,
-                                        subscription_.number, subscription_.holder,
-                                        to_micros(subscription_.valid.from));
+    const std::string key =
+        fmt::format("{}|{}|{}|{}|{}", static_cast<int>(subscription_.kind), subscription_.provider,
+                    subscription_.number, subscription_.holder, to_micros(subscription_.valid.from));
     return siphash(registry_.secret, std::string_view(key));
   }
 
@@ -177,9 +191,12 @@ std::string column_of(const std::string& field) {
 
 std::string_view to_string(ImportKind kind) {
   switch (kind) {
-    case ImportKind::persons: return "persons";
-    case ImportKind::attestations: return "attestations";
-    case ImportKind::subscriptions: return "subscriptions";
+    case ImportKind::persons:
+      return "persons";
+    case ImportKind::attestations:
+      return "attestations";
+    case ImportKind::subscriptions:
+      return "subscriptions";
   }
   return "";
 }
@@ -188,21 +205,26 @@ Result<ImportKind> parse_import_kind(std::string_view text) {
   for (const ImportKind kind : {ImportKind::persons, ImportKind::attestations, ImportKind::subscriptions}) {
     if (to_string(kind) == text) return kind;
   }
-  return fail(ErrorKind::invalid_input, "import.kind", "It must be one of: persons, attestations, subscriptions.");
+  return fail(ErrorKind::invalid_input, "import.kind",
+              "It must be one of: persons, attestations, subscriptions.");
 }
 
 std::span<const std::string_view> import_columns(ImportKind kind) {
   switch (kind) {
-    case ImportKind::persons: return person_columns;
-    case ImportKind::attestations: return attestation_columns;
-    case ImportKind::subscriptions: return subscription_columns;
+    case ImportKind::persons:
+      return person_columns;
+    case ImportKind::attestations:
+      return attestation_columns;
+    case ImportKind::subscriptions:
+      return subscription_columns;
   }
   return {};
 }
 
 Result<ImportHeader> parse_import_header(ImportKind kind, std::string_view line) {
   ImportHeader header{kind, ',', 0, std::vector<int>(import_columns(kind).size(), -1)};
-  if (line.find(',') == std::string_view::npos && line.find(';') != std::string_view::npos) header.delimiter = ';';
+  if (line.find(',') == std::string_view::npos && line.find(';') != std::string_view::npos)
+    header.delimiter = ';';
   CsvReader reader({.delimiter = header.delimiter});
   reader.feed(line);
   reader.finish();
@@ -223,7 +245,8 @@ Result<ImportHeader> parse_import_header(ImportKind kind, std::string_view line)
   }
   for (std::size_t i = 0; i < columns.size(); ++i) {
     if (header.at[i] < 0 && !may_be_left_out(columns[i])) {
-      return bad_header(fmt::format("The column `{}` is missing. The first line names the columns.", columns[i]));
+      return bad_header(
+          fmt::format("The column `{}` is missing. The first line names the columns.", columns[i]));
     }
   }
   return header;
@@ -275,14 +298,20 @@ CheckedChunk check_chunk(const ImportHeader& header, const ImportChunk& chunk, c
       if (!key) {
         error = key.error();
       } else if (seen != nullptr && !seen->add(*key)) {
-        error = Error{ErrorKind::invalid_input, "import.duplicate", "The same stands further up in the file.", {},
-                      "national_id", 0, 0};
+        error = Error{ErrorKind::invalid_input,
+                      "import.duplicate",
+                      "The same stands further up in the file.",
+                      {},
+                      "national_id",
+                      0,
+                      0};
       }
     }
     if (!error) {
       rows.keep();
     } else {
-      out.rejects.push_back({row->line, column_of(error->field), error->code, error->public_text, std::string(row->text)});
+      out.rejects.push_back(
+          {row->line, column_of(error->field), error->code, error->public_text, std::string(row->text)});
     }
   }
   sort_rows(out.persons, [](const PersonRow& row) { return row.id; });

@@ -20,7 +20,8 @@ enum class ImportKind : std::uint8_t { persons, attestations, subscriptions };
 ///   persons        national_id, family_name, given_name, sex, birth_date, death_date, place
 ///   attestations   national_id, status, issuer, valid_from, valid_until
 ///   subscriptions  national_id, kind, provider, number, valid_from, valid_until
-/// death_date and valid_until may be empty or left out. Dates are of the country's zone, instants RFC 3339 or dates.
+/// death_date and valid_until may be empty or left out. Dates are of the country's zone, instants RFC 3339 or
+/// dates.
 [[nodiscard]] std::span<const std::string_view> import_columns(ImportKind kind);
 
 /// The first line of a file: which column stands where. Columns may come in any order, separated by , or ;
@@ -71,18 +72,18 @@ struct Imported {
   std::string_view text;
 };
 
-/// The rows of one chunk that passed, in the order of their keys, and the lines that didn't. Movable; the rows' views
-/// point into it.
+/// The rows of one chunk that passed, in the order of their keys, and the lines that didn't. Movable; the
+/// rows' views point into it.
 struct CheckedChunk {
   std::vector<Imported<PersonRow>> persons;
   std::vector<Imported<AttestRequest>> attestations;
   std::vector<Imported<SubscriptionView>> subscriptions;
   std::vector<Reject> rejects;
-  std::uint64_t lines = 0;   ///< rows read, good and bad
-  std::string sha256;        ///< of the chunk's text, hexadecimal
+  std::uint64_t lines = 0;  ///< rows read, good and bad
+  std::string sha256;       ///< of the chunk's text, hexadecimal
 
-  std::unique_ptr<CsvReader> reader;   ///< holds the text
-  std::deque<std::string> copies;      ///< holds what had to be changed: unquoted, raised to upper case
+  std::unique_ptr<CsvReader> reader;  ///< holds the text
+  std::deque<std::string> copies;     ///< holds what had to be changed: unquoted, raised to upper case
 };
 
 /// What rows are checked against.
@@ -96,16 +97,19 @@ struct ImportRules {
 /// Checks one chunk. `seen` may be null: then repetitions within the file aren't looked for.
 /// A reject's codes are those of the use-cases (registry.*), of the CSV reader (csv.*), "import.duplicate",
 /// "import.fields" (wrong number of fields), "import.unknown" (place, status, organisation) and "time.*".
-[[nodiscard]] CheckedChunk check_chunk(const ImportHeader& header, const ImportChunk& chunk, const ImportRules& rules,
-                                       SeenKeys* seen);
+[[nodiscard]] CheckedChunk check_chunk(const ImportHeader& header, const ImportChunk& chunk,
+                                       const ImportRules& rules, SeenKeys* seen);
 
 /// The column of a file in which a use-case's field ("from", "until", ...) stands.
 [[nodiscard]] std::string column_of(const std::string& field);
 
-/// Makes the id of an imported attestation from its content, so that a file imported twice is the same attestations.
+/// Makes the id of an imported attestation from its content, so that a file imported twice is the same
+/// attestations.
 [[nodiscard]] AttestationId derive_attestation_id(const Registry& registry, const AttestRequest& request);
 
 /// Orders as the tables do: by bucket, then by id.
-[[nodiscard]] inline std::uint64_t storage_order(PersonId id) { return id.value() << 56 | id.value() >> 8; }
+[[nodiscard]] inline std::uint64_t storage_order(PersonId id) {
+  return id.value() << 56 | id.value() >> 8;
+}
 
 }  // namespace dayaq::registry

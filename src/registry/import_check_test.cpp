@@ -39,8 +39,9 @@ TEST_P(Lines, GoodOnesPassAndBadOnesSayWhereAndWhy) {
   const std::size_t head = example.text.find('\n');
   const auto header = test::must(parse_import_header(example.kind, example.text.substr(0, head)));
   SeenKeys seen;
-  const CheckedChunk checked = check_chunk(header, {example.text.substr(head + 1), 2, head + 1, example.text.size()},
-                                           import_rules(registry()), &seen);
+  const CheckedChunk checked =
+      check_chunk(header, {example.text.substr(head + 1), 2, head + 1, example.text.size()},
+                  import_rules(registry()), &seen);
   std::vector<Expected> rejects;
   for (const Reject& reject : checked.rejects) {
     rejects.push_back({reject.line, reject.field, std::string(reject.code)});
@@ -48,7 +49,8 @@ TEST_P(Lines, GoodOnesPassAndBadOnesSayWhereAndWhy) {
     EXPECT_FALSE(reject.text.empty());
   }
   EXPECT_EQ(rejects, example.rejects);
-  EXPECT_EQ(checked.persons.size() + checked.attestations.size() + checked.subscriptions.size(), example.good);
+  EXPECT_EQ(checked.persons.size() + checked.attestations.size() + checked.subscriptions.size(),
+            example.good);
   EXPECT_EQ(checked.lines, example.good + example.rejects.size());
 }
 
@@ -59,57 +61,117 @@ const std::string person_head = "national_id,family_name,given_name,sex,birth_da
 const std::string attestation_head = "national_id,status,issuer,valid_from,valid_until\n";
 const std::string subscription_head = "national_id,kind,provider,number,valid_from,valid_until\n";
 
-INSTANTIATE_TEST_SUITE_P(Files, Lines, testing::Values(
-    Case{"AGoodPerson", persons, person_head + "5ABC123,Əliyeva,Aygün,female,1985-03-14,,AZ-BA-587084\n", 1, {}},
-    Case{"ColumnsInAnotherOrderWithSemicolons", persons,
-         "place;birth_date;sex;given_name;family_name;national_id\nAZ-BA-587084;1985-03-14;female;Aygün;Əliyeva;5abc123\n",
-         1, {}},
-    Case{"BrokenQuotesCostTheirLine", persons,
-         person_head + "5ABC123,\"Əliyeva,Aygün,female,1985-03-14,,AZ-BA-587084\n"
-                       "5ABC124,\"Əliyeva\",Aygün,female,1985-03-14,,AZ-BA-587084\n",
-         1, {{2, "", "csv.quote"}}},
-    Case{"WrongEncoding", persons,
-         person_head + "5ABC123,\xC0\xEB\xE8\xE5\xE2,A,male,1985-03-14,,AZ-BA-587084\n", 0, {{2, "", "csv.encoding"}}},
-    Case{"TheSamePersonTwice", persons,
-         person_head + "5ABC123,Ə,A,female,1985-03-14,,AZ-BA-587084\n5abc123,Ə,B,female,1985-03-14,,AZ-BA-587084\n",
-         1, {{3, "national_id", "import.duplicate"}}},
-    Case{"BornTomorrow", persons, person_head + "5ABC123,Ə,A,female,2026-11-22,,AZ-BA-587084\n", 0,
-         {{2, "birth_date", "registry.birth"}}},
-    Case{"BornOnNoDay", persons, person_head + "5ABC123,Ə,A,female,2026-02-30,,AZ-BA-587084\n", 0,
-         {{2, "birth_date", "time.date"}}},
-    Case{"DeadBeforeBirth", persons, person_head + "5ABC123,Ə,A,female,1985-03-14,1985-03-13,AZ-BA-587084\n", 0,
-         {{2, "death_date", "registry.death"}}},
-    Case{"BadNationalId", persons, person_head + "5ABCI23,Ə,A,female,1985-03-14,,AZ-BA-587084\n", 0,
-         {{2, "national_id", "registry.national_id"}}},
-    Case{"UnknownPlaceAndSexAndDistrict", persons,
-         person_head + "5ABC123,Ə,A,female,1985-03-14,,AZ-XX-1\n5ABC124,Ə,A,f,1985-03-14,,AZ-BA-587084\n"
-                       "5ABC125,Ə,A,female,1985-03-14,,AZ-BA\n",
-         0, {{2, "place", "import.unknown"}, {3, "sex", "registry.sex"}, {4, "place", "registry.place"}}},
-    Case{"TooFewFieldsAndAnEmptyLine", persons, person_head + "5ABC123,Ə\n\n5ABC124,Ə,A,female,1985-03-14,,AZ-BA-587084\n",
-         1, {{2, "", "import.fields"}}},
-    Case{"AGoodAttestation", attestations, attestation_head + "5ABC123,pensioner,social-protection-fund,2026-01-01,\n", 1, {}},
-    Case{"UnknownStatusAndIssuer", attestations,
-         attestation_head + "5ABC123,wizard,tabib,2026-01-01,2026-02-01\n5ABC123,pupil,nobody,2026-01-01,2026-02-01\n", 0,
-         {{2, "status", "import.unknown"}, {3, "issuer", "import.unknown"}}},
-    Case{"AnIssuerThatMayNot", attestations, attestation_head + "5ABC123,pensioner,tabib,2026-01-01,\n", 0,
-         {{2, "status", "registry.may_not_issue"}}},
-    Case{"APeriodThatEndsBeforeItBegins", attestations,
-         attestation_head + "5ABC123,health_worker,tabib,2026-02-01,2026-01-01\n", 0, {{2, "valid_until", "registry.period"}}},
-    Case{"TheSameAttestationTwice", attestations,
-         attestation_head + "5ABC123,pensioner,social-protection-fund,2026-01-01,\n"
-                            "5ABC123,pensioner,social-protection-fund,2026-01-01T00:00,\n"
-                            "5ABC123,pensioner,social-protection-fund,2026-01-02,\n",
-         2, {{3, "national_id", "import.duplicate"}}},
-    Case{"NoInstant", attestations, attestation_head + "5ABC123,pensioner,social-protection-fund,today,\n", 0,
-         {{2, "valid_from", "time.instant"}}},
-    Case{"GoodSubscriptions", subscriptions,
-         subscription_head + "5ABC123,mobile,azercell,994501234567,2026-01-01,\n5ABC123,tv,katv1,K-1,2026-01-01,2026-05-01\n",
-         2, {}},
-    Case{"BadNumberKindAndProvider", subscriptions,
-         subscription_head + "5ABC123,mobile,azercell,501234567,2026-01-01,\n5ABC123,radio,azercell,1,2026-01-01,\n"
-                             "5ABC123,mobile,katv1,994501234567,2026-01-01,\n5ABC123,mobile,x,994501234567,2026-01-01,\n",
-         0, {{2, "number", "registry.number"}, {3, "kind", "registry.subscription_kind"},
-             {4, "provider", "registry.provider"}, {5, "provider", "import.unknown"}}}),
+INSTANTIATE_TEST_SUITE_P(
+    Files, Lines,
+    testing::Values(
+        Case{"AGoodPerson",
+             persons,
+             person_head + "5ABC123,Əliyeva,Aygün,female,1985-03-14,,AZ-BA-587084\n",
+             1,
+             {}},
+        Case{"ColumnsInAnotherOrderWithSemicolons",
+             persons,
+             "place;birth_date;sex;given_name;family_name;national_id\nAZ-BA-587084;1985-03-14;female;Aygün;"
+             "Əliyeva;5abc123\n",
+             1,
+             {}},
+        Case{"BrokenQuotesCostTheirLine",
+             persons,
+             person_head + "5ABC123,\"Əliyeva,Aygün,female,1985-03-14,,AZ-BA-587084\n"
+                           "5ABC124,\"Əliyeva\",Aygün,female,1985-03-14,,AZ-BA-587084\n",
+             1,
+             {{2, "", "csv.quote"}}},
+        Case{"WrongEncoding",
+             persons,
+             person_head + "5ABC123,\xC0\xEB\xE8\xE5\xE2,A,male,1985-03-14,,AZ-BA-587084\n",
+             0,
+             {{2, "", "csv.encoding"}}},
+        Case{"TheSamePersonTwice",
+             persons,
+             person_head +
+                 "5ABC123,Ə,A,female,1985-03-14,,AZ-BA-587084\n5abc123,Ə,B,female,1985-03-14,,AZ-BA-587084\n",
+             1,
+             {{3, "national_id", "import.duplicate"}}},
+        Case{"BornTomorrow",
+             persons,
+             person_head + "5ABC123,Ə,A,female,2026-11-22,,AZ-BA-587084\n",
+             0,
+             {{2, "birth_date", "registry.birth"}}},
+        Case{"BornOnNoDay",
+             persons,
+             person_head + "5ABC123,Ə,A,female,2026-02-30,,AZ-BA-587084\n",
+             0,
+             {{2, "birth_date", "time.date"}}},
+        Case{"DeadBeforeBirth",
+             persons,
+             person_head + "5ABC123,Ə,A,female,1985-03-14,1985-03-13,AZ-BA-587084\n",
+             0,
+             {{2, "death_date", "registry.death"}}},
+        Case{"BadNationalId",
+             persons,
+             person_head + "5ABCI23,Ə,A,female,1985-03-14,,AZ-BA-587084\n",
+             0,
+             {{2, "national_id", "registry.national_id"}}},
+        Case{"UnknownPlaceAndSexAndDistrict",
+             persons,
+             person_head + "5ABC123,Ə,A,female,1985-03-14,,AZ-XX-1\n5ABC124,Ə,A,f,1985-03-14,,AZ-BA-587084\n"
+                           "5ABC125,Ə,A,female,1985-03-14,,AZ-BA\n",
+             0,
+             {{2, "place", "import.unknown"}, {3, "sex", "registry.sex"}, {4, "place", "registry.place"}}},
+        Case{"TooFewFieldsAndAnEmptyLine",
+             persons,
+             person_head + "5ABC123,Ə\n\n5ABC124,Ə,A,female,1985-03-14,,AZ-BA-587084\n",
+             1,
+             {{2, "", "import.fields"}}},
+        Case{"AGoodAttestation",
+             attestations,
+             attestation_head + "5ABC123,pensioner,social-protection-fund,2026-01-01,\n",
+             1,
+             {}},
+        Case{"UnknownStatusAndIssuer",
+             attestations,
+             attestation_head +
+                 "5ABC123,wizard,tabib,2026-01-01,2026-02-01\n5ABC123,pupil,nobody,2026-01-01,2026-02-01\n",
+             0,
+             {{2, "status", "import.unknown"}, {3, "issuer", "import.unknown"}}},
+        Case{"AnIssuerThatMayNot",
+             attestations,
+             attestation_head + "5ABC123,pensioner,tabib,2026-01-01,\n",
+             0,
+             {{2, "status", "registry.may_not_issue"}}},
+        Case{"APeriodThatEndsBeforeItBegins",
+             attestations,
+             attestation_head + "5ABC123,health_worker,tabib,2026-02-01,2026-01-01\n",
+             0,
+             {{2, "valid_until", "registry.period"}}},
+        Case{"TheSameAttestationTwice",
+             attestations,
+             attestation_head + "5ABC123,pensioner,social-protection-fund,2026-01-01,\n"
+                                "5ABC123,pensioner,social-protection-fund,2026-01-01T00:00,\n"
+                                "5ABC123,pensioner,social-protection-fund,2026-01-02,\n",
+             2,
+             {{3, "national_id", "import.duplicate"}}},
+        Case{"NoInstant",
+             attestations,
+             attestation_head + "5ABC123,pensioner,social-protection-fund,today,\n",
+             0,
+             {{2, "valid_from", "time.instant"}}},
+        Case{"GoodSubscriptions",
+             subscriptions,
+             subscription_head + "5ABC123,mobile,azercell,994501234567,2026-01-01,\n5ABC123,tv,katv1,K-1,"
+                                 "2026-01-01,2026-05-01\n",
+             2,
+             {}},
+        Case{"BadNumberKindAndProvider",
+             subscriptions,
+             subscription_head +
+                 "5ABC123,mobile,azercell,501234567,2026-01-01,\n5ABC123,radio,azercell,1,2026-01-01,\n"
+                 "5ABC123,mobile,katv1,994501234567,2026-01-01,\n5ABC123,mobile,x,994501234567,2026-01-01,\n",
+             0,
+             {{2, "number", "registry.number"},
+              {3, "kind", "registry.subscription_kind"},
+              {4, "provider", "registry.provider"},
+              {5, "provider", "import.unknown"}}}),
     [](const auto& test) { return test.param.name; });
 
 TEST(ImportHeader, SaysWhichColumnIsMissingUnknownOrTwice) {
@@ -119,8 +181,10 @@ TEST(ImportHeader, SaysWhichColumnIsMissingUnknownOrTwice) {
   };
   EXPECT_EQ(text("national_id,status,issuer,valid_from"), "fine");
   EXPECT_NE(text("national_id,status,issuer").find("`valid_from` is missing"), std::string::npos);
-  EXPECT_NE(text("national_id,status,issuer,valid_from,colour").find("`colour` isn't known"), std::string::npos);
-  EXPECT_NE(text("national_id,status,status,issuer,valid_from").find("`status` is there twice"), std::string::npos);
+  EXPECT_NE(text("national_id,status,issuer,valid_from,colour").find("`colour` isn't known"),
+            std::string::npos);
+  EXPECT_NE(text("national_id,status,status,issuer,valid_from").find("`status` is there twice"),
+            std::string::npos);
   EXPECT_NE(text("").find("empty"), std::string::npos);
   EXPECT_NE(text("5ABC123,pupil,x,2026-01-01,").find("isn't known"), std::string::npos);
 }
@@ -137,7 +201,8 @@ TEST(CheckedChunk, IsInTheOrderOfItsTable) {
     text += fmt::format("5ABC{:03},\"Ə, x\",A,female,1985-03-14,,AZ-BA-587084\n", i);
   }
   const auto header = test::must(parse_import_header(persons, person_head.substr(0, person_head.size() - 1)));
-  const CheckedChunk checked = check_chunk(header, {text, 2, 100, 100 + text.size()}, import_rules(registry()), nullptr);
+  const CheckedChunk checked =
+      check_chunk(header, {text, 2, 100, 100 + text.size()}, import_rules(registry()), nullptr);
   ASSERT_EQ(checked.persons.size(), 500u);
   for (std::size_t i = 0; i < 500; ++i) {
     const PersonRow& row = checked.persons[i].row;

@@ -1,5 +1,7 @@
 #include "registry/import.hpp"
 
+#include <fmt/format.h>
+#include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,9 +11,6 @@
 #include <fstream>
 #include <sstream>
 #include <thread>
-
-#include <fmt/format.h>
-#include <gtest/gtest.h>
 
 #include "registry/export.hpp"
 #include "registry/synthetic.hpp"
@@ -38,7 +37,8 @@ ReadBytes bytes_of(std::string text, std::size_t piece = 1000) {
 
 std::string many_persons(int count) {
   std::string text = person_head;
-  for (int i = 0; i < count; ++i) text += fmt::format("5A{:05},Əliyeva,Aygün,female,1985-03-14,,AZ-BA-587084\n", i);
+  for (int i = 0; i < count; ++i)
+    text += fmt::format("5A{:05},Əliyeva,Aygün,female,1985-03-14,,AZ-BA-587084\n", i);
   return text;
 }
 
@@ -68,10 +68,11 @@ struct Imports : testing::TestWithParam<store::Engine> {
   std::string exported(ImportKind kind) {
     std::string out;
     test::must(node.read([&](auto& session, auto& rows) {
-      return export_rows(session, node.pack, *node.organisations, rows, kind, [&](std::string_view bytes) -> Result<void> {
-        out += bytes;
-        return {};
-      });
+      return export_rows(session, node.pack, *node.organisations, rows, kind,
+                         [&](std::string_view bytes) -> Result<void> {
+                           out += bytes;
+                           return {};
+                         });
     }));
     return out;
   }
@@ -184,7 +185,8 @@ TEST_P(Imports, AFileWithoutItsColumnsIsRefusedWhole) {
 }
 
 TEST_P(Imports, ALineWithoutEndCostsItselfOnly) {
-  const std::string text = person_head + std::string(3 << 20, 'x') + "\n5ABC126,Ə,A,female,1985-03-14,,AZ-BA-587084\n";
+  const std::string text =
+      person_head + std::string(3 << 20, 'x') + "\n5ABC126,Ə,A,female,1985-03-14,,AZ-BA-587084\n";
   EXPECT_EQ(run(persons, text)->counts, (ImportCounts{.recorded = 1, .rejected = 1}));
   EXPECT_EQ(rejects[0].code, "csv.line_size");
 }
@@ -192,19 +194,22 @@ TEST_P(Imports, ALineWithoutEndCostsItselfOnly) {
 TEST_P(Imports, WhatIsExportedIsWhatWasImported) {
   const test::TemporaryFolder folder("roundtrip");
   for (const std::uint64_t seed : {1u, 2u, 3u}) {
-    test::must(write_synthetic_csv(*node.registry, {.persons = 400, .seed = seed, .batch = 100}, folder.path()));
+    test::must(
+        write_synthetic_csv(*node.registry, {.persons = 400, .seed = seed, .batch = 100}, folder.path()));
     test::RegistryNode fresh(GetParam());
     for (const ImportKind kind : {persons, attestations, subscriptions}) {
       const std::string text = content_of(folder / fmt::format("{}.csv", to_string(kind)));
-      const auto report = import_file(fresh.db(), *fresh.registry, bytes_of(text), {.kind = kind, .chunk_rows = 90});
+      const auto report =
+          import_file(fresh.db(), *fresh.registry, bytes_of(text), {.kind = kind, .chunk_rows = 90});
       ASSERT_TRUE(report);
       EXPECT_EQ(report->counts.rejected, 0u);
       std::string out;
       test::must(fresh.read([&](auto& session, auto& rows) {
-        return export_rows(session, fresh.pack, *fresh.organisations, rows, kind, [&](std::string_view bytes) -> Result<void> {
-          out += bytes;
-          return {};
-        });
+        return export_rows(session, fresh.pack, *fresh.organisations, rows, kind,
+                           [&](std::string_view bytes) -> Result<void> {
+                             out += bytes;
+                             return {};
+                           });
       }));
       EXPECT_EQ(sorted_lines(out), sorted_lines(text)) << to_string(kind) << " seed " << seed;
     }
@@ -223,7 +228,8 @@ class ImportInAnotherProcess final : public testing::Environment {
     const char* url = std::getenv(variable);
     if (url == nullptr) return;
     test::RegistryNode node{std::string(url)};
-    const auto report = import_file(node.db(), *node.registry, bytes_of(many_persons(killed_rows)), {.chunk_rows = 100});
+    const auto report =
+        import_file(node.db(), *node.registry, bytes_of(many_persons(killed_rows)), {.chunk_rows = 100});
     std::_Exit(report ? 0 : 1);
   }
 };
@@ -267,10 +273,13 @@ TEST_P(KilledImports, LoseNothingThatWasReportedAndGoOn) {
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
     const auto node = opened_again(url);
-    const auto jobs = test::must(node->read([](auto& session, auto&) { return unfinished_imports(session); }));
-    const auto stored = test::must(node->read([](auto& session, auto& rows) { return rows.count_persons(session); }));
+    const auto jobs =
+        test::must(node->read([](auto& session, auto&) { return unfinished_imports(session); }));
+    const auto stored =
+        test::must(node->read([](auto& session, auto& rows) { return rows.count_persons(session); }));
     cut_short += static_cast<int>(jobs.size());
-    const std::uint64_t reported = jobs.empty() ? static_cast<std::uint64_t>(stored) : jobs[0].counts.recorded;
+    const std::uint64_t reported =
+        jobs.empty() ? static_cast<std::uint64_t>(stored) : jobs[0].counts.recorded;
     EXPECT_EQ(static_cast<std::uint64_t>(stored), reported) << "rows and job are one transaction";
     EXPECT_GE(reported, durable);
     durable = reported;
@@ -280,7 +289,8 @@ TEST_P(KilledImports, LoseNothingThatWasReportedAndGoOn) {
   const auto report = import_file(node->db(), *node->registry, bytes_of(text), {.chunk_rows = 100});
   ASSERT_TRUE(report);
   EXPECT_EQ(report->counts.rows(), std::uint64_t(killed_rows));
-  EXPECT_EQ(test::must(node->read([](auto& session, auto& rows) { return rows.count_persons(session); })), killed_rows);
+  EXPECT_EQ(test::must(node->read([](auto& session, auto& rows) { return rows.count_persons(session); })),
+            killed_rows);
 }
 
 }  // namespace

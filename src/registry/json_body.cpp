@@ -1,9 +1,9 @@
 #include "registry/json_body.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
-
-#include <fmt/format.h>
 
 #include "base/text.hpp"
 
@@ -13,8 +13,13 @@ namespace {
 constexpr std::size_t leaves_max = 256;
 
 Error type_error(std::string_view path, std::string_view expected) {
-  return Error{ErrorKind::invalid_input, "json.type", fmt::format("`{}` must be {}.", path, expected), {},
-               std::string(path), 0, 0};
+  return Error{ErrorKind::invalid_input,
+               "json.type",
+               fmt::format("`{}` must be {}.", path, expected),
+               {},
+               std::string(path),
+               0,
+               0};
 }
 
 void append_utf8(std::string& out, std::uint32_t code) {
@@ -58,12 +63,17 @@ class JsonReader {
   std::unexpected<Error> syntax(std::string text) const {
     const std::string_view before = text_.substr(0, at_);
     const std::size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0
-    return std::unexpected(Error{ErrorKind::invalid_input, "json.syntax", std::move(text), {}, {},
+    return std::unexpected(Error{ErrorKind::invalid_input,
+                                 "json.syntax",
+                                 std::move(text),
+                                 {},
+                                 {},
                                  static_cast<std::uint32_t>(1 + std::ranges::count(before, '\n')),
                                  static_cast<std::uint32_t>(at_ - line_start + 1)});
   }
   void skip_space() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\r' || text_[at_] == '\t')) {
+    while (at_ < text_.size() &&
+           (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\r' || text_[at_] == '\t')) {
       ++at_;
     }
   }
@@ -129,7 +139,8 @@ class JsonReader {
   }
 
   /// The path as the caller knows it.
-  Result<std::string_view> known_path(std::string_view parent, std::string_view key, std::string_view end) const {
+  Result<std::string_view> known_path(std::string_view parent, std::string_view key,
+                                      std::string_view end) const {
     for (const std::string_view path : known_) {
       std::string_view rest = path;
       if (!parent.empty()) {
@@ -185,13 +196,15 @@ class JsonReader {
     if (!take('"')) return syntax("A string is expected.");
     const std::size_t start = at_;
     while (at_ < text_.size() && text_[at_] != '"' && text_[at_] != '\\') {
-      if (static_cast<unsigned char>(text_[at_]) < 0x20) return syntax("A control character stands in a string.");
+      if (static_cast<unsigned char>(text_[at_]) < 0x20)
+        return syntax("A control character stands in a string.");
       ++at_;
     }
     if (at_ < text_.size() && text_[at_] == '"') return text_.substr(start, at_++ - start);
     std::string& out = body_.unescaped_.emplace_back(text_.substr(start, at_ - start));
     while (at_ < text_.size() && text_[at_] != '"') {
-      if (static_cast<unsigned char>(text_[at_]) < 0x20) return syntax("A control character stands in a string.");
+      if (static_cast<unsigned char>(text_[at_]) < 0x20)
+        return syntax("A control character stands in a string.");
       if (text_[at_] == '\\') {
         DAYAQ_TRY_OK(escape(out));
       } else {

@@ -1,5 +1,5 @@
-// JSON bodies of requests, read strictly and without copying: an object of strings, numbers, literals, lists of
-// strings, and objects of those, one level deep. @see RFC 8259
+// JSON bodies of requests, read strictly and without copying: an object of strings, numbers, literals, lists
+// of strings, and objects of those, one level deep. @see RFC 8259
 //
 // A body is refused whole for an unknown or repeated field, so that a misspelt one isn't silently ignored.
 #pragma once
@@ -17,8 +17,8 @@ namespace dayaq::registry {
 
 class JsonBody {
  public:
-  /// `known` are the paths that may be there: "status", "name.az" for a field of an object, "issues[]" for a list.
-  /// `text` must outlive the body.
+  /// `known` are the paths that may be there: "status", "name.az" for a field of an object, "issues[]" for a
+  /// list. `text` must outlive the body.
   ///   - invalid_input "json.syntax"    not such a JSON text, or not UTF-8; with line and column
   ///   - invalid_input "json.unknown", "json.repeated"   names the field
   static Result<JsonBody> parse(std::string_view text, std::initializer_list<std::string_view> known);

@@ -14,7 +14,8 @@ std::string error_of(std::string_view text) {
 }
 
 TEST(JsonBody, GivesStringsNumbersListsAndFieldsOfObjects) {
-  const auto body = parse(R"( {"status" : "pupil", "grace":3600, "name": {"az":"Ə","en":"a \"b\" \u0259\ud83d\ude00"},
+  const auto body =
+      parse(R"( {"status" : "pupil", "grace":3600, "name": {"az":"Ə","en":"a \"b\" \u0259\ud83d\ude00"},
                               "issues":["x","y"]} )");
   ASSERT_TRUE(body) << body.error().public_text;
   EXPECT_EQ(*body->required("status"), "pupil");
@@ -58,13 +59,34 @@ TEST(JsonBody, UnknownAndRepeatedFieldsAreRefused) {
 }
 
 TEST(JsonBody, WhatIsNoJsonIsRefusedWithItsPlace) {
-  for (const char* text : {"", "[]", "\"x\"", "{", "{}x", R"({"status"})", R"({"status":})", R"({"status":"x")",
-                           R"({"status":"x",})", R"({status:"x"})", R"({'status':"x"})", R"({"status":"x)",
-                           R"({"status":"\x"})", R"({"status":"\u12"})", R"({"status":"\ud800"})",
-                           R"({"status":"\udc00"})", R"({"grace":01})", R"({"grace":1.})", R"({"grace":.5})",
-                           R"({"grace":+1})", R"({"grace":1e})", R"({"grace":nul})", R"({"name":{"az":{}}})",
-                           R"({"issues":["x",]})", R"({"issues":[["x"]]})", "{\"status\":\"a\nb\"}",
-                           "{\"status\":\"\xC0\xAF\"}", "\xEF\xBB\xBF{}"}) {
+  for (const char* text : {"",
+                           "[]",
+                           "\"x\"",
+                           "{",
+                           "{}x",
+                           R"({"status"})",
+                           R"({"status":})",
+                           R"({"status":"x")",
+                           R"({"status":"x",})",
+                           R"({status:"x"})",
+                           R"({'status':"x"})",
+                           R"({"status":"x)",
+                           R"({"status":"\x"})",
+                           R"({"status":"\u12"})",
+                           R"({"status":"\ud800"})",
+                           R"({"status":"\udc00"})",
+                           R"({"grace":01})",
+                           R"({"grace":1.})",
+                           R"({"grace":.5})",
+                           R"({"grace":+1})",
+                           R"({"grace":1e})",
+                           R"({"grace":nul})",
+                           R"({"name":{"az":{}}})",
+                           R"({"issues":["x",]})",
+                           R"({"issues":[["x"]]})",
+                           "{\"status\":\"a\nb\"}",
+                           "{\"status\":\"\xC0\xAF\"}",
+                           "\xEF\xBB\xBF{}"}) {
     EXPECT_EQ(error_of(text), "json.syntax") << text;
   }
   const auto body = parse("{\n  \"status\": x}");

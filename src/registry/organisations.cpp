@@ -29,17 +29,18 @@ bool same(const Organisation& a, const Organisation& b) {
 }  // namespace
 
 Result<void> OrganisationDirectory::load(store::Session& session) {
-  return session.query("SELECT number, code, kind, name_az, name_en, name_ru, issues FROM organisation ORDER BY number",
-                       {}, [&](const store::Row& row) -> Result<bool> {
-    Organisation organisation;
-    organisation.code = OrganisationCode(std::string(row.text(1)));
-    DAYAQ_TRY(organisation.kind, parse_organisation_kind(row.text(2)));
-    organisation.name = {std::string(row.text(3)), std::string(row.text(4)), std::string(row.text(5))};
-    organisation.issues = split(row.text(6));
-    const std::unique_lock lock(mutex_);
-    set(static_cast<OrganisationIndex>(row.integer(0)), item(std::move(organisation)));
-    return true;
-  });
+  return session.query(
+      "SELECT number, code, kind, name_az, name_en, name_ru, issues FROM organisation ORDER BY number", {},
+      [&](const store::Row& row) -> Result<bool> {
+        Organisation organisation;
+        organisation.code = OrganisationCode(std::string(row.text(1)));
+        DAYAQ_TRY(organisation.kind, parse_organisation_kind(row.text(2)));
+        organisation.name = {std::string(row.text(3)), std::string(row.text(4)), std::string(row.text(5))};
+        organisation.issues = split(row.text(6));
+        const std::unique_lock lock(mutex_);
+        set(static_cast<OrganisationIndex>(row.integer(0)), item(std::move(organisation)));
+        return true;
+      });
 }
 
 std::size_t OrganisationDirectory::size() const {
@@ -102,7 +103,8 @@ Result<OrganisationDirectory::Put> OrganisationDirectory::put(store::Session& se
   DAYAQ_TRY_OK(session.exec(
       "INSERT INTO organisation (number, code, kind, name_az, name_en, name_ru, issues) "
       "VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (number) DO UPDATE SET kind = excluded.kind, "
-      "name_az = excluded.name_az, name_en = excluded.name_en, name_ru = excluded.name_ru, issues = excluded.issues",
+      "name_az = excluded.name_az, name_en = excluded.name_en, name_ru = excluded.name_ru, issues = "
+      "excluded.issues",
       {std::int64_t(*index), std::string_view(organisation.code.value()), to_string(organisation.kind),
        std::string_view(organisation.name.az), std::string_view(organisation.name.en),
        std::string_view(organisation.name.ru), std::string_view(issues)}));

@@ -13,11 +13,12 @@
 
 namespace dayaq::registry {
 
-/// Code <-> index. An organisation is never taken away, so that its index (and its number in the database, which is
-/// the same) stays good for ever. Reading is safe from any thread.
+/// Code <-> index. An organisation is never taken away, so that its index (and its number in the database,
+/// which is the same) stays good for ever. Reading is safe from any thread.
 class OrganisationDirectory final : public store::CommitHook {
  public:
-  using Handle = std::shared_ptr<const Organisation>;  // shared: a change replaces it while others still read it
+  using Handle =
+      std::shared_ptr<const Organisation>;  // shared: a change replaces it while others still read it
 
   explicit OrganisationDirectory(const CountryPack& pack) : pack_(pack) {}
   /// Reads what is stored. Call once, before the directory is added to the database as a hook.
@@ -27,14 +28,18 @@ class OrganisationDirectory final : public store::CommitHook {
   [[nodiscard]] Handle at(OrganisationIndex index) const;  ///< index < size()
   [[nodiscard]] std::optional<OrganisationIndex> find(std::string_view code) const;
   [[nodiscard]] bool may_issue(OrganisationIndex issuer, StatusIndex status) const;
-  /// A mobile line is held with a mobile operator; fixed lines and TV with internet providers and TV operators.
+  /// A mobile line is held with a mobile operator; fixed lines and TV with internet providers and TV
+  /// operators.
   [[nodiscard]] bool may_provide(OrganisationIndex provider, SubscriptionKind kind) const;
   [[nodiscard]] std::vector<Handle> all() const;
 
-  /// Inserts the organisation or, if its code is known, replaces name, kind and issues; seen by readers after the
-  /// commit. Returns its index and whether anything changed. Writer thread only.
-  /// limit "registry.organisations" beyond 65535 of them.
-  struct Put { OrganisationIndex index; bool changed; };
+  /// Inserts the organisation or, if its code is known, replaces name, kind and issues; seen by readers after
+  /// the commit. Returns its index and whether anything changed. Writer thread only. limit
+  /// "registry.organisations" beyond 65535 of them.
+  struct Put {
+    OrganisationIndex index;
+    bool changed;
+  };
   Result<Put> put(store::Session& session, const Organisation& organisation);
 
   void begin_transaction() override { mark_ = pending_.size(); }

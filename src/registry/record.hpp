@@ -1,7 +1,7 @@
 // The use-cases: what may be recorded about persons, and what follows from it.
 //
-// Each is a plain function that runs inside one write transaction (store::Database::write or submit) on the writer
-// thread: it checks, writes its rows, adds its audit entry, and tells the observer, all or nothing.
+// Each is a plain function that runs inside one write transaction (store::Database::write or submit) on the
+// writer thread: it checks, writes its rows, adds its audit entry, and tells the observer, all or nothing.
 #pragma once
 
 #include "audit/log.hpp"
@@ -19,13 +19,15 @@ struct Registry {
   audit::Log& log;
   ChangeObserver* observer;  ///< may be null: nobody follows (an import while the node is down)
   const Clock& clock;
-  SipKey secret;             ///< makes person ids; see derive_person_id
+  SipKey secret;  ///< makes person ids; see derive_person_id
 
-  [[nodiscard]] PersonId person_id(const NationalId& id) const { return derive_person_id(secret, country.code(), id); }
+  [[nodiscard]] PersonId person_id(const NationalId& id) const {
+    return derive_person_id(secret, country.code(), id);
+  }
 };
 
-/// Refuses a database whose person ids were made with another secret, and remembers the secret's print in a new one.
-/// conflict "registry.secret": the right key file must be put back.
+/// Refuses a database whose person ids were made with another secret, and remembers the secret's print in a
+/// new one. conflict "registry.secret": the right key file must be put back.
 Result<void> check_secret(store::Session& session, const SipKey& secret);
 
 // -- persons
@@ -49,20 +51,21 @@ Result<PersonOutcome> record_person(store::Session& session, const Registry& reg
 [[nodiscard]] std::optional<Error> check_person(const PersonRow& row, const CountryPack& country, Date today);
 
 /// The rows and the observer, without an audit entry: imports write one entry for many.
-Result<Recorded> put_person(store::Session& session, const Registry& registry, const PersonRow& row, Instant now);
+Result<Recorded> put_person(store::Session& session, const Registry& registry, const PersonRow& row,
+                            Instant now);
 
 /// All that is known of a person, ever. not_found "registry.person".
 Result<PersonFacts> facts(store::Session& session, const RegistryStore& store, PersonId person);
 
-/// Writes that somebody looked at a person's record, and why: the person can see it. invalid_input "registry.reason"
-/// unless the reason has 3 to 200 bytes. `what` is catalogued: "record", "grants".
+/// Writes that somebody looked at a person's record, and why: the person can see it. invalid_input
+/// "registry.reason" unless the reason has 3 to 200 bytes. `what` is catalogued: "record", "grants".
 Result<std::uint64_t> note_read(store::Session& session, const Registry& registry, PersonId person,
                                 std::string_view what, std::string_view reason, const std::string& actor);
 
 // -- organisations
 
-/// Adds an organisation, or changes its name, kind or statuses. invalid_input "registry.code", "registry.name",
-/// "registry.status" (one that the country pack doesn't have).
+/// Adds an organisation, or changes its name, kind or statuses. invalid_input "registry.code",
+/// "registry.name", "registry.status" (one that the country pack doesn't have).
 Result<OrganisationIndex> record_organisation(store::Session& session, const Registry& registry,
                                               const Organisation& organisation, const std::string& actor);
 /// Adds those of the country pack that are missing.
@@ -71,7 +74,7 @@ Result<void> seed_organisations(store::Session& session, const Registry& registr
 // -- attestations
 
 struct AttestRequest {
-  AttestationId id;          ///< chosen by the caller, so that a retry is the same attestation
+  AttestationId id;  ///< chosen by the caller, so that a retry is the same attestation
   PersonId person;
   StatusIndex status = 0;
   OrganisationIndex issuer = 0;
@@ -83,8 +86,8 @@ struct AttestOutcome {
   std::uint64_t audit_index = 0;
 };
 
-/// Records that `issuer` attests `status`. One that this issuer has for the same status and an overlapping period is
-/// superseded. The same id again with the same content changes nothing.
+/// Records that `issuer` attests `status`. One that this issuer has for the same status and an overlapping
+/// period is superseded. The same id again with the same content changes nothing.
 ///   - forbidden "registry.may_not_issue"    the organisation doesn't issue this status
 ///   - invalid_input "registry.period"       empty, or longer than the status allows
 ///   - not_found "registry.person"           nobody has this id
@@ -97,8 +100,8 @@ Result<AttestOutcome> attest(store::Session& session, const Registry& registry, 
 ///   - not_found "registry.attestation"
 ///   - forbidden "registry.not_yours"        another organisation issued it
 /// One that has ended already is returned as it is.
-Result<AttestOutcome> revoke(store::Session& session, const Registry& registry, PersonId person, AttestationId id,
-                             OrganisationIndex by, const std::string& actor);
+Result<AttestOutcome> revoke(store::Session& session, const Registry& registry, PersonId person,
+                             AttestationId id, OrganisationIndex by, const std::string& actor);
 
 [[nodiscard]] std::optional<Error> check_attestation(const AttestRequest& request, const Registry& registry);
 /// Rows and observer without an audit entry, the request having passed check_attestation.
@@ -112,9 +115,10 @@ struct SubscriptionOutcome {
   std::uint64_t audit_index = 0;
 };
 
-/// Records a line or account from `subscription.valid.from` on. A mobile number that is live with another operator
-/// (number portability), or any number that another person holds, ends there first.
-///   - invalid_input "registry.number"       mobile: calling code and 9 digits; others 1 to 32 of [0-9A-Za-z._-]
+/// Records a line or account from `subscription.valid.from` on. A mobile number that is live with another
+/// operator (number portability), or any number that another person holds, ends there first.
+///   - invalid_input "registry.number"       mobile: calling code and 9 digits; others 1 to 32 of
+///   [0-9A-Za-z._-]
 ///   - invalid_input "registry.provider"     the operator has no such subscriptions
 ///   - invalid_input "registry.period"       empty, or it begins before the number's present subscription
 ///   - not_found "registry.person"
@@ -124,13 +128,15 @@ Result<SubscriptionOutcome> record_subscription(store::Session& session, const R
 /// invalid_input "registry.period" if it would end before it began.
 Result<SubscriptionOutcome> end_subscription(store::Session& session, const Registry& registry,
                                              SubscriptionKind kind, OrganisationIndex provider,
-                                             std::string_view number, Instant until, const std::string& actor);
+                                             std::string_view number, Instant until,
+                                             const std::string& actor);
 /// Who holds a number with an operator at `at`, by its latest subscription; nullopt if it isn't live.
 Result<std::optional<PersonId>> find_holder(store::Session& session, const RegistryStore& store,
                                             SubscriptionKind kind, OrganisationIndex provider,
                                             std::string_view number, Instant at);
 
-[[nodiscard]] std::optional<Error> check_subscription(const SubscriptionView& subscription, const Registry& registry);
+[[nodiscard]] std::optional<Error> check_subscription(const SubscriptionView& subscription,
+                                                      const Registry& registry);
 Result<Recorded> put_subscription(store::Session& session, const Registry& registry,
                                   const SubscriptionView& subscription);
 

@@ -12,7 +12,8 @@ std::optional<Error> check(const Organisation& organisation, const CountryPack& 
     return Error{ErrorKind::invalid_input, code, std::move(text), {}, std::move(field), 0, 0};
   };
   if (!is_code(organisation.code.value())) {
-    return refused("registry.code", "code", "A code has 1 to 64 of a-z, 0-9, _ and -, and starts with a letter or digit.");
+    return refused("registry.code", "code",
+                   "A code has 1 to 64 of a-z, 0-9, _ and -, and starts with a letter or digit.");
   }
   for (const Language language : languages) {
     const std::string& name = organisation.name.in(language);
@@ -40,10 +41,12 @@ Result<OrganisationIndex> record_organisation(store::Session& session, const Reg
     issues.append(issues.empty() ? "" : ",").append(http::json_string(status.value()));
   }
   DAYAQ_TRY_OK(registry.log.append(
-      session, {.action = "organisation.record", .actor = actor, .subject = std::nullopt,
+      session, {.action = "organisation.record",
+                .actor = actor,
+                .subject = std::nullopt,
                 .data = fmt::format(R"({{"code":{},"issues":[{}],"kind":"{}","name":{}}})",
-                                    http::json_string(organisation.code.value()), issues, to_string(organisation.kind),
-                                    http::json_string(organisation.name.az)),
+                                    http::json_string(organisation.code.value()), issues,
+                                    to_string(organisation.kind), http::json_string(organisation.name.az)),
                 .personal = ""}));
   return put.index;
 }

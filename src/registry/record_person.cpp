@@ -1,6 +1,6 @@
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "base/text.hpp"
 #include "http/encoding.hpp"
@@ -25,31 +25,40 @@ std::optional<Error> check_name(std::string_view name, const char* field) {
 
 std::string personal_json(const PersonRow& row, const CountryPack& country) {
   return fmt::format(
-      R"({{"birth":"{}","death":"{}","family_name":{},"given_name":{},"national_id":{},"place":{},"sex":"{}"}})",
+      R"({{"birth":"{}","death":"{}","family_name":{},"given_name":{},)"
+      R"("national_id":{},"place":{},"sex":"{}"}})",
       format_date(row.birth), row.death ? format_date(*row.death) : "", json_string(row.family_name),
-      json_string(row.given_name), json_string(row.national_id), json_string(country.place(row.place).code.value()),
-      to_string(row.sex));
+      json_string(row.given_name), json_string(row.national_id),
+      json_string(country.place(row.place).code.value()), to_string(row.sex));
 }
 
 bool same(const Person& a, const PersonRow& b) {
-  return a.family_name == b.family_name && a.given_name == b.given_name && a.sex == b.sex && a.birth == b.birth &&
-         a.death == b.death && a.place == b.place;
+  return a.family_name == b.family_name && a.given_name == b.given_name && a.sex == b.sex &&
+         a.birth == b.birth && a.death == b.death && a.place == b.place;
 }
 
 Person person_of(const PersonRow& row) {
-  return {row.id, std::string(row.national_id), std::string(row.family_name), std::string(row.given_name), row.sex,
-          row.birth, row.death, row.place};
+  return {row.id,
+          std::string(row.national_id),
+          std::string(row.family_name),
+          std::string(row.given_name),
+          row.sex,
+          row.birth,
+          row.death,
+          row.place};
 }
 
 }  // namespace
 
 Result<void> check_secret(store::Session& session, const SipKey& secret) {
-  const std::string print = fmt::format("{:016x}", siphash(secret, std::string_view("dayaq registry secret")));
+  const std::string print =
+      fmt::format("{:016x}", siphash(secret, std::string_view("dayaq registry secret")));
   DAYAQ_TRY(const auto known, RegistryStore::setting(session, "secret_print"));
   if (!known) return RegistryStore::set_setting(session, "secret_print", print);
   if (*known == print) return {};
-  return fail(ErrorKind::conflict, "registry.secret",
-              "The registry's secret isn't the one this database was made with. Put the right key file back.");
+  return fail(
+      ErrorKind::conflict, "registry.secret",
+      "The registry's secret isn't the one this database was made with. Put the right key file back.");
 }
 
 std::optional<Error> check_person(const PersonRow& row, const CountryPack& country, Date today) {
@@ -70,14 +79,16 @@ std::optional<Error> check_person(const PersonRow& row, const CountryPack& count
   return std::nullopt;
 }
 
-Result<Recorded> put_person(store::Session& session, const Registry& registry, const PersonRow& row, Instant now) {
+Result<Recorded> put_person(store::Session& session, const Registry& registry, const PersonRow& row,
+                            Instant now) {
   const RegistryStore store(registry.catalogue);
   DAYAQ_TRY(const bool fresh, store.insert_person(session, row, now));
   if (!fresh) {
     DAYAQ_TRY(const auto before, store.person(session, row.id));
     DAYAQ_ASSERT(before.has_value());
     if (before->person.national_id != row.national_id) {
-      return fail(ErrorKind::internal, "registry.id_collision", "This record can't be stored. Tell the operator.",
+      return fail(ErrorKind::internal, "registry.id_collision",
+                  "This record can't be stored. Tell the operator.",
                   fmt::format("two national ids have the person id {}", row.id));
     }
     if (same(before->person, row)) return Recorded::unchanged;
@@ -106,17 +117,21 @@ Result<PersonOutcome> record_person(store::Session& session, const Registry& reg
   PersonOutcome outcome;
   DAYAQ_TRY(outcome.recorded, put_person(session, registry, row, now));
   if (outcome.recorded == Recorded::unchanged) return outcome;
-  DAYAQ_TRY(outcome.audit_index,
-            registry.log.append(session, {.action = "person.record", .actor = actor, .subject = person.id,
-                                          .data = outcome.recorded == Recorded::fresh ? R"({"change":"new"})"
-                                                                                      : R"({"change":"changed"})",
-                                          .personal = personal_json(row, registry.country)}));
+  DAYAQ_TRY(
+      outcome.audit_index,
+      registry.log.append(session, {.action = "person.record",
+                                    .actor = actor,
+                                    .subject = person.id,
+                                    .data = outcome.recorded == Recorded::fresh ? R"({"change":"new"})"
+                                                                                : R"({"change":"changed"})",
+                                    .personal = personal_json(row, registry.country)}));
   return outcome;
 }
 
 PlaceIndex PersonFacts::place_at(Instant t) const {
   for (const Residence& residence : residences) {
-    if (t < residence.period.until) return residence.place;  // before the first: the first is all that is known
+    if (t < residence.period.until)
+      return residence.place;  // before the first: the first is all that is known
   }
   return person.place;
 }
@@ -136,10 +151,13 @@ Result<PersonFacts> facts(store::Session& session, const RegistryStore& store, P
 Result<std::uint64_t> note_read(store::Session& session, const Registry& registry, PersonId person,
                                 std::string_view what, std::string_view reason, const std::string& actor) {
   if (reason.size() < 3 || reason.size() > 200 || !is_utf8(reason)) {
-    return fail_field("registry.reason", "reason", "Say in 3 to 200 bytes why you read this person's record.");
+    return fail_field("registry.reason", "reason",
+                      "Say in 3 to 200 bytes why you read this person's record.");
   }
   // The reason may name somebody: only its commitment goes into the leaf.
-  return registry.log.append(session, {.action = "person.read", .actor = actor, .subject = person,
+  return registry.log.append(session, {.action = "person.read",
+                                       .actor = actor,
+                                       .subject = person,
                                        .data = fmt::format(R"({{"what":{}}})", json_string(what)),
                                        .personal = fmt::format(R"({{"reason":{}}})", json_string(reason))});
 }

@@ -1,6 +1,6 @@
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "registry/record.hpp"
 
@@ -18,12 +18,14 @@ bool is_msisdn(std::string_view number, std::string_view calling_code) {
 
 bool is_account(std::string_view number) {
   return !number.empty() && number.size() <= 32 && std::ranges::all_of(number, [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '.' || c == '_' ||
-           c == '-';
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '.' ||
+           c == '_' || c == '-';
   });
 }
 
-Subscription owned(const SubscriptionView& s) { return {s.kind, s.provider, std::string(s.number), s.holder, s.valid}; }
+Subscription owned(const SubscriptionView& s) {
+  return {s.kind, s.provider, std::string(s.number), s.holder, s.valid};
+}
 
 Result<void> tell(store::Session& session, const Registry& registry, const Change& change) {
   if (registry.observer == nullptr) return {};
@@ -42,11 +44,13 @@ Result<std::uint64_t> append(store::Session& session, const Registry& registry, 
                              const SubscriptionView& s, const std::string& actor) {
   return registry.log.append(
       session,
-      {.action = action, .actor = actor, .subject = s.holder,
+      {.action = action,
+       .actor = actor,
+       .subject = s.holder,
        .data = fmt::format(R"({{"kind":"{}","provider":"{}"}})", to_string(s.kind),
                            registry.organisations.at(s.provider)->code),
-       .personal = fmt::format(R"({{"from":"{}","number":"{}","until":"{}"}})", format_instant(s.valid.from), s.number,
-                               s.valid.until == instant_max ? "" : format_instant(s.valid.until))});
+       .personal = fmt::format(R"({{"from":"{}","number":"{}","until":"{}"}})", format_instant(s.valid.from),
+                               s.number, s.valid.until == instant_max ? "" : format_instant(s.valid.until))});
 }
 
 }  // namespace
@@ -61,7 +65,8 @@ std::optional<Error> check_subscription(const SubscriptionView& s, const Registr
     return refused("registry.number", "number", "An account has 1 to 32 of A-Z, a-z, 0-9, '.', '_' and '-'.");
   }
   if (!registry.organisations.may_provide(s.provider, s.kind)) {
-    return refused("registry.provider", "provider", "This organisation isn't an operator of such subscriptions.");
+    return refused("registry.provider", "provider",
+                   "This organisation isn't an operator of such subscriptions.");
   }
   if (s.valid.empty() || s.valid.from == instant_min) {
     return refused("registry.period", "until", "The period ends before it begins.");
@@ -87,7 +92,8 @@ Meaning meaning_of(const RegistryStore::NumberHolder& latest, const Subscription
   return latest.valid.until > s.valid.from ? Meaning::yields : Meaning::nothing;
 }
 
-Result<Recorded> put_subscription(store::Session& session, const Registry& registry, const SubscriptionView& s) {
+Result<Recorded> put_subscription(store::Session& session, const Registry& registry,
+                                  const SubscriptionView& s) {
   const RegistryStore store(registry.catalogue);
   DAYAQ_TRY(const bool known, store.has_person(session, s.holder));
   if (!known) return fail(ErrorKind::not_found, "registry.person", "Nobody has this id.");
@@ -98,19 +104,24 @@ Result<Recorded> put_subscription(store::Session& session, const Registry& regis
   bool is_latest = true;
   for (const auto& latest : holders) {
     switch (meaning_of(latest, s)) {
-      case Meaning::already: return Recorded::unchanged;
+      case Meaning::already:
+        return Recorded::unchanged;
       case Meaning::ends:
         DAYAQ_TRY_OK(close(session, registry, latest_of(latest, s.valid.until)));
         return Recorded::changed;
-      case Meaning::before: is_latest = false; break;
+      case Meaning::before:
+        is_latest = false;
+        break;
       case Meaning::overlaps: {
         // Told before, and ended since by another: a file imported again is harmless.
         DAYAQ_TRY(const bool told, store.has_subscription(session, s));
         if (told) return Recorded::unchanged;
-        return fail_field("registry.period", "from", "The number's present subscription begins later than this one.");
+        return fail_field("registry.period", "from",
+                          "The number's present subscription begins later than this one.");
       }
       case Meaning::yields:
-      case Meaning::nothing: break;
+      case Meaning::nothing:
+        break;
     }
   }
   for (const auto& latest : holders) {
@@ -126,8 +137,8 @@ Result<Recorded> put_subscription(store::Session& session, const Registry& regis
 
 Result<SubscriptionOutcome> record_subscription(store::Session& session, const Registry& registry,
                                                 const Subscription& subscription, const std::string& actor) {
-  const SubscriptionView view{subscription.kind, subscription.provider, subscription.number, subscription.holder,
-                              subscription.valid};
+  const SubscriptionView view{subscription.kind, subscription.provider, subscription.number,
+                              subscription.holder, subscription.valid};
   if (auto error = check_subscription(view, registry)) return std::unexpected(*std::move(error));
   SubscriptionOutcome outcome;
   DAYAQ_TRY(outcome.recorded, put_subscription(session, registry, view));
@@ -138,7 +149,8 @@ Result<SubscriptionOutcome> record_subscription(store::Session& session, const R
 
 Result<SubscriptionOutcome> end_subscription(store::Session& session, const Registry& registry,
                                              SubscriptionKind kind, OrganisationIndex provider,
-                                             std::string_view number, Instant until, const std::string& actor) {
+                                             std::string_view number, Instant until,
+                                             const std::string& actor) {
   const RegistryStore store(registry.catalogue);
   DAYAQ_TRY(const auto holders, store.holders_of(session, kind, number));
   const auto latest = std::ranges::find(holders, provider, &RegistryStore::NumberHolder::provider);

@@ -1,8 +1,8 @@
 #include "registry/record.hpp"
 
-#include <algorithm>
-
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 #include "support/registry.hpp"
 
@@ -21,14 +21,24 @@ struct Records : testing::TestWithParam<store::Engine> {
   test::RegistryNode node{GetParam(), &observer};
 
   Person aygun() {
-    return {node.person_id("5ABC123"), "5ABC123", "Əliyeva", "Aygün", Sex::female, Date(1985y / 3 / 14), std::nullopt,
+    return {node.person_id("5ABC123"),
+            "5ABC123",
+            "Əliyeva",
+            "Aygün",
+            Sex::female,
+            Date(1985y / 3 / 14),
+            std::nullopt,
             node.place("AZ-BA-587084")};
   }
   Result<PersonOutcome> record(const Person& person) {
-    return node.write([&](auto& session, auto& registry) { return record_person(session, registry, person, "cli"); });
+    return node.write(
+        [&](auto& session, auto& registry) { return record_person(session, registry, person, "cli"); });
   }
   AttestRequest health_worker(std::uint64_t id, Instant from, Instant until) {
-    return {AttestationId(id), aygun().id, node.status("health_worker"), node.organisation("baku-city-hospital"),
+    return {AttestationId(id),
+            aygun().id,
+            node.status("health_worker"),
+            node.organisation("baku-city-hospital"),
             {from, until}};
   }
   Result<AttestOutcome> attest(const AttestRequest& request) {
@@ -238,7 +248,8 @@ TEST_P(Records, PeriodsThatDoNotOverlapStandBesideEachOther) {
   ASSERT_TRUE(record(aygun()));
   ASSERT_TRUE(attest(health_worker(1, now(), now() + 24h)));
   ASSERT_TRUE(attest(health_worker(2, now() + 24h, now() + 48h)));
-  for (const Attestation& attestation : all_about(aygun().id).attestations) EXPECT_EQ(attestation.ended, instant_max);
+  for (const Attestation& attestation : all_about(aygun().id).attestations)
+    EXPECT_EQ(attestation.ended, instant_max);
 }
 
 TEST_P(Records, AnIssuerAttestsOnlyWhatItIssuesAndForAsLongAsTheStatusAllows) {
@@ -284,7 +295,8 @@ TEST_P(Records, ANumberPortedToAnotherOperatorEndsWithTheFirst) {
   ASSERT_TRUE(subscribe(mobile(aygun().id, "bakcell", start + 24h)));
   const auto holder = [&](std::string_view provider, Instant at) {
     return test::must(node.read([&](auto& session, auto& rows) {
-      return find_holder(session, rows, SubscriptionKind::mobile, node.organisation(provider), "994501234567", at);
+      return find_holder(session, rows, SubscriptionKind::mobile, node.organisation(provider), "994501234567",
+                         at);
     }));
   };
   EXPECT_EQ(holder("azercell", start), aygun().id);
@@ -326,8 +338,8 @@ TEST_P(Records, TheSameSubscriptionAgainChangesNothing) {
 TEST_P(Records, AccountsOfDifferentOperatorsAreDifferentThings) {
   ASSERT_TRUE(record(aygun()));
   for (const char* provider : {"aztelekom", "citynet"}) {
-    ASSERT_TRUE(subscribe({SubscriptionKind::fixed, node.organisation(provider), "A-1001", aygun().id,
-                           {now(), instant_max}}));
+    ASSERT_TRUE(subscribe(
+        {SubscriptionKind::fixed, node.organisation(provider), "A-1001", aygun().id, {now(), instant_max}}));
   }
   for (const Subscription& s : all_about(aygun().id).subscriptions) EXPECT_EQ(s.valid.until, instant_max);
 }
@@ -347,7 +359,8 @@ TEST_P(Records, AnEndedSubscriptionIsNotLive) {
   node.clock.advance(25h);
   EXPECT_EQ(code_of(end(start + 26h)), "registry.subscription");
   EXPECT_EQ(all_about(aygun().id).subscriptions[0].valid.until, start + 24h);
-  EXPECT_EQ(subscribe(mobile(aygun().id, "azercell", now()))->recorded, Recorded::fresh) << "the line came back";
+  EXPECT_EQ(subscribe(mobile(aygun().id, "azercell", now()))->recorded, Recorded::fresh)
+      << "the line came back";
 }
 
 TEST_P(Records, RefusesNumbersProvidersAndHoldersThatCannotBe) {
@@ -368,8 +381,10 @@ TEST_P(Records, RefusesNumbersProvidersAndHoldersThatCannotBe) {
 // -- organisations, and what lies below
 
 TEST_P(Records, OrganisationsAreKnownAfterTheirCommitAndAfterARestart) {
-  const Organisation clinic{OrganisationCode("quba-hospital"), {"Quba Xəstəxanası", "Guba Hospital", "Больница Губы"},
-                            OrganisationKind::hospital, {StatusCode("health_worker")}};
+  const Organisation clinic{OrganisationCode("quba-hospital"),
+                            {"Quba Xəstəxanası", "Guba Hospital", "Больница Губы"},
+                            OrganisationKind::hospital,
+                            {StatusCode("health_worker")}};
   const auto put = [&](const Organisation& organisation) {
     return node.write([&](auto& session, auto& registry) {
       return record_organisation(session, registry, organisation, "cli");
@@ -402,8 +417,9 @@ TEST_P(Records, OrganisationsAreKnownAfterTheirCommitAndAfterARestart) {
 
 TEST_P(Records, AFailedTransactionLeavesNoOrganisationBehind) {
   const auto result = node.write([&](auto& session, auto& registry) -> Result<void> {
-    DAYAQ_TRY_OK(record_organisation(session, registry,
-                                     {OrganisationCode("ghost"), {"a", "b", "c"}, OrganisationKind::agency, {}}, "cli"));
+    DAYAQ_TRY_OK(record_organisation(
+        session, registry, {OrganisationCode("ghost"), {"a", "b", "c"}, OrganisationKind::agency, {}},
+        "cli"));
     return fail(ErrorKind::conflict, "test.stop", "stop");
   });
   EXPECT_EQ(code_of(result), "test.stop");
@@ -430,15 +446,19 @@ TEST_P(Records, StreamsGiveWhatStandsOrEndsLaterInKeyOrder) {
     AttestRequest request = health_worker(person.id.value(), now(), now() + 24h);
     request.person = person.id;
     ASSERT_TRUE(attest(request));
-    ASSERT_TRUE(subscribe({SubscriptionKind::tv, node.organisation("katv1"), id, person.id, {now(), instant_max}}));
+    ASSERT_TRUE(
+        subscribe({SubscriptionKind::tv, node.organisation("katv1"), id, person.id, {now(), instant_max}}));
   }
   std::vector<PersonId> persons, attested, subscribed, later;
   const auto at = now();
   test::must(node.read([&](auto& session, auto& rows) -> Result<void> {
     DAYAQ_TRY_OK(rows.each_person_core(session, {}, [&](const PersonCore& p) { persons.push_back(p.id); }));
-    DAYAQ_TRY_OK(rows.each_attestation(session, {}, at, [&](const Attestation& a) { attested.push_back(a.person); }));
-    DAYAQ_TRY_OK(rows.each_attestation(session, {}, at + 24h, [&](const Attestation& a) { later.push_back(a.person); }));
-    return rows.each_subscription(session, {}, at, [&](const SubscriptionView& s) { subscribed.push_back(s.holder); });
+    DAYAQ_TRY_OK(
+        rows.each_attestation(session, {}, at, [&](const Attestation& a) { attested.push_back(a.person); }));
+    DAYAQ_TRY_OK(rows.each_attestation(session, {}, at + 24h,
+                                       [&](const Attestation& a) { later.push_back(a.person); }));
+    return rows.each_subscription(session, {}, at,
+                                  [&](const SubscriptionView& s) { subscribed.push_back(s.holder); });
   }));
   std::ranges::sort(ids, {}, [](PersonId id) { return std::pair(bucket_of(id), id.value()); });
   EXPECT_EQ(persons, ids);

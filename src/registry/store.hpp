@@ -47,8 +47,8 @@ struct SubscriptionView {
   Period valid;
 };
 
-/// Plain statements over one session, which the caller's transaction owns. All persons' rows carry their bucket.
-/// Errors are the session's own.
+/// Plain statements over one session, which the caller's transaction owns. All persons' rows carry their
+/// bucket. Errors are the session's own.
 class RegistryStore {
  public:
   explicit RegistryStore(const Catalogue& catalogue) : catalogue_(catalogue) {}
@@ -65,8 +65,8 @@ class RegistryStore {
 
   // -- attestations
 
-  /// The one read of the hot path: nullopt if the person isn't known, else their standing attestations of this
-  /// status by this issuer, and the one with `id`, whatever it is.
+  /// The one read of the hot path: nullopt if the person isn't known, else their standing attestations of
+  /// this status by this issuer, and the one with `id`, whatever it is.
   struct AttestationContext {
     std::optional<Date> death;
     std::vector<Attestation> standing;
@@ -78,8 +78,10 @@ class RegistryStore {
   /// False if the person has an attestation with this id (then nothing is written).
   Result<bool> insert_attestation_if_new(store::Session& session, const Attestation& attestation) const;
   Result<void> insert_attestation(store::Session& session, const Attestation& attestation) const;
-  Result<void> end_attestation(store::Session& session, PersonId person, AttestationId id, Instant ended) const;
-  Result<std::optional<Attestation>> attestation(store::Session& session, PersonId person, AttestationId id) const;
+  Result<void> end_attestation(store::Session& session, PersonId person, AttestationId id,
+                               Instant ended) const;
+  Result<std::optional<Attestation>> attestation(store::Session& session, PersonId person,
+                                                 AttestationId id) const;
   Result<std::vector<Attestation>> attestations_of(store::Session& session, PersonId person) const;
 
   // -- subscriptions
@@ -103,7 +105,10 @@ class RegistryStore {
 
   // -- streams, in key order (bucket, then person), over the buckets [from, until)
 
-  struct BucketRange { std::int64_t from = 0; std::int64_t until = buckets; };
+  struct BucketRange {
+    std::int64_t from = 0;
+    std::int64_t until = buckets;
+  };
   Result<void> each_person_core(store::Session& session, BucketRange range,
                                 const std::function<void(const PersonCore&)>& visit) const;
   Result<void> each_person(store::Session& session, BucketRange range,

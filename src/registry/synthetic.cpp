@@ -1,10 +1,10 @@
 #include "registry/synthetic.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <fstream>
 #include <future>
-
-#include <fmt/format.h>
 
 #include "base/random.hpp"
 #include "registry/export.hpp"
@@ -21,30 +21,45 @@ struct AgeGroup {
   double percent;
 };
 /// Sums to 22.3 % under 15, 69.5 % from 15 to 64, 8.2 % from 65 (country/az/SOURCES.md).
-constexpr std::array<AgeGroup, 18> pyramid{{
-    {0, 5, 6.2}, {5, 10, 8.3}, {10, 15, 7.8}, {15, 20, 7.0}, {20, 25, 6.5}, {25, 30, 7.6}, {30, 35, 9.0},
-    {35, 40, 8.6}, {40, 45, 7.0}, {45, 50, 6.1}, {50, 55, 6.0}, {55, 60, 6.3}, {60, 65, 5.4}, {65, 70, 4.0},
-    {70, 75, 2.2}, {75, 80, 0.8}, {80, 85, 0.7}, {85, 100, 0.5}}};
+constexpr std::array<AgeGroup, 18> pyramid{{{0, 5, 6.2},
+                                            {5, 10, 8.3},
+                                            {10, 15, 7.8},
+                                            {15, 20, 7.0},
+                                            {20, 25, 6.5},
+                                            {25, 30, 7.6},
+                                            {30, 35, 9.0},
+                                            {35, 40, 8.6},
+                                            {40, 45, 7.0},
+                                            {45, 50, 6.1},
+                                            {50, 55, 6.0},
+                                            {55, 60, 6.3},
+                                            {60, 65, 5.4},
+                                            {65, 70, 4.0},
+                                            {70, 75, 2.2},
+                                            {75, 80, 0.8},
+                                            {80, 85, 0.7},
+                                            {85, 100, 0.5}}};
 
 constexpr std::array<std::string_view, 24> male_families{
-    "Məmmədov", "Əliyev", "Həsənov", "Hüseynov", "Quliyev", "İsmayılov", "Abbasov", "Kərimov", "Rəhimov", "Səfərov",
-    "Vəliyev", "Cəfərov", "Nağıyev", "Bağırov", "Orucəliyev", "Mustafayev", "Novruzov", "Babayev", "Şirinov",
-    "Ağayev", "Qasımov", "Tağıyev", "Xəlilov", "Zeynalov"};
+    "Məmmədov", "Əliyev",  "Həsənov", "Hüseynov", "Quliyev", "İsmayılov", "Abbasov",    "Kərimov",
+    "Rəhimov",  "Səfərov", "Vəliyev", "Cəfərov",  "Nağıyev", "Bağırov",   "Orucəliyev", "Mustafayev",
+    "Novruzov", "Babayev", "Şirinov", "Ağayev",   "Qasımov", "Tağıyev",   "Xəlilov",    "Zeynalov"};
 constexpr std::array<std::string_view, 24> female_families{
-    "Məmmədova", "Əliyeva", "Həsənova", "Hüseynova", "Quliyeva", "İsmayılova", "Abbasova", "Kərimova", "Rəhimova",
-    "Səfərova", "Vəliyeva", "Cəfərova", "Nağıyeva", "Bağırova", "Orucəliyeva", "Mustafayeva", "Novruzova", "Babayeva",
-    "Şirinova", "Ağayeva", "Qasımova", "Tağıyeva", "Xəlilova", "Zeynalova"};
+    "Məmmədova", "Əliyeva",  "Həsənova", "Hüseynova", "Quliyeva", "İsmayılova", "Abbasova",    "Kərimova",
+    "Rəhimova",  "Səfərova", "Vəliyeva", "Cəfərova",  "Nağıyeva", "Bağırova",   "Orucəliyeva", "Mustafayeva",
+    "Novruzova", "Babayeva", "Şirinova", "Ağayeva",   "Qasımova", "Tağıyeva",   "Xəlilova",    "Zeynalova"};
 constexpr std::array<std::string_view, 20> male_names{
-    "Elçin", "Rəşad", "Tural", "Orxan", "Vüqar", "Ramil", "Samir", "Elnur", "Anar", "Nicat", "Kamran", "Fərid",
-    "Murad", "Yusif", "Əhməd", "Ömər", "Cavid", "Emin", "Rauf", "İlqar"};
+    "Elçin",  "Rəşad", "Tural", "Orxan", "Vüqar", "Ramil", "Samir", "Elnur", "Anar", "Nicat",
+    "Kamran", "Fərid", "Murad", "Yusif", "Əhməd", "Ömər",  "Cavid", "Emin",  "Rauf", "İlqar"};
 constexpr std::array<std::string_view, 20> female_names{
-    "Aygün", "Günel", "Leyla", "Nigar", "Sevinc", "Aysel", "Türkan", "Könül", "Lalə", "Nərmin", "Fidan", "Zəhra",
-    "Xədicə", "Mədinə", "Ülviyyə", "Gülnar", "Ayşən", "Səbinə", "Elmira", "Pərvanə"};
+    "Aygün", "Günel", "Leyla",  "Nigar",  "Sevinc",  "Aysel",  "Türkan", "Könül",  "Lalə",   "Nərmin",
+    "Fidan", "Zəhra", "Xədicə", "Mədinə", "Ülviyyə", "Gülnar", "Ayşən",  "Səbinə", "Elmira", "Pərvanə"};
 
 constexpr std::string_view digits = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ";
 constexpr std::uint64_t ids = 34ull * 34 * 34 * 34 * 34 * 34;  ///< six characters after the leading 0
 
-/// The n-th synthetic national id: a bijection that doesn't count up by eye (the factor has no divisor of 34).
+/// The n-th synthetic national id: a bijection that doesn't count up by eye (the factor has no divisor of
+/// 34).
 std::array<char, 8> national_id(std::uint64_t n) {
   std::array<char, 8> out{};
   out[0] = '0';
@@ -55,7 +70,9 @@ std::array<char, 8> national_id(std::uint64_t n) {
   }
   return out;
 }
-std::string_view text_of(const std::array<char, 8>& id) { return {id.data(), 7}; }
+std::string_view text_of(const std::array<char, 8>& id) {
+  return {id.data(), 7};
+}
 
 void fill_digits(char* at, std::size_t count, std::uint64_t value) {
   for (std::size_t i = count; i > 0; --i) {
@@ -78,12 +95,15 @@ class SyntheticPopulation::Maker {
         start_of_today_(registry_.country.zone().start_of(today_)) {
     const std::chrono::year_month_day date(today_);
     // The school year in which today falls; in summer the coming one.
-    const std::chrono::year year = date.month() < std::chrono::July ? date.year() - std::chrono::years(1) : date.year();
+    const std::chrono::year year =
+        date.month() < std::chrono::July ? date.year() - std::chrono::years(1) : date.year();
     const Zone& zone = registry_.country.zone();
     using std::chrono::sys_days;
-    school_ = {zone.start_of(sys_days(year / 9 / 15)), zone.start_of(sys_days((year + std::chrono::years(1)) / 6 / 15))};
+    school_ = {zone.start_of(sys_days(year / 9 / 15)),
+               zone.start_of(sys_days((year + std::chrono::years(1)) / 6 / 15))};
     for (const char* code : {"azercell", "bakcell", "nar"}) mobile_.push_back(organisation(code));
-    for (const char* code : {"aztelekom", "baktelecom", "citynet", "ailenet"}) fixed_.push_back(organisation(code));
+    for (const char* code : {"aztelekom", "baktelecom", "citynet", "ailenet"})
+      fixed_.push_back(organisation(code));
     for (const char* code : {"katv1", "smart-tv", "ailetv"}) tv_.push_back(organisation(code));
     for (OrganisationIndex i = 0; i < registry_.organisations.size(); ++i) {
       const auto kind = registry_.organisations.at(i)->kind;
@@ -103,7 +123,9 @@ class SyntheticPopulation::Maker {
 
  private:
   bool chance(double share) { return random_.unit() < share; }
-  OrganisationIndex one_of(const std::vector<OrganisationIndex>& all) { return all[random_.below(all.size())]; }
+  OrganisationIndex one_of(const std::vector<OrganisationIndex>& all) {
+    return all[random_.below(all.size())];
+  }
   OrganisationIndex organisation(std::string_view code) const {
     const auto index = registry_.organisations.find(code);
     DAYAQ_ASSERT(index.has_value());
@@ -115,14 +137,15 @@ class SyntheticPopulation::Maker {
     const std::string_view id = text_of(batch_.national_ids.back());
     age_ = age();
     const Sex sex = chance(age_ >= 65 ? 0.58 : 0.495) ? Sex::female : Sex::male;
-    const Date birth = today_ - days(static_cast<int>(age_ * 365.2425) + 1 + static_cast<int>(random_.below(364)));
+    const Date birth =
+        today_ - days(static_cast<int>(age_ * 365.2425) + 1 + static_cast<int>(random_.below(364)));
     const bool female = sex == Sex::female;
     std::optional<Date> death;
     if (age_ >= 60 && chance(0.004)) death = today_ - days(random_.below(60));
     batch_.persons.push_back({registry_.person_id(*registry_.country.national_id_rule().parse(id)), id,
                               (female ? female_families : male_families)[random_.below(male_families.size())],
-                              (female ? female_names : male_names)[random_.below(female_names.size())], sex, birth,
-                              death, place()});
+                              (female ? female_names : male_names)[random_.below(female_names.size())], sex,
+                              birth, death, place()});
     female_ = female;
     return batch_.persons.back();
   }
@@ -131,7 +154,8 @@ class SyntheticPopulation::Maker {
     double percent = random_.unit() * 100;
     for (const AgeGroup& group : pyramid) {
       if (percent < group.percent) {
-        return group.from + static_cast<int>(random_.below(static_cast<std::uint64_t>(group.until - group.from)));
+        return group.from +
+               static_cast<int>(random_.below(static_cast<std::uint64_t>(group.until - group.from)));
       }
       percent -= group.percent;
     }
@@ -141,7 +165,8 @@ class SyntheticPopulation::Maker {
   PlaceIndex place() {
     const auto& until = population_.population_until_;
     const auto at = static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(until.back())));
-    return population_.settlements_[static_cast<std::size_t>(std::ranges::upper_bound(until, at) - until.begin())];
+    return population_
+        .settlements_[static_cast<std::size_t>(std::ranges::upper_bound(until, at) - until.begin())];
   }
 
   void attest(PersonId person, std::string_view status, OrganisationIndex issuer, Period valid) {
@@ -156,7 +181,8 @@ class SyntheticPopulation::Maker {
 
   void make_attestations(PersonId person) {
     const bool working_age = age_ >= 23 && age_ < 65;
-    if (age_ >= 6 && age_ < 17 && chance(0.97)) attest(person, "pupil", organisation("ministry-of-education"), school_);
+    if (age_ >= 6 && age_ < 17 && chance(0.97))
+      attest(person, "pupil", organisation("ministry-of-education"), school_);
     if (age_ >= 17 && age_ < 23 && chance(0.30)) {
       attest(person, "student", one_of(universities_),
              {school_.from, school_.until + days(365 * random_.below(2) + 15 * random_.below(3))});
@@ -170,10 +196,12 @@ class SyntheticPopulation::Maker {
       attest(person, "disabled", organisation("social-protection-fund"),
              {start_of_today_ - days(random_.below(2000)), instant_max});
     }
-    if (chance(0.03)) attest(person, "low_income", organisation("ministry-of-labour"), around_today(300, 400));
+    if (chance(0.03))
+      attest(person, "low_income", organisation("ministry-of-labour"), around_today(300, 400));
     if (chance(0.0015)) {
       const Instant from = now_ - std::chrono::hours(random_.below(14 * 24));
-      attest(person, "quarantined", chance(0.5) ? organisation("tabib") : one_of(hospitals_), {from, from + days(14)});
+      attest(person, "quarantined", chance(0.5) ? organisation("tabib") : one_of(hospitals_),
+             {from, from + days(14)});
     }
     if (chance(age_ >= 65 ? 0.85 : 0.01)) {
       attest(person, "must_stay_home", organisation("tabib"), around_today(60, 90));
@@ -194,11 +222,13 @@ class SyntheticPopulation::Maker {
     } else if (job < 0.096) {
       attest(person, "entrepreneur", organisation("state-tax-service"), around_today(350, 700));
     }
-    if (chance(0.05)) attest(person, "remote_worker", organisation("ministry-of-labour"), around_today(60, 200));
+    if (chance(0.05))
+      attest(person, "remote_worker", organisation("ministry-of-labour"), around_today(60, 200));
     if (chance(0.02)) attest(person, "payment_deferred", one_of(mobile_), around_today(60, 120));
   }
 
-  void subscribe(PersonId holder, SubscriptionKind kind, OrganisationIndex provider, std::size_t counter, char mark) {
+  void subscribe(PersonId holder, SubscriptionKind kind, OrganisationIndex provider, std::size_t counter,
+                 char mark) {
     std::array<char, 12>& number = batch_.numbers.emplace_back();
     const std::uint64_t next = population_.next_number_[counter]++;
     std::string_view text;
@@ -255,7 +285,8 @@ class SyntheticPopulation::Maker {
   bool female_ = false;
 };
 
-Result<SyntheticPopulation> SyntheticPopulation::create(const Registry& registry, const SyntheticOptions& options) {
+Result<SyntheticPopulation> SyntheticPopulation::create(const Registry& registry,
+                                                        const SyntheticOptions& options) {
   if (options.persons == 0 || options.persons > synthetic_persons_max || options.batch == 0) {
     return fail(ErrorKind::invalid_input, "synthetic.size",
                 fmt::format("A synthetic population has 1 to {} persons.", synthetic_persons_max));
@@ -285,7 +316,7 @@ SyntheticBatch SyntheticPopulation::next() {
   SyntheticBatch batch;
   const std::size_t end = std::min(order_.size(), at_ + options_.batch);
   batch.persons.reserve(end - at_);
-  batch.national_ids.reserve(end - at_);   // views into these: they never grow beyond
+  batch.national_ids.reserve(end - at_);  // views into these: they never grow beyond
   batch.numbers.reserve(4 * (end - at_));
   Maker maker(*this, batch);
   for (; at_ < end; ++at_) maker.make(order_[at_].second);
@@ -312,7 +343,8 @@ Result<void> store_batch(store::Session& session, const Registry& registry, cons
     }
     DAYAQ_TRY_OK(tell([&] {
       return Change(PersonRecorded{{row.id, std::string(row.national_id), std::string(row.family_name),
-                                    std::string(row.given_name), row.sex, row.birth, row.death, row.place}, true});
+                                    std::string(row.given_name), row.sex, row.birth, row.death, row.place},
+                                   true});
     }));
   }
   if (known == batch.persons.size()) return {};
@@ -326,11 +358,14 @@ Result<void> store_batch(store::Session& session, const Registry& registry, cons
     if (!fresh) continue;
     DAYAQ_TRY_OK(store.set_holder(session, row));
     DAYAQ_TRY_OK(tell([&] {
-      return Change(SubscriptionRecorded{{row.kind, row.provider, std::string(row.number), row.holder, row.valid}});
+      return Change(
+          SubscriptionRecorded{{row.kind, row.provider, std::string(row.number), row.holder, row.valid}});
     }));
   }
   DAYAQ_TRY_OK(registry.log.append(
-      session, {.action = "synthetic.batch", .actor = "system", .subject = std::nullopt,
+      session, {.action = "synthetic.batch",
+                .actor = "system",
+                .subject = std::nullopt,
                 .data = fmt::format(R"({{"attestations":{},"persons":{},"seed":{},"subscriptions":{}}})",
                                     batch.attestations.size(), batch.persons.size(), options.seed,
                                     batch.subscriptions.size()),
@@ -347,7 +382,8 @@ void add(SyntheticProgress& progress, const SyntheticBatch& batch) {
 
 }  // namespace
 
-Result<SyntheticProgress> populate(store::Database& db, const Registry& registry, const SyntheticOptions& options,
+Result<SyntheticProgress> populate(store::Database& db, const Registry& registry,
+                                   const SyntheticOptions& options,
                                    const std::function<bool(const SyntheticProgress&)>& on_progress) {
   DAYAQ_TRY(SyntheticPopulation population, SyntheticPopulation::create(registry, options));
   SyntheticProgress progress;
@@ -357,7 +393,8 @@ Result<SyntheticProgress> populate(store::Database& db, const Registry& registry
     const SyntheticBatch batch = coming.get();
     if (batch.persons.empty()) return progress;
     coming = std::async(std::launch::async, [&] { return population.next(); });
-    DAYAQ_TRY_OK(db.write([&](store::Session& session) { return store_batch(session, registry, batch, options); }));
+    DAYAQ_TRY_OK(
+        db.write([&](store::Session& session) { return store_batch(session, registry, batch, options); }));
     add(progress, batch);
     if (on_progress && !on_progress(progress)) return progress;
   }
@@ -385,7 +422,8 @@ Result<SyntheticProgress> write_synthetic_csv(const Registry& registry, const Sy
     for (const PersonRow& row : batch.persons) append_person(texts[0], row, registry.country);
     for (const AttestRequest& row : batch.attestations) {
       const Attestation attestation{row.id, row.person, row.status, row.issuer, row.valid, {}, instant_max};
-      append_attestation(texts[1], national_id_of(row.person), attestation, registry.country, registry.organisations);
+      append_attestation(texts[1], national_id_of(row.person), attestation, registry.country,
+                         registry.organisations);
     }
     person = 0;
     for (const SubscriptionView& row : batch.subscriptions) {
@@ -395,8 +433,8 @@ Result<SyntheticProgress> write_synthetic_csv(const Registry& registry, const Sy
       files[i] << texts[i];
       texts[i].clear();
       if (!files[i].flush()) {
-        return fail(ErrorKind::unavailable, "file.write", "The file can't be written. Check the folder and the disk.",
-                    folder.string());
+        return fail(ErrorKind::unavailable, "file.write",
+                    "The file can't be written. Check the folder and the disk.", folder.string());
       }
     }
     add(progress, batch);

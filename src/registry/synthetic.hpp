@@ -1,7 +1,8 @@
 // A synthetic population: as many people as asked for, the same from the same seed, none of them real.
 //
-// Every national id in it starts with 0, every mobile number with 994 0 (no real number follows the calling code with
-// a zero), so that a synthetic record is recognised by eye. Shares and their sources: country/az/SOURCES.md.
+// Every national id in it starts with 0, every mobile number with 994 0 (no real number follows the calling
+// code with a zero), so that a synthetic record is recognised by eye. Shares and their sources:
+// country/az/SOURCES.md.
 #pragma once
 
 #include <array>
@@ -12,7 +13,8 @@
 
 namespace dayaq::registry {
 
-inline constexpr std::uint64_t synthetic_persons_max = 15'000'000;  ///< beyond it, an operator's numbers run out
+inline constexpr std::uint64_t synthetic_persons_max =
+    15'000'000;  ///< beyond it, an operator's numbers run out
 
 struct SyntheticOptions {
   std::uint64_t persons = 200'000;
@@ -59,14 +61,15 @@ struct SyntheticProgress {
   std::uint64_t subscriptions = 0;
 };
 
-/// Makes a population and stores it, a batch a transaction with its audit entry "synthetic.batch". Persons that are
-/// there already are left alone with all they have: an interrupted run is simply repeated. `on_progress` is called
-/// after each durable batch; false stops.
-Result<SyntheticProgress> populate(store::Database& db, const Registry& registry, const SyntheticOptions& options,
+/// Makes a population and stores it, a batch a transaction with its audit entry "synthetic.batch". Persons
+/// that are there already are left alone with all they have: an interrupted run is simply repeated.
+/// `on_progress` is called after each durable batch; false stops.
+Result<SyntheticProgress> populate(store::Database& db, const Registry& registry,
+                                   const SyntheticOptions& options,
                                    const std::function<bool(const SyntheticProgress&)>& on_progress = {});
 
-/// The population as three CSV files for imports: persons.csv, attestations.csv, subscriptions.csv in a folder.
-/// unavailable "file.write".
+/// The population as three CSV files for imports: persons.csv, attestations.csv, subscriptions.csv in a
+/// folder. unavailable "file.write".
 Result<SyntheticProgress> write_synthetic_csv(const Registry& registry, const SyntheticOptions& options,
                                               const std::filesystem::path& folder);
 

@@ -1,12 +1,12 @@
 #include "registry/synthetic.hpp"
 
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
 #include <fstream>
 #include <iterator>
 #include <map>
 #include <set>
-
-#include <fmt/format.h>
-#include <gtest/gtest.h>
 
 #include "registry/import.hpp"
 #include "support/registry.hpp"
@@ -33,7 +33,8 @@ TEST_F(Synthetic, TheSameSeedMakesTheSamePeopleWhateverTheBatches) {
     std::string out;
     for (const SyntheticBatch& b : all_of(*node.registry, {.persons = 2000, .seed = seed, .batch = batch})) {
       for (const PersonRow& p : b.persons) {
-        out += fmt::format("{} {} {} {} {}\n", p.national_id, p.family_name, p.given_name, format_date(p.birth), p.place);
+        out += fmt::format("{} {} {} {} {}\n", p.national_id, p.family_name, p.given_name,
+                           format_date(p.birth), p.place);
       }
     }
     return out;
@@ -51,7 +52,8 @@ TEST_F(Synthetic, EveryoneIsRecognisedAsSyntheticAndUnique) {
       EXPECT_TRUE(ids.emplace(person.national_id).second) << person.national_id;
       EXPECT_EQ(person.id, node.person_id(person.national_id));
       EXPECT_EQ(check_person(person, node.pack, node.pack.zone().day_of(node.clock.now())), std::nullopt);
-      EXPECT_LT(std::pair(bucket_of(before), before.value()), std::pair(bucket_of(person.id), person.id.value()));
+      EXPECT_LT(std::pair(bucket_of(before), before.value()),
+                std::pair(bucket_of(person.id), person.id.value()));
       before = person.id;
     }
     for (const SubscriptionView& s : batch.subscriptions) {
@@ -61,7 +63,8 @@ TEST_F(Synthetic, EveryoneIsRecognisedAsSyntheticAndUnique) {
         EXPECT_TRUE(s.number.starts_with("9940"));
       }
     }
-    for (const AttestRequest& a : batch.attestations) EXPECT_EQ(check_attestation(a, *node.registry), std::nullopt);
+    for (const AttestRequest& a : batch.attestations)
+      EXPECT_EQ(check_attestation(a, *node.registry), std::nullopt);
   }
   EXPECT_EQ(ids.size(), 20'000u);
 }
@@ -104,10 +107,13 @@ TEST_F(Synthetic, SharesAreThoseThatTheSourcesGive) {
 TEST_F(Synthetic, PopulatingAgainAfterAnInterruptionCompletesIt) {
   const SyntheticOptions options{.persons = 5000, .batch = 1000};
   int batches = 0;
-  const auto first = populate(node.db(), *node.registry, options, [&](const SyntheticProgress&) { return ++batches < 2; });
+  const auto first =
+      populate(node.db(), *node.registry, options, [&](const SyntheticProgress&) { return ++batches < 2; });
   EXPECT_EQ(first->persons, 2000u);
   ASSERT_TRUE(populate(node.db(), *node.registry, options));
-  const auto count = [&] { return test::must(node.read([](auto& s, auto& rows) { return rows.count_persons(s); })); };
+  const auto count = [&] {
+    return test::must(node.read([](auto& s, auto& rows) { return rows.count_persons(s); }));
+  };
   EXPECT_EQ(count(), 5000);
   const std::uint64_t entries = node.log->size();
   ASSERT_TRUE(populate(node.db(), *node.registry, options));
@@ -117,7 +123,8 @@ TEST_F(Synthetic, PopulatingAgainAfterAnInterruptionCompletesIt) {
 
 TEST_F(Synthetic, RefusesNoneAndTooMany) {
   EXPECT_EQ(populate(node.db(), *node.registry, {.persons = 0}).error().code, "synthetic.size");
-  EXPECT_EQ(populate(node.db(), *node.registry, {.persons = synthetic_persons_max + 1}).error().code, "synthetic.size");
+  EXPECT_EQ(populate(node.db(), *node.registry, {.persons = synthetic_persons_max + 1}).error().code,
+            "synthetic.size");
 }
 
 TEST_F(Synthetic, ItsCsvFilesAreImportedWithoutARejectAndGiveTheSamePopulation) {
@@ -126,9 +133,10 @@ TEST_F(Synthetic, ItsCsvFilesAreImportedWithoutARejectAndGiveTheSamePopulation) 
   const SyntheticProgress written = test::must(write_synthetic_csv(*node.registry, options, folder.path()));
   EXPECT_EQ(written.persons, 3000u);
   const auto import_kind = [&](ImportKind kind) {
-    return test::must(import_file(node.db(), *node.registry,
-                                  test::must(open_import((folder / fmt::format("{}.csv", to_string(kind))).string())),
-                                  {.kind = kind}))
+    return test::must(import_file(
+                          node.db(), *node.registry,
+                          test::must(open_import((folder / fmt::format("{}.csv", to_string(kind))).string())),
+                          {.kind = kind}))
         .counts;
   };
   EXPECT_EQ(import_kind(ImportKind::persons), (ImportCounts{.recorded = written.persons}));

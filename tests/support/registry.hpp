@@ -1,5 +1,5 @@
-// A registry over an empty database with the country pack of Azerbaijan and its organisations, for tests of every
-// room that stands on it. Whoever includes this links dayaq::registry.
+// A registry over an empty database with the country pack of Azerbaijan and its organisations, for tests of
+// every room that stands on it. Whoever includes this links dayaq::registry.
 #pragma once
 
 #include <optional>
@@ -64,8 +64,12 @@ struct RegistryNode {
   [[nodiscard]] registry::OrganisationIndex organisation(std::string_view code) const {
     return organisations->find(code).value();
   }
-  [[nodiscard]] registry::StatusIndex status(std::string_view code) const { return pack.find_status(code).value(); }
-  [[nodiscard]] registry::PlaceIndex place(std::string_view code) const { return pack.find_place(code).value(); }
+  [[nodiscard]] registry::StatusIndex status(std::string_view code) const {
+    return pack.find_status(code).value();
+  }
+  [[nodiscard]] registry::PlaceIndex place(std::string_view code) const {
+    return pack.find_place(code).value();
+  }
 
   /// Runs a use-case in a write transaction, hands its result back.
   template <class F>
@@ -79,7 +83,8 @@ struct RegistryNode {
 
   FixedClock clock{Instant(std::chrono::sys_days{std::chrono::year(2026) / 11 / 21} + std::chrono::hours(8))};
   SeededRandom random{1};
-  registry::CountryPack pack = must(registry::CountryPack::load(std::filesystem::path(DAYAQ_SOURCE_DIR) / "country/az"));
+  registry::CountryPack pack =
+      must(registry::CountryPack::load(std::filesystem::path(DAYAQ_SOURCE_DIR) / "country/az"));
   std::optional<registry::Catalogue> catalogue;
   std::optional<registry::OrganisationDirectory> organisations;
   std::optional<registry::RegistryStore> rows;
@@ -90,20 +95,25 @@ struct RegistryNode {
  private:
   void start() {
     std::vector<store::Migration> migrations;
-    for (const auto room : {audit::migrations(), registry::migrations(), std::span<const store::Migration>(further_)}) {
+    for (const auto room :
+         {audit::migrations(), registry::migrations(), std::span<const store::Migration>(further_)}) {
       migrations.insert(migrations.end(), room.begin(), room.end());
     }
     must(db().migrate(migrations));
-    catalogue = must(db().write([&](store::Session& session) { return registry::Catalogue::open(session, pack); }));
+    catalogue =
+        must(db().write([&](store::Session& session) { return registry::Catalogue::open(session, pack); }));
     rows.emplace(*catalogue);
     organisations.emplace(pack);
     must(db().read([&](store::Session& session) { return organisations->load(session); }));
     db().add_hook(*organisations);
     const std::array<std::byte, 32> seed{};
-    log = must(audit::Log::open(db(), must(crypto::SigningKey::from_seed(seed)), "dayaq.test/audit", clock, random));
+    log = must(
+        audit::Log::open(db(), must(crypto::SigningKey::from_seed(seed)), "dayaq.test/audit", clock, random));
     db().add_hook(*log);
-    registry.emplace(registry::Registry{pack, *catalogue, *organisations, *log, observer_, clock, SipKey{1, 2}});
-    must(db().write([&](store::Session& session) { return registry::seed_organisations(session, *registry); }));
+    registry.emplace(
+        registry::Registry{pack, *catalogue, *organisations, *log, observer_, clock, SipKey{1, 2}});
+    must(db().write(
+        [&](store::Session& session) { return registry::seed_organisations(session, *registry); }));
   }
 
   registry::ChangeObserver* observer_;
