@@ -31,7 +31,8 @@ int main(int argc, char** argv) {
       options,
       [&](int, std::uint64_t number, std::string& out) {
         const std::string body = fmt::format(
-            R"({{"person":"{}","status":"health_worker","valid_from":"2026-01-01T00:00:00Z","valid_until":"2027-12-31T20:00:00Z"}})",
+            R"({{"person":"{}","status":"health_worker",)"
+            R"("from":"2026-01-01T00:00:00Z","until":"2027-12-31T20:00:00Z"}})",
             persons[number % persons.size()]);
         out = fmt::format(
             "POST /v1/attestations HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n"

@@ -35,7 +35,7 @@ def main():
         suite = unittest.defaultTestLoader.loadTestsFromNames(chosen, sys.modules["__main__"])
     result = unittest.TextTestRunner(verbosity=2).run(suite)
     failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
-    print(f"{result.testsRun - failed} passed, {failed} failed")
+    print(f"{max(0, result.testsRun - failed)} passed, {failed} failed")
     sys.exit(1 if failed or result.skipped else 0)  # a skipped test proves nothing
 
 

@@ -91,7 +91,7 @@ Result<Exit> import_here(const Settings& settings, const ImportArguments& argume
   return done.counts.rejected == 0 ? Exit::done : Exit::refused;
 }
 
-/// One chunk of the API's answer: counts, and the rejected lines as the rejects file holds them.
+/// One chunk of the API's answer: its counts; rejected lines go to the rejects file.
 Result<ImportCounts> take_counts(const Reply& reply, RejectsFile& rejects) {
   boost::system::error_code failed;
   const json::value document = json::parse(reply.body, failed);
@@ -101,8 +101,18 @@ Result<ImportCounts> take_counts(const Reply& reply, RejectsFile& rejects) {
     const json::value* found = answer.if_contains(name);
     return found != nullptr && found->is_int64() ? static_cast<std::uint64_t>(found->get_int64()) : 0;
   };
-  if (const json::value* lines = answer.if_contains("rejects_csv"); lines != nullptr && lines->is_string()) {
-    if (!lines->get_string().empty()) rejects.add(lines->get_string());
+  const json::value* rejected = answer.if_contains("rejects");
+  for (const json::value& one : rejected != nullptr ? rejected->as_array() : json::array()) {
+    const auto text = [&](std::string_view name) {
+      const json::value* found = one.is_object() ? one.get_object().if_contains(name) : nullptr;
+      return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
+    };
+    const std::string code = text("code");
+    registry::Reject reject{.line = 0, .field = text("field"), .code = code, .reason = text("reason"), .text = text("text")};
+    if (const json::value* line = one.get_object().if_contains("line")) reject.line = line->to_number<std::uint64_t>();
+    std::string row;
+    registry::append_reject(row, reject);
+    rejects.add(row);
   }
   return ImportCounts{count("recorded"), count("changed"), count("unchanged"), count("rejected")};
 }

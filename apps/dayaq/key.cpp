@@ -18,7 +18,7 @@ struct KeyArguments {
   std::vector<std::string> scopes;
   std::string expires;
   std::uint64_t id = 0;
-  std::uint64_t grace_s = 0;
+  std::uint64_t grace_s = 3600;
 };
 
 std::string text_at(const json::value& value, std::string_view name) {
@@ -28,8 +28,8 @@ std::string text_at(const json::value& value, std::string_view name) {
 }
 
 void print_issued(const json::value& answer) {
-  fmt::print("{}\n", text_at(answer, "key"));
-  fmt::print(stderr, "This is key {}. It is shown only now: keep it where nobody else reads it.\n", text_at(answer, "id"));
+  fmt::print("{}\n", text_at(answer, "token"));
+  fmt::print(stderr, "This is key {}. It is shown only now: keep it where nobody else reads it.\n", text_at(answer, "key"));
 }
 
 Result<Exit> create(const Settings& settings, const KeyArguments& arguments) {
@@ -44,8 +44,9 @@ Result<Exit> list(const Settings& settings, const KeyArguments&) {
     fmt::print("{:>6}  {:<24} {:<24} {:<10} {}\n", "id", "organisation", "name", "state", "scopes");
     const json::value* keys = answer.is_object() ? answer.get_object().if_contains("keys") : nullptr;
     for (const json::value& key : keys != nullptr ? keys->as_array() : json::array()) {
-      fmt::print("{:>6}  {:<24} {:<24} {:<10} {}\n", text_at(key, "id"), text_at(key, "organisation"), text_at(key, "name"),
-                 text_at(key, "state"), text_at(key, "scopes"));
+      const bool ended = !text_at(key, "revoked").empty();
+      fmt::print("{:>6}  {:<24} {:<24} {:<10} {}\n", text_at(key, "key"), text_at(key, "organisation"),
+                 text_at(key, "name"), ended ? "revoked" : "live", text_at(key, "scopes"));
     }
   });
 }
@@ -84,7 +85,7 @@ void add_key(Commands& commands) {
   add("list", "All keys, ended ones too", "list", list);
   CLI::App* rotate_command = add("rotate", "Makes a new key with the same rights; the old one ends", "rotate 7 --grace 86400", rotate);
   rotate_command->add_option("id", arguments->id, "The key's number")->required();
-  rotate_command->add_option("--grace", arguments->grace_s, "Seconds for which the old key still works (0)");
+  rotate_command->add_option("--grace", arguments->grace_s, "Seconds for which the old key still works (3600)");
   CLI::App* revoke_command = add("revoke", "Ends a key now", "revoke 7", revoke);
   revoke_command->add_option("id", arguments->id, "The key's number")->required();
 }
