@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+"""The command line as people use it: a node from nothing, bad files refused with reasons, a regime through two officials,
+imports that resume, both with and without a running dayaqd."""
+import csv, json, os, signal, subprocess, time, unittest
+
+import harness
+from harness import Node, ROOT, program
+
+REGIME = f"{ROOT}/country/az/regimes/special-quarantine.yaml"
+
+BAD_PERSONS = """national_id,family_name,given_name,sex,birth_date,death_date,place
+5ABC123,Əliyeva,Aygün,female,1980-05-01,,AZ-BA-587084
+5ABC124,Future,Born,male,2999-01-01,,AZ-BA-587084
+5ABC1,Too,Short,male,1980-01-01,,AZ-BA-587084
+5ABC123,Twice,There,female,1980-05-01,,AZ-BA-587084
+5ABC125,"Broken,Quote,male,1980-01-01,,AZ-BA-587084
+5ABC126,Nowhere,Lives,male,1980-01-01,,AZ-XX-1
+5ABC127,Məmmədov,Elçin,male,1990-12-31,,AZ-BA-587084
+"""
+
+
+class WithoutADaemon(unittest.TestCase):
+    def setUp(self):
+        self.node = Node(persons=0, demo=False)
+
+    def tearDown(self):
+        self.node.remove()
+
+    def file(self, name, content):
+        path = os.path.join(self.node.folder, name)
+        with open(path, "wb") as out:
+            out.write(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def test_good_rows_go_in_and_bad_rows_into_the_rejects_file_with_line_field_and_reason(self):
+        path = self.file("persons.csv", BAD_PERSONS)
+        done = self.node.cli("import", "persons", path, check=False)
+        self.assertEqual(done.returncode, 1)  # something was rejected
+        self.assertIn("2 recorded", done.stdout)
+        with open(path + ".rejects.csv") as file:
+            rejects = {int(row["line"]): row for row in csv.DictReader(file)}
+        self.assertEqual(sorted(rejects), [3, 4, 5, 6, 7])
+        self.assertEqual(rejects[3]["field"], "birth_date")
+        self.assertEqual(rejects[4]["field"], "national_id")
+        self.assertEqual(rejects[7]["field"], "place")
+        self.assertTrue(all(row["reason"].endswith(".") for row in rejects.values()))
+        exported = self.node.cli("export", "persons").stdout
+        self.assertIn("5ABC127", exported)
+        self.assertNotIn("5ABC124", exported)
+
+    def test_a_wrong_encoding_is_found_and_named(self):
+        path = self.file("latin.csv", BAD_PERSONS.split("\n")[0].encode() + b"\n5ABC130,\xc9liyeva,A,female,1980-01-01,,AZ-BA-587084\n")
+        done = self.node.cli("import", "persons", path, check=False)
+        self.assertIn("1 rejected", done.stdout)
+        with open(path + ".rejects.csv", errors="replace") as file:
+            self.assertIn("UTF-8", file.read())
+
+    def test_an_import_repeated_changes_nothing(self):
+        path = self.file("persons.csv", "\n".join(BAD_PERSONS.split("\n")[:2]) + "\n")
+        self.assertIn("1 recorded", self.node.cli("import", "persons", path).stdout)
+        self.assertIn("0 recorded, 0 changed, 1 as before", self.node.cli("import", "persons", path).stdout)
+
+    def test_an_import_killed_in_the_middle_goes_on_where_it_was(self):
+        other = Node(persons=60_000, demo=False)
+        try:
+            path = self.file("many.csv", other.cli("export", "persons").stdout)
+        finally:
+            other.remove()
+        command = [program("dayaq"), "import", "persons", "-", "--data", self.node.data, "--country", f"{ROOT}/country/az"]
+        feeder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with open(path, "rb") as file:
+            content = file.read()
+        try:
+            feeder.stdin.write(content[:len(content) // 2])
+            feeder.stdin.flush()
+            time.sleep(0.3)
+        finally:
+            feeder.send_signal(signal.SIGKILL)
+            feeder.wait()
+        self.assertIn("rejected", self.node.cli("import", "persons", path).stdout)
+        self.assertEqual(self.node.cli("export", "persons").stdout.count("\n"), 60_001)
+        self.assertEqual(self.node.cli("audit", "verify").returncode, 0)
+
+    def test_a_bad_regime_file_is_refused_whole_with_line_column_and_caret(self):
+        with open(REGIME) as file:
+            text = file.read()
+        broken = text.replace("status: pensioner", "status: pensionner", 1)
+        self.assertNotEqual(text, broken)
+        path = self.file("broken.yaml", broken)
+        done = self.node.cli("regime", "check", path, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"broken\.yaml:\d+:\d+ .*pensioner")
+        self.assertIn("^", done.stderr)
+
+    def test_a_regime_takes_two_officials(self):
+        self.assertIn("submitted", self.node.cli("regime", "submit", REGIME).stdout)
+        same = self.node.cli("regime", "approve", "special-quarantine", "--key", "@official-1", check=False)
+        self.assertEqual(same.returncode, 1)
+        self.assertIn("regime.same_official", same.stderr)
+        self.assertIn("in_force", self.node.cli("regime", "approve", "special-quarantine").stdout)
+        self.assertIn("special-quarantine version 1: in_force", self.node.cli("regime", "list").stdout)
+
+    def test_help_completion_and_the_man_page_name_every_command(self):
+        man = self.node.cli("man", folder=False).stdout
+        completion = self.node.cli("completion", folder=False).stdout
+        subprocess.run(["bash", "-n"], input=completion, text=True, check=True)
+        for command in ("init", "import", "export", "regime", "grants", "key", "audit", "check"):
+            self.assertIn(f"dayaq {command}", man)
+            self.assertIn(command, completion)
+            help_text = self.node.cli(command, "--help", folder=False).stdout
+            self.assertIn("xample", help_text, command)
+
+    def test_wrong_command_lines_end_with_2_and_no_node_with_a_hint(self):
+        self.assertEqual(self.node.cli("imprt", check=False).returncode, 2)
+        missing = subprocess.run([program("dayaq"), "check", "--data", "/nonexistent", "--country", f"{ROOT}/country/az"],
+                                 capture_output=True, text=True)
+        self.assertEqual(missing.returncode, 1)
+        self.assertIn("dayaq init", missing.stderr)
+
+    def test_a_tampered_log_is_found_and_the_entry_named(self):
+        import sqlite3
+        db = sqlite3.connect(os.path.join(self.node.data, "dayaq.db"))
+        db.execute("UPDATE audit_entry SET leaf = replace(leaf, 'system', 'sYstem') WHERE idx = 3")
+        db.commit()
+        db.close()
+        done = self.node.cli("audit", "verify", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("entry 3", done.stdout)
+
+
+class BesideADaemon(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.node = Node(persons=3000)
+        cls.node.start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.node.remove()
+
+    def test_the_same_commands_go_through_the_running_node(self):
+        self.assertIn("special-quarantine", self.node.cli("regime", "list").stdout)
+        preview = self.node.cli("regime", "preview", REGIME)
+        self.assertIn("anything at all", preview.stdout)
+        self.assertTrue(json.loads(self.node.cli("regime", "preview", REGIME, "--json").stdout)["measures"])
+
+    def test_an_import_into_a_running_node_reaches_its_grants(self):
+        path = os.path.join(self.node.folder, "one.csv")
+        with open(path, "w") as out:
+            out.write("national_id,family_name,given_name,sex,birth_date,death_date,place\n"
+                      "5XYZ123,Quliyeva,Nərmin,female,1950-01-01,,AZ-BA-587084\n")
+        self.assertIn("1 recorded", self.node.cli("import", "persons", path).stdout)
+        found = self.node.get("/v1/persons/5XYZ123?reason=test", key=self.node.key())
+        self.assertEqual(found.json["family_name"], "Quliyeva")
+
+    def test_grants_are_explained_and_the_reading_is_entered(self):
+        person = self.node.cli("export", "persons").stdout.split("\n")[1].split(",")[0]
+        said = self.node.cli("grants", person, "--reason", "asked at the counter").stdout
+        self.assertRegex(said, r"(?m)^(yes|no ) \S+")
+        entries = self.node.cli("audit", "export").stdout
+        self.assertIn("asked at the counter", entries)
+
+    def test_a_key_made_is_a_key_that_works_until_it_is_revoked(self):
+        made = self.node.cli("key", "create", "azercell", "--name", "test", "--scope", "organisations:read").stdout.strip()
+        self.assertEqual(self.node.get("/v1/organisations", key=made).status, 200)
+        number = made.split("_")[1]
+        self.node.cli("key", "revoke", number)
+        self.assertEqual(self.node.get("/v1/organisations", key=made).status, 401)
+
+    def test_a_second_daemon_on_the_same_folder_is_refused(self):
+        second = subprocess.run([program("dayaqd"), "--data", self.node.data, "--country", f"{ROOT}/country/az", "--web",
+                                 f"{ROOT}/web", "--port", "0"], capture_output=True, text=True, timeout=30)
+        self.assertEqual(second.returncode, 1)
+        self.assertIn("file.locked", second.stderr)
+
+    def test_it_stops_cleanly_on_sigterm_and_starts_again(self):
+        node = Node(persons=500)
+        try:
+            node.start()
+            self.assertEqual(node.stop(), 0)
+            node.start()
+            self.assertEqual(node.get("/health/ready").status, 200)
+        finally:
+            node.remove()
+
+
+if __name__ == "__main__":
+    harness.main()
