@@ -4,11 +4,11 @@
 //   attest_load_tool PORT KEY PERSONS.txt SECONDS   one national id a line
 //
 // Prints one JSON object: attestations a second and latencies in microseconds.
+#include <fmt/format.h>
+
 #include <fstream>
 #include <string>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include "http_load.hpp"
 
@@ -30,10 +30,10 @@ int main(int argc, char** argv) {
   const auto report = dayaq::bench::run_load(
       options,
       [&](int, std::uint64_t number, std::string& out) {
-        const std::string body = fmt::format(
-            R"({{"person":"{}","status":"health_worker",)"
-            R"("from":"2026-01-01T00:00:00Z","until":"2027-12-31T20:00:00Z"}})",
-            persons[number % persons.size()]);
+        const std::string body =
+            fmt::format(R"({{"person":"{}","status":"health_worker",)"
+                        R"("from":"2026-01-01T00:00:00Z","until":"2027-12-31T20:00:00Z"}})",
+                        persons[number % persons.size()]);
         out = fmt::format(
             "POST /v1/attestations HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n"
             "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
@@ -43,9 +43,11 @@ int main(int argc, char** argv) {
         if (status >= 300 && example.empty()) example = body;
       });
   if (!report || !report->all_succeeded()) {
-    fmt::print(stderr, "attest_load_tool: {} {}\n", report ? "refused:" : report.error().public_text, example);
+    fmt::print(stderr, "attest_load_tool: {} {}\n", report ? "refused:" : report.error().public_text,
+               example);
     return 1;
   }
-  fmt::print(R"({{"per_second":{:.0f},"p50_us":{:.0f},"p99_us":{:.0f},"max_us":{:.0f},"answered":{}}})" "\n",
+  fmt::print(R"({{"per_second":{:.0f},"p50_us":{:.0f},"p99_us":{:.0f},"max_us":{:.0f},"answered":{}}})"
+             "\n",
              report->per_second, report->p50_us, report->p99_us, report->max_us, report->answered);
 }

@@ -1,10 +1,10 @@
 // links: dayaq::regime
-// decision: subscription key -> grants, in process, over eleven million subscriptions, against an open-addressing
-// table of 32-byte records looked up with the same keys in the same run.
+// decision: subscription key -> grants, in process, over eleven million subscriptions, against an
+// open-addressing table of 32-byte records looked up with the same keys in the same run.
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <cstdlib>
-
-#include <fmt/format.h>
 
 #include "people.hpp"
 #include "regime/decision.hpp"
@@ -55,7 +55,8 @@ Law make_law(const registry::CountryPack& country, Instant now) {
   version->state = RegimeState::approved;
   version->approved = now - std::chrono::days(20);
   const auto add = [&](std::string code, Rule who, unsigned kinds) {
-    Measure measure{.code = MeasureCode(std::move(code)), .who = std::move(who), .period = version->regime.period};
+    Measure measure{
+        .code = MeasureCode(std::move(code)), .who = std::move(who), .period = version->regime.period};
     measure.benefits.push_back({.kind = BenefitKind::data, .delivered_on = std::uint8_t(kinds)});
     version->regime.measures.push_back(std::move(measure));
   };
@@ -87,8 +88,8 @@ int main(int argc, char** argv) {
   Population population = bench::people_index(*country, persons, now);
   BulkDerivation bulk;
   const double derived = bench::seconds_of([&] { bulk = derive_all(population, active, now, 2); });
-  fmt::print(stderr, "{} lines derived in {:.2f} s, {} of them one by one, {} profiles\n", population.lines().size(),
-             derived, bulk.one_by_one, bulk.profiles.size());
+  fmt::print(stderr, "{} lines derived in {:.2f} s, {} of them one by one, {} profiles\n",
+             population.lines().size(), derived, bulk.one_by_one, bulk.profiles.size());
   population.set_profiles(std::move(bulk.profiles), bulk.profile.span(), bulk.changes_at.span());
   const LivePopulation live(std::move(population), law, active);
 
@@ -120,11 +121,31 @@ int main(int argc, char** argv) {
   const double nanoseconds = ours / double(lookups) * 1e9;
   const double peer_nanoseconds = theirs / double(lookups) * 1e9;
   const double bytes = double(live.writer_view().population.bytes_of_lines()) / count;
-  bench::print({.name = "decision", .value = nanoseconds, .unit = "ns", .goal = "< 150 ns", .met = nanoseconds < 150,
-                .peer = "flat hash map of 32-byte records", .peer_value = peer_nanoseconds, .limit = "", .limit_value = {}});
-  bench::print({.name = "decision_memory", .value = bytes, .unit = "bytes/subscription", .goal = "< 64 bytes",
-                .met = bytes < 64, .peer = "flat hash map of 32-byte records",
-                .peer_value = double(peer.bytes()) / count, .limit = "", .limit_value = {}});
-  bench::print({.name = "derive_all", .value = derived, .unit = "s", .goal = "< 5 s for 11 million lines",
-                .met = derived < 5, .peer = "", .peer_value = {}, .limit = "", .limit_value = {}});
+  bench::print({.name = "decision",
+                .value = nanoseconds,
+                .unit = "ns",
+                .goal = "< 150 ns",
+                .met = nanoseconds < 150,
+                .peer = "flat hash map of 32-byte records",
+                .peer_value = peer_nanoseconds,
+                .limit = "",
+                .limit_value = {}});
+  bench::print({.name = "decision_memory",
+                .value = bytes,
+                .unit = "bytes/subscription",
+                .goal = "< 64 bytes",
+                .met = bytes < 64,
+                .peer = "flat hash map of 32-byte records",
+                .peer_value = double(peer.bytes()) / count,
+                .limit = "",
+                .limit_value = {}});
+  bench::print({.name = "derive_all",
+                .value = derived,
+                .unit = "s",
+                .goal = "< 5 s for 11 million lines",
+                .met = derived < 5,
+                .peer = "",
+                .peer_value = {},
+                .limit = "",
+                .limit_value = {}});
 }

@@ -1,5 +1,5 @@
-// A synthetic population in memory for benchmarks: Azerbaijan's places, its age pyramid roughly, statuses by age,
-// 1.1 mobile lines a person. The same on every machine; it stands for nobody.
+// A synthetic population in memory for benchmarks: Azerbaijan's places, its age pyramid roughly, statuses by
+// age, 1.1 mobile lines a person. The same on every machine; it stands for nobody.
 #pragma once
 
 #include <cmath>
@@ -14,9 +14,15 @@ namespace dayaq::bench {
 /// One synthetic person with what the index holds.
 struct BenchPerson {
   regime::PersonRecord record;
-  struct Status { registry::StatusIndex status; Period period; };
+  struct Status {
+    registry::StatusIndex status;
+    Period period;
+  };
   std::vector<Status> statuses;
-  struct Line { registry::SubscriptionKind kind; registry::OrganisationIndex provider; };
+  struct Line {
+    registry::SubscriptionKind kind;
+    registry::OrganisationIndex provider;
+  };
   std::vector<Line> lines;
 };
 
@@ -51,7 +57,8 @@ class People {
  private:
   void make(std::size_t i, SeededRandom& random, BenchPerson& person) {
     const auto at = random.below(std::uint64_t(cumulative_.back()));
-    const auto place = std::upper_bound(cumulative_.begin(), cumulative_.end(), std::int64_t(at)) - cumulative_.begin();
+    const auto place =
+        std::upper_bound(cumulative_.begin(), cumulative_.end(), std::int64_t(at)) - cumulative_.begin();
     // Young countries: the share of each year of age falls slowly, and quickly from 60.
     const double u = random.unit();
     const double age = u < 0.85 ? 60 * u / 0.85 : 60 + 35 * std::pow((u - 0.85) / 0.15, 1.7);
@@ -65,7 +72,8 @@ class People {
     const auto give = [&](const char* code, double share, int days_left) {
       if (random.unit() >= share) return;
       const Instant until = days_left == 0 ? instant_max : Instant(today + std::chrono::days(days_left));
-      person.statuses.push_back({country_.find_status(code).value(), {.from = now_ - std::chrono::days(200), .until = until}});
+      person.statuses.push_back(
+          {country_.find_status(code).value(), {.from = now_ - std::chrono::days(200), .until = until}});
     };
     if (age >= 6 && age < 18) give("pupil", 0.95, 206);
     if (age >= 18 && age < 24) give("student", 0.28, 206);
@@ -121,7 +129,8 @@ inline regime::Population people_index(const registry::CountryPack& country, std
   builder.seal_persons();
   std::uint64_t number = 0;
   people.each(count, [&](const BenchPerson& person) {
-    for (const auto& status : person.statuses) builder.add_fact(person.record.id, status.status, status.period);
+    for (const auto& status : person.statuses)
+      builder.add_fact(person.record.id, status.status, status.period);
     for (const auto& line : person.lines) {
       std::uint64_t key = ++number * 0x9e3779b97f4a7c15u;
       key = (key ^ key >> 29) * 0xbf58476d1ce4e5b9u;

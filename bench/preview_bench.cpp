@@ -1,10 +1,11 @@
 // links: dayaq::regime
-// preview_10m: the ten measures of the special quarantine over ten million persons by district, against DuckDB
-// (bench/duckdb/preview.mjs) answering the same question from the same data, and against the memory's own speed.
+// preview_10m: the ten measures of the special quarantine over ten million persons by district, against
+// DuckDB (bench/duckdb/preview.mjs) answering the same question from the same data, and against the memory's
+// own speed.
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <cstdlib>
-
-#include <fmt/format.h>
 
 #include "base/file.hpp"
 #include "people.hpp"
@@ -33,7 +34,8 @@ Regime load_regime(const registry::CountryPack& country, const TrafficCatalogue&
     for (const auto& organisation : country.organisations()) out.push_back(organisation.code.value());
     return out;
   };
-  auto regime = parse_regime(*text, {.country = country, .traffic = traffic, .zone = zone, .providers = {find, codes}});
+  auto regime =
+      parse_regime(*text, {.country = country, .traffic = traffic, .zone = zone, .providers = {find, codes}});
   if (!regime) {
     fmt::print(stderr, "{}", format_errors(regime.error(), "special-quarantine.yaml", *text));
     std::exit(1);
@@ -62,9 +64,9 @@ int main(int argc, char** argv) {
         const PopulationAt at(*population, now, statuses_of(regime, Law()));
         preview = preview_draft(at, regime, Law(), {.territory = territory, .threads = threads});
       });
-      fmt::print(stderr, "{} threads, {} territories: {:.2f} ms, {} MB, {:.1f} GB/s; any {} persons\n", threads,
-                 preview.places.size(), seconds * 1e3, preview.bytes >> 20, double(preview.bytes) / seconds / 1e9,
-                 preview.any.persons);
+      fmt::print(stderr, "{} threads, {} territories: {:.2f} ms, {} MB, {:.1f} GB/s; any {} persons\n",
+                 threads, preview.places.size(), seconds * 1e3, preview.bytes >> 20,
+                 double(preview.bytes) / seconds / 1e9, preview.any.persons);
     }
   }
   fmt::print(stderr, "memory reads at {:.1f} GB/s\n", bench::read_bandwidth() / 1e9);

@@ -1,11 +1,11 @@
 #include "support.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <numeric>
-
-#include <fmt/format.h>
 
 namespace dayaq::bench {
 namespace {
@@ -57,9 +57,8 @@ double median_seconds(int runs, const std::function<void()>& work) {
 double read_bandwidth() {
   const std::vector<std::uint64_t> array(64u << 20 >> 3, 1);
   volatile std::uint64_t sink = 0;
-  const double seconds = median_seconds(9, [&] {
-    sink = std::accumulate(array.begin(), array.end(), std::uint64_t{0});
-  });
+  const double seconds =
+      median_seconds(9, [&] { sink = std::accumulate(array.begin(), array.end(), std::uint64_t{0}); });
   return static_cast<double>(array.size() * sizeof(std::uint64_t)) / seconds;
 }
 

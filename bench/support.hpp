@@ -14,9 +14,9 @@ struct Figure {
   std::string name;
   double value = 0;
   std::string unit;
-  std::string goal;                    ///< "< 50 ms and >= 10x DuckDB"
+  std::string goal;  ///< "< 50 ms and >= 10x DuckDB"
   bool met = false;
-  std::string peer;                    ///< "" if none
+  std::string peer;  ///< "" if none
   std::optional<double> peer_value;
   std::string limit;
   std::optional<double> limit_value;

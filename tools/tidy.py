@@ -15,7 +15,7 @@ FENCES = [
     (r"sqlite3\.h|libpq-fe\.h", {"store"}),
     (r"openssl/", {"crypto", "http"}),
     (r"unicode/", {"base", "portal"}),
-    (r"yaml-cpp/", {"registry", "regime", "portal", "base"}),
+    (r"yaml-cpp/", {"registry", "regime", "portal", "apps"}),
     (r"spdlog/", {"base"}),
     (r"prometheus/|ctemplate/", {"http"}),
     (r"CLI/", {"apps"}),

@@ -1,8 +1,8 @@
 // dayaq audit: verify, checkpoint, export.
-#include <fstream>
+#include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <fmt/format.h>
+#include <fstream>
 
 #include "audit/export.hpp"
 #include "audit/verify.hpp"
@@ -22,19 +22,21 @@ struct AuditArguments {
 
 Exit print_report(const Settings& settings, const audit::VerifyReport& report) {
   if (settings.json) {
-    fmt::print(R"({{"good":{},"entries":{},"personal":{},"erased":{})", report.good(), report.head.size, report.personal,
-               report.erased);
+    fmt::print(R"({{"good":{},"entries":{},"personal":{},"erased":{})", report.good(), report.head.size,
+               report.personal, report.erased);
     if (report.fault) {
-      fmt::print(R"(,"fault":{{"kind":"{}","index":{}}})", audit::to_string(report.fault->kind), report.fault->index);
+      fmt::print(R"(,"fault":{{"kind":"{}","index":{}}})", audit::to_string(report.fault->kind),
+                 report.fault->index);
     }
     fmt::print("}}\n");
   } else if (report.good()) {
     fmt::print("The log is whole: {} entries, {} with personal data that opens, {} erased.\n",
-               number(static_cast<std::int64_t>(report.head.size)), number(static_cast<std::int64_t>(report.personal)),
+               number(static_cast<std::int64_t>(report.head.size)),
+               number(static_cast<std::int64_t>(report.personal)),
                number(static_cast<std::int64_t>(report.erased)));
   } else {
-    fmt::print("The log doesn't fit at entry {}: {}. {}\n", report.fault->index, audit::to_string(report.fault->kind),
-               report.fault->what);
+    fmt::print("The log doesn't fit at entry {}: {}. {}\n", report.fault->index,
+               audit::to_string(report.fault->kind), report.fault->what);
   }
   return report.good() ? Exit::done : Exit::refused;
 }
@@ -60,7 +62,9 @@ Result<Exit> verify(const Settings& settings, const AuditArguments& arguments) {
     }
     DAYAQ_TRY(const auto options, verify_options(arguments, {}, bar));
     std::ifstream in(arguments.file, std::ios::binary);
-    if (!in) return fail(ErrorKind::not_found, "file.missing", fmt::format("The file {} can't be opened.", arguments.file));
+    if (!in)
+      return fail(ErrorKind::not_found, "file.missing",
+                  fmt::format("The file {} can't be opened.", arguments.file));
     DAYAQ_TRY(const audit::VerifyReport report, audit::verify_export(in, options));
     bar.finish();
     return print_report(settings, report);
@@ -76,9 +80,11 @@ Result<Exit> verify(const Settings& settings, const AuditArguments& arguments) {
 
 Result<Exit> export_log(const Settings& settings, const AuditArguments& arguments) {
   DAYAQ_TRY(const auto reader, node::Reader::open(settings.data, settings.country));
-  std::FILE* out = arguments.file.empty() || arguments.file == "-" ? stdout : std::fopen(arguments.file.c_str(), "w");
+  std::FILE* out =
+      arguments.file.empty() || arguments.file == "-" ? stdout : std::fopen(arguments.file.c_str(), "w");
   if (out == nullptr) {
-    return fail(ErrorKind::unavailable, "file.write", fmt::format("The file {} can't be written.", arguments.file));
+    return fail(ErrorKind::unavailable, "file.write",
+                fmt::format("The file {} can't be written.", arguments.file));
   }
   const auto personal = arguments.public_only ? audit::Personal::left_out : audit::Personal::included;
   DAYAQ_TRY(const std::uint64_t entries, reader->database().read([&](store::Session& session) {
@@ -88,7 +94,8 @@ Result<Exit> export_log(const Settings& settings, const AuditArguments& argument
     });
   }));
   const bool closed = std::fflush(out) == 0 && (out == stdout || std::fclose(out) == 0);
-  if (!closed) return fail(ErrorKind::unavailable, "file.write", "The output can't be written: is the disk full?");
+  if (!closed)
+    return fail(ErrorKind::unavailable, "file.write", "The output can't be written: is the disk full?");
   fmt::print(stderr, "{} entries; verify with --verifier {}\n", number(static_cast<std::int64_t>(entries)),
              reader->audit_verifier());
   return Exit::done;
@@ -103,16 +110,19 @@ void add_audit(Commands& commands) {
 
   CLI::App* verify_command = audit_command->add_subcommand(
       "verify", "Checks the whole log offline and names the first entry that doesn't fit");
-  verify_command->add_option("--checkpoint", arguments->checkpoint, "A checkpoint kept elsewhere, to hold the log to");
+  verify_command->add_option("--checkpoint", arguments->checkpoint,
+                             "A checkpoint kept elsewhere, to hold the log to");
   verify_command->add_option("--verifier", arguments->key, "The log's public key (this node's own)");
   verify_command->add_option("--file", arguments->file, "An exported log instead of the data folder");
-  verify_command->footer("Examples:\n  dayaq audit verify\n  dayaq audit verify --checkpoint kept.note\n"
-                         "  dayaq audit verify --file log.jsonl --verifier 'dayaq.local/audit+...'");
+  verify_command->footer(
+      "Examples:\n  dayaq audit verify\n  dayaq audit verify --checkpoint kept.note\n"
+      "  dayaq audit verify --file log.jsonl --verifier 'dayaq.local/audit+...'");
   verify_command->callback([&commands, arguments] {
     commands.chosen = [arguments](const Settings& settings) { return verify(settings, *arguments); };
   });
 
-  CLI::App* checkpoint_command = audit_command->add_subcommand("checkpoint", "Prints the signed checkpoint; keep it elsewhere");
+  CLI::App* checkpoint_command =
+      audit_command->add_subcommand("checkpoint", "Prints the signed checkpoint; keep it elsewhere");
   checkpoint_command->footer("Example:\n  dayaq audit checkpoint > kept.note");
   checkpoint_command->callback([&commands] {
     commands.chosen = [](const Settings& settings) -> Result<Exit> {
@@ -127,9 +137,11 @@ void add_audit(Commands& commands) {
     };
   });
 
-  CLI::App* export_command = audit_command->add_subcommand("export", "Writes the log so that anybody can verify it");
+  CLI::App* export_command =
+      audit_command->add_subcommand("export", "Writes the log so that anybody can verify it");
   export_command->add_option("file", arguments->file, "The file; - for standard output");
-  export_command->add_flag("--public", arguments->public_only, "Leave personal data out; the log still verifies");
+  export_command->add_flag("--public", arguments->public_only,
+                           "Leave personal data out; the log still verifies");
   export_command->footer("Example:\n  dayaq audit export --public log.jsonl");
   export_command->callback([&commands, arguments] {
     commands.chosen = [arguments](const Settings& settings) { return export_log(settings, *arguments); };

@@ -1,12 +1,11 @@
 // What the commands share: settings, printing, exit codes.
 #pragma once
 
+#include <boost/json/fwd.hpp>
 #include <cstdio>
 #include <functional>
 #include <string>
 #include <string_view>
-
-#include <boost/json/fwd.hpp>
 
 #include "base/result.hpp"
 #include "transport.hpp"
@@ -39,12 +38,13 @@ void add_check(Commands& commands);
 
 /// One finding on standard error: the sentence, where it is, and the code.
 void print_error(const Error& error);
-/// The problem document of a refused request, with all its findings. `source` is the file that was sent, for the line
-/// and a caret under each finding; "" if there is none.
+/// The problem document of a refused request, with all its findings. `source` is the file that was sent, for
+/// the line and a caret under each finding; "" if there is none.
 void print_problem(const Reply& reply, std::string_view source = {}, std::string_view file = {});
 /// A request whose answer is printed: as it came with --json, through `pretty` otherwise.
-Result<Exit> run_call(const Settings& settings, http::Method method, std::string_view target, std::string_view body,
-                      std::string_view content_type, const std::function<void(const boost::json::value&)>& pretty,
+Result<Exit> run_call(const Settings& settings, http::Method method, std::string_view target,
+                      std::string_view body, std::string_view content_type,
+                      const std::function<void(const boost::json::value&)>& pretty,
                       std::string_view file = {});
 
 /// "1 234 567" and "12 345.60" (manat from qepik) for terminals.

@@ -1,13 +1,15 @@
 // dayaq import, dayaq export.
+#include "registry/import.hpp"
+
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
-#include <fmt/format.h>
 
 #include "base/file.hpp"
 #include "command.hpp"
 #include "node.hpp"
 #include "registry/export.hpp"
-#include "registry/import.hpp"
 
 namespace dayaq::cli {
 namespace {
@@ -52,8 +54,9 @@ class RejectsFile {
 void report(const Settings& settings, const ImportCounts& counts, const RejectsFile& rejects) {
   const auto signed_number = [](std::uint64_t n) { return number(static_cast<std::int64_t>(n)); };
   if (settings.json) {
-    fmt::print(R"({{"recorded":{},"changed":{},"unchanged":{},"rejected":{}}})" "\n", counts.recorded, counts.changed,
-               counts.unchanged, counts.rejected);
+    fmt::print(R"({{"recorded":{},"changed":{},"unchanged":{},"rejected":{}}})"
+               "\n",
+               counts.recorded, counts.changed, counts.unchanged, counts.rejected);
     return;
   }
   fmt::print("{} recorded, {} changed, {} as before, {} rejected\n", signed_number(counts.recorded),
@@ -95,7 +98,8 @@ Result<Exit> import_here(const Settings& settings, const ImportArguments& argume
 Result<ImportCounts> take_counts(const Reply& reply, RejectsFile& rejects) {
   boost::system::error_code failed;
   const json::value document = json::parse(reply.body, failed);
-  if (failed || !document.is_object()) return fail(ErrorKind::internal, "cli.answer", "The server's answer can't be read.");
+  if (failed || !document.is_object())
+    return fail(ErrorKind::internal, "cli.answer", "The server's answer can't be read.");
   const json::object& answer = document.get_object();
   const auto count = [&](std::string_view name) {
     const json::value* found = answer.if_contains(name);
@@ -108,8 +112,10 @@ Result<ImportCounts> take_counts(const Reply& reply, RejectsFile& rejects) {
       return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
     };
     const std::string code = text("code");
-    registry::Reject reject{.line = 0, .field = text("field"), .code = code, .reason = text("reason"), .text = text("text")};
-    if (const json::value* line = one.get_object().if_contains("line")) reject.line = line->to_number<std::uint64_t>();
+    registry::Reject reject{
+        .line = 0, .field = text("field"), .code = code, .reason = text("reason"), .text = text("text")};
+    if (const json::value* line = one.get_object().if_contains("line"))
+      reject.line = line->to_number<std::uint64_t>();
     std::string row;
     registry::append_reject(row, reject);
     rejects.add(row);
@@ -117,7 +123,8 @@ Result<ImportCounts> take_counts(const Reply& reply, RejectsFile& rejects) {
   return ImportCounts{count("recorded"), count("changed"), count("unchanged"), count("rejected")};
 }
 
-/// Into a running node: chunk by chunk over the API. A repeated row changes nothing, so that a retry is harmless.
+/// Into a running node: chunk by chunk over the API. A repeated row changes nothing, so that a retry is
+/// harmless.
 Result<Exit> import_there(const Settings& settings, const ImportArguments& arguments, Transport& transport) {
   DAYAQ_TRY(const registry::ReadBytes read, registry::open_import(arguments.file));
   std::error_code unknown;
@@ -130,8 +137,10 @@ Result<Exit> import_there(const Settings& settings, const ImportArguments& argum
   for (;;) {
     DAYAQ_TRY(const registry::ImportChunk chunk, cutter.next());
     if (chunk.text.empty()) break;
-    const std::string target = fmt::format("/v1/imports/{}/chunks?first_line={}", arguments.kind, chunk.first_line);
-    DAYAQ_TRY(const Reply reply, transport.call(http::Method::post, target, header + "\n" + chunk.text, "text/csv"));
+    const std::string target =
+        fmt::format("/v1/imports/{}/chunks?first_line={}", arguments.kind, chunk.first_line);
+    DAYAQ_TRY(const Reply reply,
+              transport.call(http::Method::post, target, header + "\n" + chunk.text, "text/csv"));
     if (!reply.ok()) {
       print_problem(reply);
       return Exit::refused;
@@ -162,26 +171,28 @@ Result<Exit> export_kind(const Settings& settings, const std::string& name, cons
   DAYAQ_TRY(const ImportKind kind, registry::parse_import_kind(name));
   DAYAQ_TRY(const auto reader, node::Reader::open(settings.data, settings.country));
   std::FILE* out = file == "-" ? stdout : std::fopen(file.c_str(), "w");
-  if (out == nullptr) return fail(ErrorKind::unavailable, "file.write", fmt::format("The file {} can't be written.", file));
+  if (out == nullptr)
+    return fail(ErrorKind::unavailable, "file.write", fmt::format("The file {} can't be written.", file));
   ProgressBar bar("exporting " + name);
   std::uint64_t written = 0;
-  const auto& registry = reader->registry();
   const auto rows = reader->database().read([&](store::Session& session) {
-    return registry::export_rows(session, registry.country, registry.organisations,
-                                 registry::RegistryStore(registry.catalogue), kind,
+    return registry::export_rows(session, reader->country(), reader->organisations(),
+                                 registry::RegistryStore(reader->catalogue()), kind,
                                  [&](std::string_view bytes) -> Result<void> {
-      if (std::fwrite(bytes.data(), 1, bytes.size(), out) != bytes.size()) {
-        return fail(ErrorKind::unavailable, "file.write", "The output can't be written: is the disk full?");
-      }
-      written += bytes.size();
-      bar.show(written, 0, "bytes");
-      return {};
-    });
+                                   if (std::fwrite(bytes.data(), 1, bytes.size(), out) != bytes.size()) {
+                                     return fail(ErrorKind::unavailable, "file.write",
+                                                 "The output can't be written: is the disk full?");
+                                   }
+                                   written += bytes.size();
+                                   bar.show(written, 0, "bytes");
+                                   return {};
+                                 });
   });
   bar.finish();
   const bool closed = std::fflush(out) == 0 && (out == stdout || std::fclose(out) == 0);
   if (!rows) return std::unexpected(rows.error());
-  if (!closed) return fail(ErrorKind::unavailable, "file.write", "The output can't be written: is the disk full?");
+  if (!closed)
+    return fail(ErrorKind::unavailable, "file.write", "The output can't be written: is the disk full?");
   fmt::print(stderr, "{} rows\n", number(static_cast<std::int64_t>(*rows)));
   return Exit::done;
 }
@@ -190,23 +201,29 @@ Result<Exit> export_kind(const Settings& settings, const std::string& name, cons
 
 void add_import(Commands& commands) {
   auto arguments = std::make_shared<ImportArguments>();
-  CLI::App* import_command = commands.app.add_subcommand("import", "Imports persons, attestations or subscriptions from CSV");
+  CLI::App* import_command =
+      commands.app.add_subcommand("import", "Imports persons, attestations or subscriptions from CSV");
   import_command->add_option("kind", arguments->kind, "persons, attestations or subscriptions")->required();
   import_command->add_option("file", arguments->file, "The CSV file; - for standard input");
   import_command->add_option("--rejects", arguments->rejects, "Where rejected lines go (FILE.rejects.csv)");
-  import_command->add_flag("--restart", arguments->restart, "Begin anew, even if this file's import was interrupted");
-  import_command->footer("Examples:\n  dayaq import persons persons.csv\n  zcat lines.csv.gz | dayaq import subscriptions -");
+  import_command->add_flag("--restart", arguments->restart,
+                           "Begin anew, even if this file's import was interrupted");
+  import_command->footer(
+      "Examples:\n  dayaq import persons persons.csv\n  zcat lines.csv.gz | dayaq import subscriptions -");
   import_command->callback([&commands, arguments] {
     commands.chosen = [arguments](const Settings& settings) { return import(settings, *arguments); };
   });
 
   auto target = std::make_shared<std::pair<std::string, std::string>>("", "-");
-  CLI::App* export_command = commands.app.add_subcommand("export", "Writes persons, attestations or subscriptions as CSV");
+  CLI::App* export_command =
+      commands.app.add_subcommand("export", "Writes persons, attestations or subscriptions as CSV");
   export_command->add_option("kind", target->first, "persons, attestations or subscriptions")->required();
   export_command->add_option("file", target->second, "The CSV file; - for standard output");
   export_command->footer("Example:\n  dayaq export persons persons.csv");
   export_command->callback([&commands, target] {
-    commands.chosen = [target](const Settings& settings) { return export_kind(settings, target->first, target->second); };
+    commands.chosen = [target](const Settings& settings) {
+      return export_kind(settings, target->first, target->second);
+    };
   });
 }
 

@@ -1,6 +1,7 @@
 // dayaq init: a data folder, with a synthetic population and demonstration keys if asked for.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
 
 #include "base/file.hpp"
 #include "command.hpp"
@@ -18,8 +19,8 @@ struct InitArguments {
   bool demo = false;
 };
 
-/// The keys that a new node starts with: for its administrator and two officials; with --demo also for an operator and
-/// a hospital.
+/// The keys that a new node starts with: for its administrator and two officials; with --demo also for an
+/// operator and a hospital.
 Result<void> make_keys(node::Node& node, bool demo) {
   using http::Scope;
   struct Key {
@@ -30,13 +31,15 @@ Result<void> make_keys(node::Node& node, bool demo) {
   const std::vector<Scope> official{Scope::regimes_read, Scope::regimes_write, Scope::regimes_approve,
                                     Scope::organisations_read, Scope::audit_read};
   std::vector<Scope> all;
-  for (unsigned scope = 1; scope <= static_cast<unsigned>(Scope::admin); ++scope) all.push_back(static_cast<Scope>(scope));
+  for (unsigned scope = 1; scope <= static_cast<unsigned>(Scope::admin); ++scope)
+    all.push_back(static_cast<Scope>(scope));
   std::vector<Key> keys{{"admin", "digital-agency", all},
                         {"official-1", "digital-agency", official},
                         {"official-2", "digital-agency", official}};
   if (demo) {
     keys.push_back({"decider", "digital-agency", {Scope::grants_read, Scope::grants_decide}});
-    keys.push_back({"azercell", "azercell", {Scope::grants_decide, Scope::feed_read, Scope::subscriptions_write}});
+    keys.push_back(
+        {"azercell", "azercell", {Scope::grants_decide, Scope::feed_read, Scope::subscriptions_write}});
     keys.push_back({"hospital", "tabib", {Scope::attestations_write}});
   }
   for (const Key& key : keys) {
@@ -48,17 +51,19 @@ Result<void> make_keys(node::Node& node, bool demo) {
 Result<void> populate(node::Node& node, const InitArguments& arguments) {
   ProgressBar bar("making persons");
   const registry::SyntheticOptions options{.persons = arguments.persons, .seed = arguments.seed};
-  DAYAQ_TRY_OK(registry::populate(node.database(), node.registry(), options, [&](const registry::SyntheticProgress& done) {
-    bar.show(done.persons, arguments.persons, "persons");
-    return true;
-  }));
+  DAYAQ_TRY_OK(registry::populate(node.database(), node.registry(), options,
+                                  [&](const registry::SyntheticProgress& done) {
+                                    bar.show(done.persons, arguments.persons, "persons");
+                                    return true;
+                                  }));
   return {};
 }
 
 /// The special quarantine, submitted by one official's key and approved by the other's.
 Result<void> put_into_force(const Settings& settings) {
   DAYAQ_TRY(const std::string text, read_file(settings.country / "regimes" / "special-quarantine.yaml"));
-  const auto step = [&](std::string_view key, std::string_view target, std::string_view body) -> Result<void> {
+  const auto step = [&](std::string_view key, std::string_view target,
+                        std::string_view body) -> Result<void> {
     DAYAQ_TRY(const auto transport, connect(settings.with_key(key)));
     DAYAQ_TRY(const Reply reply, transport->call(http::Method::post, target, body));
     if (!reply.ok()) {
@@ -72,16 +77,20 @@ Result<void> put_into_force(const Settings& settings) {
 }
 
 Result<Exit> init(const Settings& settings, const InitArguments& arguments) {
-  DAYAQ_TRY_OK(node::Node::create({.data = settings.data, .country = settings.country, .database = arguments.database,
-                                   .origin = arguments.origin, .synthetic = arguments.persons > 0}));
+  DAYAQ_TRY_OK(node::Node::create({.data = settings.data,
+                                   .country = settings.country,
+                                   .database = arguments.database,
+                                   .origin = arguments.origin,
+                                   .synthetic = arguments.persons > 0}));
   {
-    DAYAQ_TRY(const auto node, node::Node::open({.data = settings.data, .country = settings.country, .index = false}));
+    DAYAQ_TRY(const auto node,
+              node::Node::open({.data = settings.data, .country = settings.country, .index = false}));
     DAYAQ_TRY_OK(make_keys(*node, arguments.demo));
     if (arguments.persons > 0) DAYAQ_TRY_OK(populate(*node, arguments));
   }
   if (arguments.demo) DAYAQ_TRY_OK(put_into_force(settings));
-  fmt::print(stderr, "The node is in {}; its keys are in {}. Serve it with: dayaqd --data {}\n", settings.data.string(),
-             (settings.data / "keys").string(), settings.data.string());
+  fmt::print(stderr, "The node is in {}; its keys are in {}. Serve it with: dayaqd --data {}\n",
+             settings.data.string(), (settings.data / "keys").string(), settings.data.string());
   return Exit::done;
 }
 
@@ -90,14 +99,16 @@ Result<Exit> init(const Settings& settings, const InitArguments& arguments) {
 void add_init(Commands& commands) {
   auto arguments = std::make_shared<InitArguments>();
   CLI::App* command = commands.app.add_subcommand("init", "Makes a data folder with its keys");
-  command->add_option("--database", arguments->database, "postgresql://user@host:port/name instead of SQLite in the folder");
+  command->add_option("--database", arguments->database,
+                      "postgresql://user@host:port/name instead of SQLite in the folder");
   command->add_option("--origin", arguments->origin, "The audit log's name for ever (dayaq.local/audit)");
   command->add_option("--persons", arguments->persons, "Makes a synthetic population of this size")
       ->check(CLI::Range(std::uint64_t{0}, registry::synthetic_persons_max));
   command->add_option("--seed", arguments->seed, "The same seed makes the same population (2020)");
   command->add_flag("--demo", arguments->demo, "Puts the special quarantine into force, and makes more keys");
-  command->footer("Examples:\n  dayaq init --data /srv/dayaq\n  dayaq init --persons 200000 --demo\n"
-                  "  dayaq init --database postgresql://dayaq@localhost/dayaq");
+  command->footer(
+      "Examples:\n  dayaq init --data /srv/dayaq\n  dayaq init --persons 200000 --demo\n"
+      "  dayaq init --database postgresql://dayaq@localhost/dayaq");
   command->callback([&commands, arguments] {
     commands.chosen = [arguments](const Settings& settings) { return init(settings, *arguments); };
   });

@@ -1,7 +1,8 @@
 // dayaq key: create, list, rotate, revoke.
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
-#include <fmt/format.h>
 
 #include "command.hpp"
 #include "http/encoding.hpp"
@@ -29,14 +30,16 @@ std::string text_at(const json::value& value, std::string_view name) {
 
 void print_issued(const json::value& answer) {
   fmt::print("{}\n", text_at(answer, "token"));
-  fmt::print(stderr, "This is key {}. It is shown only now: keep it where nobody else reads it.\n", text_at(answer, "key"));
+  fmt::print(stderr, "This is key {}. It is shown only now: keep it where nobody else reads it.\n",
+             text_at(answer, "key"));
 }
 
 Result<Exit> create(const Settings& settings, const KeyArguments& arguments) {
   json::object body{{"organisation", arguments.organisation}, {"name", arguments.name}};
   body["scopes"] = json::array(arguments.scopes.begin(), arguments.scopes.end());
   if (!arguments.expires.empty()) body["expires"] = arguments.expires;
-  return run_call(settings, Method::post, "/v1/keys", json::serialize(body), "application/json", print_issued);
+  return run_call(settings, Method::post, "/v1/keys", json::serialize(body), "application/json",
+                  print_issued);
 }
 
 Result<Exit> list(const Settings& settings, const KeyArguments&) {
@@ -57,14 +60,16 @@ Result<Exit> rotate(const Settings& settings, const KeyArguments& arguments) {
 }
 
 Result<Exit> revoke(const Settings& settings, const KeyArguments& arguments) {
-  return run_call(settings, Method::post, fmt::format("/v1/keys/{}/revoke", arguments.id), "{}", "application/json",
+  return run_call(settings, Method::post, fmt::format("/v1/keys/{}/revoke", arguments.id), "{}",
+                  "application/json",
                   [&](const json::value&) { fmt::print("Key {} has ended.\n", arguments.id); });
 }
 
 }  // namespace
 
 void add_key(Commands& commands) {
-  CLI::App* key = commands.app.add_subcommand("key", "API keys of organisations: create, list, rotate, revoke");
+  CLI::App* key =
+      commands.app.add_subcommand("key", "API keys of organisations: create, list, rotate, revoke");
   key->require_subcommand(1);
   auto arguments = std::make_shared<KeyArguments>();
   using Do = Result<Exit> (*)(const Settings&, const KeyArguments&);
@@ -76,16 +81,19 @@ void add_key(Commands& commands) {
     });
     return command;
   };
-  CLI::App* create_command = add("create", "Makes a key and prints it once",
-                                 "create baku-city-hospital --name 'ward system' --scope attestations:write", create);
+  CLI::App* create_command =
+      add("create", "Makes a key and prints it once",
+          "create baku-city-hospital --name 'ward system' --scope attestations:write", create);
   create_command->add_option("organisation", arguments->organisation, "The organisation's code")->required();
   create_command->add_option("--name", arguments->name, "What it is for, for people")->required();
   create_command->add_option("--scope", arguments->scopes, "What it may do; several are allowed")->required();
   create_command->add_option("--expires", arguments->expires, "When it ends by itself (never)");
   add("list", "All keys, ended ones too", "list", list);
-  CLI::App* rotate_command = add("rotate", "Makes a new key with the same rights; the old one ends", "rotate 7 --grace 86400", rotate);
+  CLI::App* rotate_command = add("rotate", "Makes a new key with the same rights; the old one ends",
+                                 "rotate 7 --grace 86400", rotate);
   rotate_command->add_option("id", arguments->id, "The key's number")->required();
-  rotate_command->add_option("--grace", arguments->grace_s, "Seconds for which the old key still works (3600)");
+  rotate_command->add_option("--grace", arguments->grace_s,
+                             "Seconds for which the old key still works (3600)");
   CLI::App* revoke_command = add("revoke", "Ends a key now", "revoke 7", revoke);
   revoke_command->add_option("id", arguments->id, "The key's number")->required();
 }

@@ -1,6 +1,7 @@
 // dayaq: administration of a node from a terminal.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
 
 #include "base/log.hpp"
 #include "command.hpp"
@@ -12,8 +13,11 @@ namespace {
 void add_options(CLI::App& app, Settings& settings) {
   app.add_option("--data", settings.data, "The data folder (data)")->envname("DATA");
   app.add_option("--country", settings.country, "The country pack (country/az)");
-  app.add_option("--server", settings.server, "A dayaqd's address, if not the one that serves the data folder");
-  app.add_option("--key", settings.key, "An API key, or @NAME for DATA/keys/NAME.key (what init made for the command)")->envname("DAYAQ_KEY");
+  app.add_option("--server", settings.server,
+                 "A dayaqd's address, if not the one that serves the data folder");
+  app.add_option("--key", settings.key,
+                 "An API key, or @NAME for DATA/keys/NAME.key (what init made for the command)")
+      ->envname("DAYAQ_KEY");
   app.add_flag("--json", settings.json, "Print answers as JSON");
 }
 
@@ -22,9 +26,11 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.fallthrough();
   app.set_help_all_flag("--help-all", "Help of all commands");
-  app.footer("Examples:\n  dayaq init --persons 200000 --demo\n  dayaq regime preview country/az/regimes/special-quarantine.yaml\n"
-             "  dayaq grants 0AB12CD --reason 'asked at the counter'\n  dayaq audit verify\n\n"
-             "Exit codes: 0 done, 1 refused or failed, 2 wrong command line, 3 server not reached.");
+  app.footer(
+      "Examples:\n  dayaq init --persons 200000 --demo\n  dayaq regime preview "
+      "country/az/regimes/special-quarantine.yaml\n"
+      "  dayaq grants 0AB12CD --reason 'asked at the counter'\n  dayaq audit verify\n\n"
+      "Exit codes: 0 done, 1 refused or failed, 2 wrong command line, 3 server not reached.");
   Settings settings;
   add_options(app, settings);
   Commands commands{.app = app, .settings = settings, .chosen = {}};

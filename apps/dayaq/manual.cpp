@@ -1,7 +1,8 @@
 #include "manual.hpp"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
 
 namespace dayaq::cli {
 namespace {
@@ -10,10 +11,14 @@ std::string roff(std::string text) {
   std::string out;
   bool line_start = true;
   for (const char c : text) {
-    if (c == '\\') out += "\\e";
-    else if (c == '-') out += "\\-";
-    else if (line_start && (c == '.' || c == '\'')) out += fmt::format("\\&{}", c);
-    else out += c;
+    if (c == '\\')
+      out += "\\e";
+    else if (c == '-')
+      out += "\\-";
+    else if (line_start && (c == '.' || c == '\''))
+      out += fmt::format("\\&{}", c);
+    else
+      out += c;
     line_start = c == '\n';
   }
   return out;
@@ -58,12 +63,14 @@ std::string man_page(const CLI::App& app) {
       ".TH DAYAQ 1 \"\" \"Dayaq\" \"User commands\"\n.SH NAME\ndayaq \\- {}\n.SH SYNOPSIS\n.B dayaq\n"
       "[OPTIONS] COMMAND [ARGUMENTS]\n.SH DESCRIPTION\n{}\n.SH OPTIONS\n",
       roff(app.get_description()),
-      "Works on a data folder directly, or through a running dayaqd when one serves that folder or --server names one.");
+      "Works on a data folder directly, or through a running dayaqd when one serves that folder or --server "
+      "names one.");
   options_of(app, out);
   out += ".SH COMMANDS\n";
   commands_of(app, "dayaq", out);
-  out += ".SH EXIT STATUS\n0 done; 1 refused or failed, the reason is printed; 2 the command line is wrong; "
-         "3 the server can't be reached.\n";
+  out +=
+      ".SH EXIT STATUS\n0 done; 1 refused or failed, the reason is printed; 2 the command line is wrong; "
+      "3 the server can't be reached.\n";
   return out;
 }
 

@@ -1,9 +1,8 @@
+#include <fmt/format.h>
 #include <unistd.h>
 
-#include <chrono>
-
 #include <boost/json.hpp>
-#include <fmt/format.h>
+#include <chrono>
 
 #include "command.hpp"
 
@@ -46,14 +45,16 @@ void print_finding(const json::object& finding, std::string_view source, std::st
 }
 
 std::int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
       .count();
 }
 
 }  // namespace
 
 void print_error(const Error& error) {
-  fmt::print(stderr, "dayaq: {}{} [{}]\n", error.field.empty() ? "" : error.field + ": ", error.public_text, error.code);
+  fmt::print(stderr, "dayaq: {}{} [{}]\n", error.field.empty() ? "" : error.field + ": ", error.public_text,
+             error.code);
   if (!error.detail.empty()) fmt::print(stderr, "  {}\n", error.detail);
 }
 
@@ -74,20 +75,24 @@ void print_problem(const Reply& reply, std::string_view source, std::string_view
   print_finding(problem, source, file);
 }
 
-Result<Exit> run_call(const Settings& settings, http::Method method, std::string_view target, std::string_view body,
-                      std::string_view content_type, const std::function<void(const json::value&)>& pretty,
-                      std::string_view file) {
+Result<Exit> run_call(const Settings& settings, http::Method method, std::string_view target,
+                      std::string_view body, std::string_view content_type,
+                      const std::function<void(const json::value&)>& pretty, std::string_view file) {
   DAYAQ_TRY(const auto transport, connect(settings));
   DAYAQ_TRY(const Reply reply, transport->call(method, target, body, content_type));
   if (!reply.ok()) {
-    if (settings.json) fmt::print("{}\n", reply.body);
-    else print_problem(reply, body, file);
+    if (settings.json)
+      fmt::print("{}\n", reply.body);
+    else
+      print_problem(reply, body, file);
     return Exit::refused;
   }
   boost::system::error_code failed;
   const json::value document = json::parse(reply.body.empty() ? "null" : reply.body, failed);
-  if (settings.json || failed) fmt::print("{}\n", reply.body);
-  else pretty(document);
+  if (settings.json || failed)
+    fmt::print("{}\n", reply.body);
+  else
+    pretty(document);
   return Exit::done;
 }
 
@@ -104,7 +109,9 @@ std::string money(std::int64_t qepik) {
 ProgressBar::ProgressBar(std::string what)
     : what_(std::move(what)), terminal_(::isatty(STDERR_FILENO) == 1), started_ms_(now_ms()) {}
 
-ProgressBar::~ProgressBar() { finish(); }
+ProgressBar::~ProgressBar() {
+  finish();
+}
 
 void ProgressBar::show(std::uint64_t done, std::uint64_t total, std::string_view unit) {
   const std::int64_t now = now_ms();
@@ -117,7 +124,8 @@ void ProgressBar::show(std::uint64_t done, std::uint64_t total, std::string_view
     constexpr std::size_t width = 30;
     const auto share = std::min(1.0, static_cast<double>(done) / static_cast<double>(total));
     const auto filled = static_cast<std::size_t>(share * static_cast<double>(width));
-    line += fmt::format("[{}{}] {:3.0f} % ", std::string(filled, '='), std::string(width - filled, ' '), share * 100);
+    line += fmt::format("[{}{}] {:3.0f} % ", std::string(filled, '='), std::string(width - filled, ' '),
+                        share * 100);
     const double left = rate > 0 ? static_cast<double>(total - std::min(done, total)) / rate : 0;
     line += fmt::format("{:.0f} s left, ", left);
   }

@@ -18,10 +18,11 @@ class RemoteTransport final : public Transport {
                      std::string_view content_type) override {
     auto answer = client_.request(method, target, body, {{"Content-Type", std::string(content_type)}});
     if (!answer) {
-      return fail(ErrorKind::unavailable, "cli.server", "The server can't be reached: " + answer.error().public_text,
-                  answer.error().detail);
+      return fail(ErrorKind::unavailable, "cli.server",
+                  "The server can't be reached: " + answer.error().public_text, answer.error().detail);
     }
-    Reply reply{.status = answer->status, .content_type = std::string(answer->header("content-type")), .body = {}};
+    Reply reply{
+        .status = answer->status, .content_type = std::string(answer->header("content-type")), .body = {}};
     reply.body = std::move(answer->body);
     return reply;
   }
@@ -33,13 +34,15 @@ class RemoteTransport final : public Transport {
 
 class LocalTransport final : public Transport {
  public:
-  LocalTransport(std::unique_ptr<node::Node> node, std::string key) : node_(std::move(node)), key_(std::move(key)) {
+  LocalTransport(std::unique_ptr<node::Node> node, std::string key)
+      : node_(std::move(node)), key_(std::move(key)) {
     node_->add_api_routes(router_);
   }
 
   Result<Reply> call(http::Method method, std::string_view target, std::string_view body,
                      std::string_view content_type) override {
-    const http::Response response = http::call(router_, &node_->authenticator(), method, target, body, content_type, key_);
+    const http::Response response =
+        http::call(router_, &node_->authenticator(), method, target, body, content_type, key_);
     return Reply{.status = response.status, .content_type = response.content_type, .body = response.body};
   }
   [[nodiscard]] bool local() const override { return true; }
@@ -60,7 +63,8 @@ Result<std::string> key_text(const Settings& settings) {
   auto text = read_file(path, 4096);
   if (!text) {
     return fail(ErrorKind::not_found, "cli.key",
-                fmt::format("There is no key in {}. Name one with --key, or make one with: dayaq key create", path.string()));
+                fmt::format("There is no key in {}. Name one with --key, or make one with: dayaq key create",
+                            path.string()));
   }
   while (!text->empty() && (text->back() == '\n' || text->back() == ' ')) text->pop_back();
   return std::move(*text);

@@ -1,8 +1,8 @@
 // How a command reaches a node: through a running dayaqd, or through the same routes inside this process.
 //
-// A command is always a request to the API, so that there is one way to do a thing. If a dayaqd serves the data
-// folder (it holds the folder's lock and says its address in DATA/dayaqd.url), or --server names one, the request
-// goes there; if not, the node is opened here and its router called without a socket.
+// A command is always a request to the API, so that there is one way to do a thing. If a dayaqd serves the
+// data folder (it holds the folder's lock and says its address in DATA/dayaqd.url), or --server names one,
+// the request goes there; if not, the node is opened here and its router called without a socket.
 #pragma once
 
 #include <filesystem>
@@ -18,8 +18,8 @@ namespace dayaq::cli {
 struct Settings {
   std::filesystem::path data = "data";
   std::filesystem::path country = "country/az";
-  std::string server;     ///< "" to find out
-  std::string key;        ///< an API key, or "@NAME" for DATA/keys/NAME.key; "" for the command's usual one
+  std::string server;  ///< "" to find out
+  std::string key;     ///< an API key, or "@NAME" for DATA/keys/NAME.key; "" for the command's usual one
   bool json = false;
   /// With the key that a command usually works with, unless another was given.
   [[nodiscard]] Settings with_key(std::string_view name) const {

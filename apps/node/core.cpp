@@ -11,18 +11,20 @@ namespace {
 
 std::vector<store::Migration> all_migrations() {
   std::vector<store::Migration> all;
-  for (const auto& of_room : {audit::migrations(), registry::migrations(), regime::migrations(), regime::feed_migrations()}) {
+  for (const auto& of_room :
+       {audit::migrations(), registry::migrations(), regime::migrations(), regime::feed_migrations()}) {
     all.insert(all.end(), of_room.begin(), of_room.end());
   }
   return all;
 }
 
-Result<std::unique_ptr<Core>> open_core(const std::filesystem::path& data, const std::filesystem::path& country,
-                                        bool read_only) {
+Result<std::unique_ptr<Core>> open_core(const std::filesystem::path& data,
+                                        const std::filesystem::path& country, bool read_only) {
   auto core = std::make_unique<Core>();
   DAYAQ_TRY(core->configuration, read_configuration(data));
   DAYAQ_TRY(core->country, registry::CountryPack::load(country));
-  DAYAQ_TRY(core->database, store::Database::open({.url = core->configuration.database, .read_only = read_only}));
+  DAYAQ_TRY(core->database,
+            store::Database::open({.url = core->configuration.database, .read_only = read_only}));
   if (!read_only) DAYAQ_TRY_OK(core->database->migrate(all_migrations()));
   core->organisations = std::make_unique<registry::OrganisationDirectory>(core->country);
   const auto load = [&](store::Session& session) -> Result<registry::Catalogue> {
@@ -30,8 +32,10 @@ Result<std::unique_ptr<Core>> open_core(const std::filesystem::path& data, const
     return registry::Catalogue::open(session, core->country);
   };
   DAYAQ_TRY(core->catalogue, read_only ? core->database->read(load) : core->database->write(load));
+  if (read_only) return core;  // without the log: whoever verifies it must be able to open a damaged one
   DAYAQ_TRY(crypto::SigningKey key, read_audit_key(data));
-  DAYAQ_TRY(core->log, audit::Log::open(*core->database, std::move(key), core->configuration.origin, core->clock, core->random));
+  DAYAQ_TRY(core->log, audit::Log::open(*core->database, std::move(key), core->configuration.origin,
+                                        core->clock, core->random));
   DAYAQ_TRY(const SipKey secret, read_registry_secret(data));
   core->registry.emplace(registry::Registry{.country = core->country,
                                             .catalogue = *core->catalogue,
@@ -45,7 +49,8 @@ Result<std::unique_ptr<Core>> open_core(const std::filesystem::path& data, const
 
 }  // namespace
 
-Result<std::unique_ptr<Core>> Core::open(const std::filesystem::path& data, const std::filesystem::path& country) {
+Result<std::unique_ptr<Core>> Core::open(const std::filesystem::path& data,
+                                         const std::filesystem::path& country) {
   DAYAQ_TRY(auto core, open_core(data, country, false));
   core->database->add_hook(*core->organisations);
   DAYAQ_TRY_OK(core->database->write(
@@ -53,7 +58,8 @@ Result<std::unique_ptr<Core>> Core::open(const std::filesystem::path& data, cons
   return core;
 }
 
-Result<std::unique_ptr<Core>> Core::open_to_read(const std::filesystem::path& data, const std::filesystem::path& country) {
+Result<std::unique_ptr<Core>> Core::open_to_read(const std::filesystem::path& data,
+                                                 const std::filesystem::path& country) {
   return open_core(data, country, true);
 }
 

@@ -24,7 +24,8 @@ class ObserverSlot final : public registry::ChangeObserver {
   registry::ChangeObserver* next_ = nullptr;
 };
 
-/// Members are destroyed from the last to the first: the database goes before what its hooks point to is gone.
+/// Members are destroyed from the last to the first: the database goes before what its hooks point to is
+/// gone.
 struct Core {
   SystemClock clock;
   SystemRandom random;
@@ -38,8 +39,9 @@ struct Core {
   std::unique_ptr<store::Database> database;
 
   /// Opens for writing: migrates, gives numbers to what is new in the country pack, adds hooks.
-  static Result<std::unique_ptr<Core>> open(const std::filesystem::path& data, const std::filesystem::path& country);
-  /// Opens beside another process, for reading alone.
+  static Result<std::unique_ptr<Core>> open(const std::filesystem::path& data,
+                                            const std::filesystem::path& country);
+  /// Opens beside another process, for reading alone; without `log` and `registry`.
   static Result<std::unique_ptr<Core>> open_to_read(const std::filesystem::path& data,
                                                     const std::filesystem::path& country);
 };

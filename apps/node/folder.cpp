@@ -17,7 +17,8 @@ Result<Configuration> read_configuration(const std::filesystem::path& data) {
   auto text = read_file(path, 1 << 16);
   if (!text) {
     return fail(ErrorKind::not_found, "node.missing",
-                fmt::format("There is no node in {}. Make one with: dayaq init --data {}", data.string(), data.string()));
+                fmt::format("There is no node in {}. Make one with: dayaq init --data {}", data.string(),
+                            data.string()));
   }
   Configuration configuration;
   try {
@@ -37,11 +38,12 @@ Result<Configuration> read_configuration(const std::filesystem::path& data) {
   return configuration;
 }
 
-Result<void> create_folder(const std::filesystem::path& data, const std::string& database, const std::string& origin,
-                           bool synthetic, Random& random) {
+Result<void> create_folder(const std::filesystem::path& data, const std::string& database,
+                           const std::string& origin, bool synthetic, Random& random) {
   if (std::filesystem::exists(data / "dayaq.yaml")) {
     return fail(ErrorKind::conflict, "node.exists",
-                fmt::format("There is a node in {} already. Choose another folder, or delete this one.", data.string()));
+                fmt::format("There is a node in {} already. Choose another folder, or delete this one.",
+                            data.string()));
   }
   std::error_code failed;
   std::filesystem::create_directories(data / "keys", failed);
@@ -54,9 +56,11 @@ Result<void> create_folder(const std::filesystem::path& data, const std::string&
   DAYAQ_TRY_OK(write_file_atomically(data / "keys" / "audit.pem", as_bytes(pem), owner_only));
   std::array<std::byte, 16> secret{};
   random.fill(secret);
-  DAYAQ_TRY_OK(write_file_atomically(data / "keys" / "registry.hex", as_bytes(to_hex(secret) + "\n"), owner_only));
+  DAYAQ_TRY_OK(
+      write_file_atomically(data / "keys" / "registry.hex", as_bytes(to_hex(secret) + "\n"), owner_only));
   const std::string text = fmt::format(
-      "# A Dayaq node. Written by `dayaq init`; `database` may be `sqlite` (in this folder) or postgresql://...\n"
+      "# A Dayaq node. Written by `dayaq init`; `database` may be `sqlite` (in this folder) or "
+      "postgresql://...\n"
       "database: {}\norigin: {}\nsynthetic: {}\n",
       database.empty() ? "sqlite" : database, origin, synthetic);
   // Last, since its presence says that the folder is whole.

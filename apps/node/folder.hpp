@@ -21,8 +21,8 @@ struct Configuration {
 /// not_found "node.missing", invalid_input "node.configuration" with the line.
 Result<Configuration> read_configuration(const std::filesystem::path& data);
 /// Makes the folder with its keys. conflict "node.exists".
-Result<void> create_folder(const std::filesystem::path& data, const std::string& database, const std::string& origin,
-                           bool synthetic, Random& random);
+Result<void> create_folder(const std::filesystem::path& data, const std::string& database,
+                           const std::string& origin, bool synthetic, Random& random);
 
 Result<crypto::SigningKey> read_audit_key(const std::filesystem::path& data);
 /// invalid_input "node.secret" if the file isn't 32 hexadecimal digits.

@@ -1,11 +1,11 @@
 #include "node.hpp"
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
-
-#include <fmt/format.h>
 
 #include "audit/api.hpp"
 #include "base/file.hpp"
@@ -15,6 +15,7 @@
 #include "node_state.hpp"
 #include "ports.hpp"
 #include "regime/api.hpp"
+#include "regime/grants_api.hpp"
 #include "registry/api.hpp"
 #include "registry/api_key.hpp"
 
@@ -24,7 +25,8 @@ namespace {
 /// Moves the index on with time, and saves it now and then, on a thread of its own.
 class Timer {
  public:
-  Timer(std::function<void()> second, std::function<void()> save) : second_(std::move(second)), save_(std::move(save)) {
+  Timer(std::function<void()> second, std::function<void()> save)
+      : second_(std::move(second)), save_(std::move(save)) {
     thread_ = std::thread([this] { run(); });
   }
   ~Timer() {
@@ -40,7 +42,8 @@ class Timer {
   void run() {
     constexpr int save_every = 15 * 60;
     std::unique_lock lock(mutex_);
-    for (int seconds = 1; !stop_.wait_for(lock, std::chrono::seconds(1), [this] { return stopping_; }); ++seconds) {
+    for (int seconds = 1; !stop_.wait_for(lock, std::chrono::seconds(1), [this] { return stopping_; });
+         ++seconds) {
       lock.unlock();
       second_();
       if (seconds % save_every == 0) save_();
@@ -57,18 +60,22 @@ class Timer {
 regime::ProviderNames provider_names(const registry::OrganisationDirectory& organisations) {
   const auto provider = [&organisations](registry::OrganisationIndex index) {
     const auto organisation = organisations.at(index);
-    return regime::ProviderNames::Provider{.code = organisation->code, .index = index, .kind = organisation->kind};
+    return regime::ProviderNames::Provider{
+        .code = organisation->code, .index = index, .kind = organisation->kind};
   };
-  return {.find = [&organisations, provider](std::string_view code) -> std::optional<regime::ProviderNames::Provider> {
+  return {.find = [&organisations,
+                   provider](std::string_view code) -> std::optional<regime::ProviderNames::Provider> {
             const auto index = organisations.find(code);
             if (!index) return std::nullopt;
             return provider(*index);
           },
-          .codes = [&organisations] {
-            std::vector<std::string> codes;
-            for (const auto& organisation : organisations.all()) codes.push_back(organisation->code.value());
-            return codes;
-          }};
+          .codes =
+              [&organisations] {
+                std::vector<std::string> codes;
+                for (const auto& organisation : organisations.all())
+                  codes.push_back(organisation->code.value());
+                return codes;
+              }};
 }
 
 }  // namespace
@@ -97,7 +104,13 @@ struct Node::State {
   }
 
   [[nodiscard]] NodeParts parts() {
-    return {.core = *core, .zone = core->country.zone(), .traffic = traffic, .files = *files, .names = *names, .book = *book, .keeper = keeper.get()};
+    return {.core = *core,
+            .zone = core->country.zone(),
+            .traffic = traffic,
+            .files = *files,
+            .names = *names,
+            .book = *book,
+            .keeper = keeper.get()};
   }
 };
 
@@ -126,11 +139,16 @@ Result<std::unique_ptr<Node>> Node::open(const NodeOptions& options) {
   Core& core = *state->core;
   DAYAQ_TRY(state->traffic, regime::TrafficCatalogue::load(options.country));
   DAYAQ_TRY(state->wording, regime::StatusWording::load(core.country));
-  state->files.emplace(regime::FileContext{.country = core.country, .traffic = state->traffic, .zone = core.country.zone(),
+  state->files.emplace(regime::FileContext{.country = core.country,
+                                           .traffic = state->traffic,
+                                           .zone = core.country.zone(),
                                            .providers = provider_names(*core.organisations)});
-  state->names.emplace(regime::LawJsonContext{
-      .country = core.country, .wording = state->wording,
-      .organisation_code = [&core](registry::OrganisationIndex index) { return core.organisations->at(index)->code; }});
+  state->names.emplace(
+      regime::LawJsonContext{.country = core.country,
+                             .wording = state->wording,
+                             .organisation_code = [&core](registry::OrganisationIndex index) {
+                               return core.organisations->at(index)->code;
+                             }});
   state->book = std::make_unique<regime::Lawbook>(*state->files, *core.log);
   state->keys = std::make_unique<registry::KeyRing>(*core.organisations, core.clock);
   DAYAQ_TRY_OK(core.database->read([&](store::Session& session) -> Result<void> {
@@ -157,23 +175,44 @@ Result<std::unique_ptr<Node>> Node::open(const NodeOptions& options) {
   return std::unique_ptr<Node>(new Node(std::move(state)));
 }
 
-store::Database& Node::database() { return *state_->core->database; }
-const registry::Registry& Node::registry() const { return *state_->core->registry; }
-registry::KeyRing& Node::keys() { return *state_->keys; }
-const http::Authenticator& Node::authenticator() const { return *state_->keys; }
-audit::Log& Node::log() { return *state_->core->log; }
-regime::Lawbook& Node::lawbook() { return *state_->book; }
-regime::GrantKeeper& Node::keeper() { return *state_->keeper; }
-const regime::FileContext& Node::files() const { return *state_->files; }
-const std::filesystem::path& Node::data() const { return state_->data; }
-bool Node::synthetic() const { return state_->core->configuration.synthetic; }
+store::Database& Node::database() {
+  return *state_->core->database;
+}
+const registry::Registry& Node::registry() const {
+  return *state_->core->registry;
+}
+registry::KeyRing& Node::keys() {
+  return *state_->keys;
+}
+const http::Authenticator& Node::authenticator() const {
+  return *state_->keys;
+}
+audit::Log& Node::log() {
+  return *state_->core->log;
+}
+regime::Lawbook& Node::lawbook() {
+  return *state_->book;
+}
+regime::GrantKeeper& Node::keeper() {
+  return *state_->keeper;
+}
+const regime::FileContext& Node::files() const {
+  return *state_->files;
+}
+const std::filesystem::path& Node::data() const {
+  return state_->data;
+}
+bool Node::synthetic() const {
+  return state_->core->configuration.synthetic;
+}
 
 Result<void> Node::make_key(const std::string& name, const OrganisationCode& organisation,
                             const std::vector<http::Scope>& scopes) {
   const auto index = state_->core->organisations->find(organisation.value());
   if (!index) {
     return fail(ErrorKind::not_found, "node.organisation",
-                fmt::format("The country pack has no organisation `{}`, for which a key was to be made.", organisation.value()));
+                fmt::format("The country pack has no organisation `{}`, for which a key was to be made.",
+                            organisation.value()));
   }
   registry::CreateKey request{.organisation = *index, .name = name};
   for (const http::Scope scope : scopes) request.scopes |= 1u << static_cast<unsigned>(scope);
@@ -186,13 +225,27 @@ Result<void> Node::make_key(const std::string& name, const OrganisationCode& org
 
 void Node::add_api_routes(http::Router& router) {
   Core& core = *state_->core;
-  registry::add_routes(router, {.db = *core.database, .registry = *core.registry, .keys = *state_->keys, .random = core.random});
+  registry::add_routes(
+      router,
+      {.db = *core.database, .registry = *core.registry, .keys = *state_->keys, .random = core.random});
   audit::add_routes(router, *core.log, *core.database);
-  regime::add_law_routes(router, {.db = *core.database, .book = *state_->book, .files = *state_->files,
-                                  .names = *state_->names, .clock = core.clock});
+  regime::add_law_routes(router, {.db = *core.database,
+                                  .book = *state_->book,
+                                  .files = *state_->files,
+                                  .names = *state_->names,
+                                  .clock = core.clock});
+  if (state_->keeper) {
+    regime::add_grant_routes(router, {.db = *core.database,
+                                      .registry = *core.registry,
+                                      .keeper = *state_->keeper,
+                                      .files = *state_->files,
+                                      .wording = state_->wording,
+                                      .clock = core.clock});
+  }
 }
 
-Result<void> Node::add_page_routes(http::Router& router, http::Metrics& metrics, const std::filesystem::path& web) {
+Result<void> Node::add_page_routes(http::Router& router, http::Metrics& metrics,
+                                   const std::filesystem::path& web) {
   const NodeParts parts = state_->parts();
   DAYAQ_TRY(state_->pages, Pages::create(parts, web));
   state_->pages->add_routes(router);
@@ -209,27 +262,44 @@ void Node::start_timers() {
         }
       },
       [this] {
-        if (const auto done = save_index(); !done) log::error("keeper.snapshot", "the index could not be saved", done.error());
+        if (const auto done = save_index(); !done)
+          log::error("keeper.snapshot", "the index could not be saved", done.error());
       });
 }
 
-Result<void> Node::save_index() { return {}; }
+Result<void> Node::save_index() {
+  return {};
+}
 
 struct Reader::State {
-  std::filesystem::path data;
   std::unique_ptr<Core> core;
+  std::string verifier;
 };
 Reader::Reader(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Reader::~Reader() = default;
 
-Result<std::unique_ptr<Reader>> Reader::open(const std::filesystem::path& data, const std::filesystem::path& country) {
+Result<std::unique_ptr<Reader>> Reader::open(const std::filesystem::path& data,
+                                             const std::filesystem::path& country) {
   auto state = std::make_unique<State>();
-  state->data = data;
   DAYAQ_TRY(state->core, Core::open_to_read(data, country));
+  DAYAQ_TRY(const crypto::SigningKey key, read_audit_key(data));
+  state->verifier = crypto::VerifierKey::of(state->core->configuration.origin, key.public_key()).to_text();
   return std::unique_ptr<Reader>(new Reader(std::move(state)));
 }
-store::Database& Reader::database() { return *state_->core->database; }
-const registry::Registry& Reader::registry() const { return *state_->core->registry; }
-std::string Reader::audit_verifier() const { return state_->core->log->verifier_key().to_text(); }
+store::Database& Reader::database() {
+  return *state_->core->database;
+}
+const registry::CountryPack& Reader::country() const {
+  return state_->core->country;
+}
+const registry::OrganisationDirectory& Reader::organisations() const {
+  return *state_->core->organisations;
+}
+const registry::Catalogue& Reader::catalogue() const {
+  return *state_->core->catalogue;
+}
+std::string Reader::audit_verifier() const {
+  return state_->verifier;
+}
 
 }  // namespace dayaq::node

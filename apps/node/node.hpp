@@ -24,7 +24,10 @@
 #include "store/database.hpp"
 
 namespace dayaq::registry {
+class Catalogue;
+class CountryPack;
 class KeyRing;
+class OrganisationDirectory;
 struct Registry;
 }  // namespace dayaq::registry
 namespace dayaq::audit {
@@ -41,8 +44,8 @@ namespace dayaq::node {
 struct NodeOptions {
   std::filesystem::path data;
   std::filesystem::path country;
-  /// Without the index: for imports while nothing is served. Grants are neither derived nor put on the feed until the
-  /// node is opened with it, which then derives them all.
+  /// Without the index: for imports while nothing is served. Grants are neither derived nor put on the feed
+  /// until the node is opened with it, which then derives them all.
   bool index = true;
   /// Says what takes long at the start, for a terminal: "loading the index", 0.4.
   std::function<void(std::string_view what, double share)> on_progress;
@@ -83,7 +86,8 @@ class Node {
   /// The routes under /v1 and /schemas. `router` must not outlive the node.
   void add_api_routes(http::Router& router);
   /// Pages, static files, health and metrics. `web` is the folder with templates, texts and styles.
-  Result<void> add_page_routes(http::Router& router, http::Metrics& metrics, const std::filesystem::path& web);
+  Result<void> add_page_routes(http::Router& router, http::Metrics& metrics,
+                               const std::filesystem::path& web);
   /// Begins what time alone moves: grants that begin or end, snapshots of the index. Ends with the node.
   void start_timers();
   /// Saves the index, so that the next start is quick.
@@ -98,10 +102,13 @@ class Node {
 /// A data folder read without its lock, beside a running dayaqd: for exports and for verifying the log.
 class Reader {
  public:
-  static Result<std::unique_ptr<Reader>> open(const std::filesystem::path& data, const std::filesystem::path& country);
+  static Result<std::unique_ptr<Reader>> open(const std::filesystem::path& data,
+                                              const std::filesystem::path& country);
   ~Reader();
   [[nodiscard]] store::Database& database();
-  [[nodiscard]] const registry::Registry& registry() const;
+  [[nodiscard]] const registry::CountryPack& country() const;
+  [[nodiscard]] const registry::OrganisationDirectory& organisations() const;
+  [[nodiscard]] const registry::Catalogue& catalogue() const;
   /// The key that checkpoints are verified with, as the node's own key file says.
   [[nodiscard]] std::string audit_verifier() const;
 

@@ -23,7 +23,8 @@ class LivePreviews final : public portal::Previews {
   [[nodiscard]] Result<regime::Preview> of_draft(const regime::Regime& draft) override {
     const auto law = node_.book.law();
     return node_.keeper->live().read_long([&](const regime::LiveState& state) -> Result<regime::Preview> {
-      const regime::PopulationAt at(state.population, node_.core.clock.now(), regime::statuses_of(draft, *law));
+      const regime::PopulationAt at(state.population, node_.core.clock.now(),
+                                    regime::statuses_of(draft, *law));
       return regime::preview_draft(at, draft, *law, {});
     });
   }
@@ -58,7 +59,8 @@ std::uint64_t persons_of(const NodeParts& node) {
   return node.keeper->live().read([](const regime::LiveState& state) { return state.population.persons(); });
 }
 std::uint64_t lines_of(const NodeParts& node) {
-  return node.keeper->live().read([](const regime::LiveState& state) { return state.population.lines().size(); });
+  return node.keeper->live().read(
+      [](const regime::LiveState& state) { return state.population.lines().size(); });
 }
 
 class Figures final : public portal::LiveFigures {
@@ -71,10 +73,13 @@ class Figures final : public portal::LiveFigures {
     using Part = portal::PartState::Part;
     const bool sqlite = node_.core.database->engine() == store::Engine::sqlite;
     const bool writable = node_.core.database->writable();
-    return {{.part = Part::database, .up = writable, .detail = sqlite ? "SQLite" : "PostgreSQL"},
-            {.part = Part::population, .up = true, .detail = group_digits(static_cast<std::int64_t>(persons()))},
-            {.part = Part::audit, .up = writable, .detail = group_digits(static_cast<std::int64_t>(node_.core.log->size()))},
-            {.part = Part::feed, .up = writable, .detail = {}}};
+    return {
+        {.part = Part::database, .up = writable, .detail = sqlite ? "SQLite" : "PostgreSQL"},
+        {.part = Part::population, .up = true, .detail = group_digits(static_cast<std::int64_t>(persons()))},
+        {.part = Part::audit,
+         .up = writable,
+         .detail = group_digits(static_cast<std::int64_t>(node_.core.log->size()))},
+        {.part = Part::feed, .up = writable, .detail = {}}};
   }
 
   [[nodiscard]] Result<std::vector<portal::FeedState>> feeds() override {
@@ -98,14 +103,21 @@ class Figures final : public portal::LiveFigures {
 
 struct Pages::State {
   explicit State(const NodeParts& node)
-      : book(node), previews(node), leaves(node), figures(node),
+      : book(node),
+        previews(node),
+        leaves(node),
+        figures(node),
         words{.country = node.core.country,
               .traffic = node.traffic,
-              .organisation = [&core = node.core](registry::OrganisationIndex index) { return core.organisations->at(index)->name; },
-              .organisation_by_code = [&core = node.core](std::string_view code) {
-                const auto index = core.organisations->find(code);
-                return index ? core.organisations->at(*index)->name : LocalizedText{};
-              }} {}
+              .organisation =
+                  [&core = node.core](registry::OrganisationIndex index) {
+                    return core.organisations->at(index)->name;
+                  },
+              .organisation_by_code =
+                  [&core = node.core](std::string_view code) {
+                    const auto index = core.organisations->find(code);
+                    return index ? core.organisations->at(*index)->name : LocalizedText{};
+                  }} {}
   Book book;
   LivePreviews previews;
   Leaves leaves;
@@ -119,7 +131,9 @@ Pages::~Pages() = default;
 
 Result<std::unique_ptr<Pages>> Pages::create(const NodeParts& node, const std::filesystem::path& web) {
   auto state = std::make_unique<State>(node);
-  DAYAQ_TRY(state->portal, portal::Portal::create({.web = web, .program_version = DAYAQ_VERSION, .synthetic = node.core.configuration.synthetic},
+  DAYAQ_TRY(state->portal, portal::Portal::create({.web = web,
+                                                   .program_version = DAYAQ_VERSION,
+                                                   .synthetic = node.core.configuration.synthetic},
                                                   state->words, node.files,
                                                   {.regimes = state->book,
                                                    .previews = state->previews,
@@ -129,12 +143,17 @@ Result<std::unique_ptr<Pages>> Pages::create(const NodeParts& node, const std::f
   return std::unique_ptr<Pages>(new Pages(std::move(state)));
 }
 
-void Pages::add_routes(http::Router& router) { state_->portal->add_routes(router); }
+void Pages::add_routes(http::Router& router) {
+  state_->portal->add_routes(router);
+}
 
 void add_gauges(http::Metrics& metrics, const NodeParts& node) {
-  metrics.gauge("dayaq_persons", "Persons in the registry", [node] { return static_cast<double>(persons_of(node)); });
-  metrics.gauge("dayaq_subscriptions", "Live subscriptions", [node] { return static_cast<double>(lines_of(node)); });
-  metrics.gauge("dayaq_audit_entries", "Entries of the audit log", [node] { return static_cast<double>(node.core.log->size()); });
+  metrics.gauge("dayaq_persons", "Persons in the registry",
+                [node] { return static_cast<double>(persons_of(node)); });
+  metrics.gauge("dayaq_subscriptions", "Live subscriptions",
+                [node] { return static_cast<double>(lines_of(node)); });
+  metrics.gauge("dayaq_audit_entries", "Entries of the audit log",
+                [node] { return static_cast<double>(node.core.log->size()); });
   metrics.gauge("dayaq_store_wal_bytes", "Bytes of SQLite's write-ahead log",
                 [node] { return static_cast<double>(node.core.database->wal_bytes()); });
   metrics.gauge("dayaq_store_writable", "1 if writes are accepted",

@@ -86,9 +86,17 @@ Result<Bytes> from_hex(std::string_view text) {
   return out;
 }
 
-std::string to_base64(BytesView bytes) { return encode64(bytes, standard, true); }
-std::string to_base64url(BytesView bytes) { return encode64(bytes, url_safe, false); }
-Result<Bytes> from_base64(std::string_view text) { return decode64(text, standard, true); }
-Result<Bytes> from_base64url(std::string_view text) { return decode64(text, url_safe, false); }
+std::string to_base64(BytesView bytes) {
+  return encode64(bytes, standard, true);
+}
+std::string to_base64url(BytesView bytes) {
+  return encode64(bytes, url_safe, false);
+}
+Result<Bytes> from_base64(std::string_view text) {
+  return decode64(text, standard, true);
+}
+Result<Bytes> from_base64url(std::string_view text) {
+  return decode64(text, url_safe, false);
+}
 
 }  // namespace dayaq

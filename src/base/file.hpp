@@ -9,8 +9,10 @@
 
 namespace dayaq {
 
-/// The whole file. not_found "file.missing"; unavailable "file.read"; limit "file.size" beyond size_max bytes.
-[[nodiscard]] Result<std::string> read_file(const std::filesystem::path& path, std::size_t size_max = 64u << 20);
+/// The whole file. not_found "file.missing"; unavailable "file.read"; limit "file.size" beyond size_max
+/// bytes.
+[[nodiscard]] Result<std::string> read_file(const std::filesystem::path& path,
+                                            std::size_t size_max = 64u << 20);
 
 /// Written beside, flushed to disk, renamed over: after a crash either the old or the new content is there.
 /// unavailable "file.write".

@@ -1,9 +1,9 @@
 #include "base/log.hpp"
 
-#include <memory>
-
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+
+#include <memory>
 
 namespace dayaq::log {
 namespace {
@@ -42,7 +42,8 @@ void write(Level level, std::string_view id, std::string_view text, std::initial
   const auto at = static_cast<std::size_t>(level);
   if (!logger().should_log(levels[at])) return;
   const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-  std::string line = fmt::format(R"({{"at":{},"level":"{}","id":)", now.time_since_epoch().count(), names[at]);
+  std::string line =
+      fmt::format(R"({{"at":{},"level":"{}","id":)", now.time_since_epoch().count(), names[at]);
   append_json(line, id);
   line += ",\"text\":";
   append_json(line, text);
@@ -61,12 +62,19 @@ void error(std::string_view id, std::string_view text, const Error& what) {
 }
 
 Result<void> set_level(std::string_view level) {
-  if (level == "debug") logger().set_level(spdlog::level::debug);
-  else if (level == "info") logger().set_level(spdlog::level::info);
-  else if (level == "warning") logger().set_level(spdlog::level::warn);
-  else if (level == "error") logger().set_level(spdlog::level::err);
-  else if (level == "off") logger().set_level(spdlog::level::off);
-  else return fail(ErrorKind::invalid_input, "log.level", "The log level is one of debug, info, warning, error, off.");
+  if (level == "debug")
+    logger().set_level(spdlog::level::debug);
+  else if (level == "info")
+    logger().set_level(spdlog::level::info);
+  else if (level == "warning")
+    logger().set_level(spdlog::level::warn);
+  else if (level == "error")
+    logger().set_level(spdlog::level::err);
+  else if (level == "off")
+    logger().set_level(spdlog::level::off);
+  else
+    return fail(ErrorKind::invalid_input, "log.level",
+                "The log level is one of debug, info, warning, error, off.");
   return {};
 }
 

@@ -2,11 +2,11 @@
 // Ids are catalogued in docs/log.md with what an operator should do. Logs carry ids, never names or numbers.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <initializer_list>
 #include <string>
 #include <string_view>
-
-#include <fmt/format.h>
 
 #include "base/result.hpp"
 

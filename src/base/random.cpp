@@ -46,6 +46,8 @@ std::uint64_t SeededRandom::below(std::uint64_t bound) {
   return static_cast<std::uint64_t>((Wide(next()) * bound) >> 64);
 }
 
-double SeededRandom::unit() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
+double SeededRandom::unit() {
+  return static_cast<double>(next() >> 11) * 0x1.0p-53;
+}
 
 }  // namespace dayaq

@@ -27,12 +27,12 @@ enum class ErrorKind : std::uint8_t {
 /// One failure. `public_text` is for people, `detail` for the log: neither leaks into the other.
 struct Error {
   ErrorKind kind = ErrorKind::internal;
-  std::string_view code;    ///< Stable, dotted, static storage: "regime.unknown_status".
-  std::string public_text;  ///< Safe to show: no identifiers, no internals; says what to do next.
-  std::string detail;       ///< Never leaves the process except to the log.
-  std::string field;        ///< The field at fault ("measures[2].who.status"), empty if none.
-  std::uint32_t line = 0;   ///< 1-based line of the foreign text at fault; 0 if none.
-  std::uint32_t column = 0; ///< 1-based column; 0 if none.
+  std::string_view code;     ///< Stable, dotted, static storage: "regime.unknown_status".
+  std::string public_text;   ///< Safe to show: no identifiers, no internals; says what to do next.
+  std::string detail;        ///< Never leaves the process except to the log.
+  std::string field;         ///< The field at fault ("measures[2].who.status"), empty if none.
+  std::uint32_t line = 0;    ///< 1-based line of the foreign text at fault; 0 if none.
+  std::uint32_t column = 0;  ///< 1-based column; 0 if none.
 };
 
 using Errors = std::vector<Error>;  ///< For validators that collect all findings, not the first.
@@ -43,15 +43,16 @@ struct [[nodiscard]] Result : std::expected<T, Error> {
   using std::expected<T, Error>::expected;
 };
 
-[[nodiscard]] inline std::unexpected<Error> fail(ErrorKind kind, std::string_view code, std::string public_text,
-                                                 std::string detail = {}) {
+[[nodiscard]] inline std::unexpected<Error> fail(ErrorKind kind, std::string_view code,
+                                                 std::string public_text, std::string detail = {}) {
   return std::unexpected(Error{kind, code, std::move(public_text), std::move(detail), {}, 0, 0});
 }
 
 /// The same, naming the field at fault.
 [[nodiscard]] inline std::unexpected<Error> fail_field(std::string_view code, std::string field,
                                                        std::string public_text) {
-  return std::unexpected(Error{ErrorKind::invalid_input, code, std::move(public_text), {}, std::move(field), 0, 0});
+  return std::unexpected(
+      Error{ErrorKind::invalid_input, code, std::move(public_text), {}, std::move(field), 0, 0});
 }
 
 [[noreturn]] void assertion_failed(const char* what, const char* file, int line) noexcept;
@@ -67,14 +68,15 @@ struct [[nodiscard]] Result : std::expected<T, Error> {
 
 /// `DAYAQ_TRY(auto x, f());` declares x from f's value, or returns f's error.
 #define DAYAQ_TRY(declaration, ...) DAYAQ_TRY_(DAYAQ_CONCAT(dayaq_try_, __LINE__), declaration, __VA_ARGS__)
-#define DAYAQ_TRY_(name, declaration, ...)                      \
-  auto&& name = (__VA_ARGS__);                                  \
-  if (!name) [[unlikely]] return std::unexpected(std::move(name).error()); \
+#define DAYAQ_TRY_(name, declaration, ...)           \
+  auto&& name = (__VA_ARGS__);                       \
+  if (!name) [[unlikely]]                            \
+    return std::unexpected(std::move(name).error()); \
   declaration = std::move(*name)
 
 /// `DAYAQ_TRY_OK(g());` returns g's error, if any.
-#define DAYAQ_TRY_OK(...)                                                            \
-  do {                                                                               \
-    if (auto&& dayaq_result_ = (__VA_ARGS__); !dayaq_result_) [[unlikely]]           \
-      return std::unexpected(std::move(dayaq_result_).error());                      \
+#define DAYAQ_TRY_OK(...)                                                  \
+  do {                                                                     \
+    if (auto&& dayaq_result_ = (__VA_ARGS__); !dayaq_result_) [[unlikely]] \
+      return std::unexpected(std::move(dayaq_result_).error());            \
   } while (false)

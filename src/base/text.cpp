@@ -1,10 +1,9 @@
 #include "base/text.hpp"
 
+#include <fmt/format.h>
 #include <unicode/locid.h>
 #include <unicode/unistr.h>
 #include <unicode/utf8.h>
-
-#include <fmt/format.h>
 
 namespace dayaq {
 namespace {
@@ -66,15 +65,31 @@ std::string fold_for_search(std::string_view text) {
   icu::UnicodeString folded;
   for (std::int32_t i = 0; i < lower.length(); ++i) {
     switch (const char16_t c = lower[i]) {
-      case u'ə': folded += u'e'; break;
-      case u'ı': folded += u'i'; break;
-      case u'ş': folded += u's'; break;
-      case u'ç': folded += u'c'; break;
-      case u'ö': folded += u'o'; break;
-      case u'ü': folded += u'u'; break;
-      case u'ğ': folded += u'g'; break;
-      case u'\u0307': break;  // the dot that lower-casing İ by other rules leaves behind
-      default: folded += c;
+      case u'ə':
+        folded += u'e';
+        break;
+      case u'ı':
+        folded += u'i';
+        break;
+      case u'ş':
+        folded += u's';
+        break;
+      case u'ç':
+        folded += u'c';
+        break;
+      case u'ö':
+        folded += u'o';
+        break;
+      case u'ü':
+        folded += u'u';
+        break;
+      case u'ğ':
+        folded += u'g';
+        break;
+      case u'\u0307':
+        break;  // the dot that lower-casing İ by other rules leaves behind
+      default:
+        folded += c;
     }
   }
   folded.toUTF8String(out);
@@ -96,12 +111,23 @@ std::string escape_html(std::string_view text) {
   out.reserve(text.size() + text.size() / 8);
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;

@@ -13,7 +13,8 @@ TEST(Casing, KeepsTheDottedAndTheDotlessIApart) {
 
 TEST(Folding, FindsAPlaceHoweverItIsTyped) {
   const std::string want = fold_for_search("İsmayıllı");
-  for (const auto typed : {"İSMAYILLI", "ismayıllı", "ismayilli"}) EXPECT_EQ(fold_for_search(typed), want) << typed;
+  for (const auto typed : {"İSMAYILLI", "ismayıllı", "ismayilli"})
+    EXPECT_EQ(fold_for_search(typed), want) << typed;
   EXPECT_EQ(fold_for_search("Şəki"), "seki");
 }
 
@@ -30,7 +31,9 @@ TEST(Utf8, IsCheckedStrictly) {
   EXPECT_FALSE(is_utf8("\xc0\xaf"));
 }
 
-TEST(Html, EscapesWhatMatters) { EXPECT_EQ(escape_html("<a href=\"'&\">"), "&lt;a href=&quot;&#39;&amp;&quot;&gt;"); }
+TEST(Html, EscapesWhatMatters) {
+  EXPECT_EQ(escape_html("<a href=\"'&\">"), "&lt;a href=&quot;&#39;&amp;&quot;&gt;");
+}
 
 TEST(Digits, AreGroupedByThree) {
   EXPECT_EQ(group_digits(1234567), "1\u202f234\u202f567");

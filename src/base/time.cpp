@@ -1,12 +1,12 @@
 #include "base/time.hpp"
 
+#include <fmt/format.h>
+#include <unicode/timezone.h>
+
 #include <charconv>
 #include <map>
 #include <memory>
 #include <mutex>
-
-#include <fmt/format.h>
-#include <unicode/timezone.h>
 
 namespace dayaq {
 namespace {
@@ -67,7 +67,9 @@ std::size_t parse_clock_time(std::string_view text, Instant& out) {
 
 }  // namespace
 
-Instant SystemClock::now() const { return time_point_cast<microseconds>(system_clock::now()); }
+Instant SystemClock::now() const {
+  return time_point_cast<microseconds>(system_clock::now());
+}
 
 std::string format_date(Date date) {
   const year_month_day ymd(date);
@@ -80,7 +82,8 @@ std::string format_instant(Instant t) {
   const hh_mm_ss clock(t - day);
   std::string text = fmt::format("{}T{:02}:{:02}:{:02}", format_date(day), clock.hours().count(),
                                  clock.minutes().count(), clock.seconds().count());
-  if (const auto fraction = clock.subseconds().count(); fraction != 0) text += fmt::format(".{:06}", fraction);
+  if (const auto fraction = clock.subseconds().count(); fraction != 0)
+    text += fmt::format(".{:06}", fraction);
   return text + 'Z';
 }
 
@@ -88,8 +91,8 @@ Result<Date> parse_date(std::string_view text) {
   int y = 0;
   unsigned m = 0;
   unsigned d = 0;
-  if (text.size() == 10 && text[4] == '-' && text[7] == '-' && digits(text, 0, 4, y) && digits(text, 5, 2, m) &&
-      digits(text, 8, 2, d) && y >= 1800) {
+  if (text.size() == 10 && text[4] == '-' && text[7] == '-' && digits(text, 0, 4, y) &&
+      digits(text, 5, 2, m) && digits(text, 8, 2, d) && y >= 1800) {
     const year_month_day ymd{year(y), month(m), day(d)};
     if (ymd.ok()) return sys_days(ymd);
   }
@@ -116,7 +119,8 @@ Result<Zone> Zone::create(std::string_view iana_name) {
   Zone zone;
   zone.name_ = iana_name;
   if (*icu_zone(zone.name_) == icu::TimeZone::getUnknown()) {
-    return fail(ErrorKind::invalid_input, "time.zone", "The time zone is not known; use a name such as Asia/Baku.");
+    return fail(ErrorKind::invalid_input, "time.zone",
+                "The time zone is not known; use a name such as Asia/Baku.");
   }
   return zone;
 }
@@ -130,14 +134,16 @@ seconds Zone::offset_at(Instant t) const {
   return seconds((raw + dst) / 1000);
 }
 
-Date Zone::day_of(Instant t) const { return floor<days>(t + offset_at(t)); }
+Date Zone::day_of(Instant t) const {
+  return floor<days>(t + offset_at(t));
+}
 
 Instant Zone::start_of(Date day) const {
   std::int32_t raw = 0;
   std::int32_t dst = 0;
   UErrorCode status = U_ZERO_ERROR;
-  icu_zone(name_)->getOffset(double(time_point_cast<milliseconds>(day).time_since_epoch().count()), 1, raw, dst,
-                             status);
+  icu_zone(name_)->getOffset(double(time_point_cast<milliseconds>(day).time_since_epoch().count()), 1, raw,
+                             dst, status);
   DAYAQ_ASSERT(U_SUCCESS(status));
   return day - milliseconds(raw + dst);
 }

@@ -12,7 +12,7 @@
 namespace dayaq {
 
 using Instant = std::chrono::sys_time<std::chrono::microseconds>;  ///< UTC; stored as BIGINT microseconds.
-using Date = std::chrono::sys_days;                                ///< A calendar day; stored as days since 1970.
+using Date = std::chrono::sys_days;  ///< A calendar day; stored as days since 1970.
 
 inline constexpr Instant instant_min = Instant::min();
 inline constexpr Instant instant_max = Instant::max();  ///< "without end".
@@ -29,8 +29,12 @@ struct Period {
   friend bool operator==(const Period&, const Period&) = default;
 };
 
-[[nodiscard]] constexpr std::int64_t to_micros(Instant t) { return t.time_since_epoch().count(); }
-[[nodiscard]] constexpr Instant from_micros(std::int64_t micros) { return Instant(std::chrono::microseconds(micros)); }
+[[nodiscard]] constexpr std::int64_t to_micros(Instant t) {
+  return t.time_since_epoch().count();
+}
+[[nodiscard]] constexpr Instant from_micros(std::int64_t micros) {
+  return Instant(std::chrono::microseconds(micros));
+}
 
 /// Time comes in as a parameter: use-cases take a `const Clock&`.
 class Clock {

@@ -17,8 +17,9 @@ TEST(InstantText, RoundTrips) {
 }
 
 TEST(InstantText, RefusesWhatIsNotATime) {
-  for (const auto text : {"", "2026-11-21", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-11-21T25:00:00Z",
-                          "2026-11-21T00:00:00", "2026-11-21T00:00:00+4", "yesterday"}) {
+  for (const auto text :
+       {"", "2026-11-21", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-11-21T25:00:00Z",
+        "2026-11-21T00:00:00", "2026-11-21T00:00:00+4", "yesterday"}) {
     EXPECT_FALSE(parse_instant(text)) << text;
   }
 }

@@ -9,7 +9,7 @@ namespace dayaq::feed {
 namespace {
 
 constexpr std::array<char, 4> magic{'D', 'Y', 'Q', 'F'};
-constexpr std::size_t length_at = 8;     // where the block's length stands
+constexpr std::size_t length_at = 8;  // where the block's length stands
 constexpr std::size_t text_max = 64;
 constexpr std::size_t checksum_bytes = 8;
 // Least sizes, so that a count can be refused before memory is made for it.
@@ -48,7 +48,9 @@ void put_definition(Bytes& out, const Definition& definition) {
   }
 }
 
-std::uint64_t checksum(BytesView bytes) { return siphash(SipKey{}, bytes); }
+std::uint64_t checksum(BytesView bytes) {
+  return siphash(SipKey{}, bytes);
+}
 
 /// Reads what put_* wrote. After the first thing that isn't there everything reads as 0 and `ok` is false.
 class Reader {
@@ -128,7 +130,8 @@ Header read_header(Reader& reader) {
   }
   if (reader.number<std::uint16_t>() != format_version) reader.broken("feed.version");
   const auto kind = reader.number<std::uint8_t>();
-  if (kind != std::uint8_t(BlockKind::changes) && kind != std::uint8_t(BlockKind::snapshot)) reader.broken("feed.value");
+  if (kind != std::uint8_t(BlockKind::changes) && kind != std::uint8_t(BlockKind::snapshot))
+    reader.broken("feed.value");
   header.kind = BlockKind(kind);
   if (reader.number<std::uint8_t>() != 0) reader.broken("feed.value");
   header.bytes = reader.number<std::uint32_t>();
@@ -200,10 +203,16 @@ Result<Block> decode(BytesView& in) {
   }
   Reader reader(in.first(header.bytes - checksum_bytes));
   read_header(reader);
-  Block block{.kind = header.kind, .operator_code = header.operator_code, .first_sequence = header.first_sequence,
-              .created = header.created, .definitions = {}, .lists = {}, .lines = {}};
+  Block block{.kind = header.kind,
+              .operator_code = header.operator_code,
+              .first_sequence = header.first_sequence,
+              .created = header.created,
+              .definitions = {},
+              .lists = {},
+              .lines = {}};
   const std::size_t definitions = reader.count(header.definitions, definitions_max, definition_min);
-  for (std::size_t i = 0; i < definitions && reader.ok(); ++i) block.definitions.push_back(read_definition(reader));
+  for (std::size_t i = 0; i < definitions && reader.ok(); ++i)
+    block.definitions.push_back(read_definition(reader));
   const std::size_t lists = reader.count(header.lists, lists_max, list_min);
   for (std::size_t i = 0; i < lists && reader.ok(); ++i) {
     GrantList& list = block.lists.emplace_back(reader.number<std::uint8_t>());

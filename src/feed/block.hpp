@@ -1,9 +1,9 @@
 // The feed's wire format: what an operator's edge is told about grants, in numbered lines, in blocks.
 //
-// State-based: a line says all that a subscription is granted from now on, and replaces what was said of it before;
-// a definition says what a measure gives. Applying a block twice, or one that was seen in part, does no harm.
-// A subscription is named by its pseudonym (SipHash-2-4 of "kind|number" under the operator's feed key). Neither the
-// person nor the reason, nor the measure's name, which may tell the reason, is in it.
+// State-based: a line says all that a subscription is granted from now on, and replaces what was said of it
+// before; a definition says what a measure gives. Applying a block twice, or one that was seen in part, does
+// no harm. A subscription is named by its pseudonym (SipHash-2-4 of "kind|number" under the operator's feed
+// key). Neither the person nor the reason, nor the measure's name, which may tell the reason, is in it.
 //
 // docs/feed.md draws the bytes. This file is all that an edge needs of the centre's code.
 #pragma once
@@ -19,15 +19,23 @@
 namespace dayaq::feed {
 
 inline constexpr std::uint16_t format_version = 1;
-inline constexpr std::size_t lines_max = 65536;        ///< in one block; the centre writes at most 4096
+inline constexpr std::size_t lines_max = 65536;  ///< in one block; the centre writes at most 4096
 inline constexpr std::size_t lists_max = 65536;
 inline constexpr std::size_t definitions_max = 4096;
-inline constexpr std::size_t grants_max = 255;         ///< of one subscription
-inline constexpr std::size_t benefits_max = 255;       ///< of one measure
+inline constexpr std::size_t grants_max = 255;    ///< of one subscription
+inline constexpr std::size_t benefits_max = 255;  ///< of one measure
 inline constexpr std::size_t block_bytes_max = 16u << 20;
 
 /// The numbers of these enumerations are the wire's: they never change their meaning.
-enum class Benefit : std::uint8_t { voice = 0, messages = 1, data = 2, tv = 3, deferral = 4, discount = 5, room = 6 };
+enum class Benefit : std::uint8_t {
+  voice = 0,
+  messages = 1,
+  data = 2,
+  tv = 3,
+  deferral = 4,
+  discount = 5,
+  room = 6
+};
 enum class Unit : std::uint8_t { none = 0, seconds = 1, messages = 2, octets = 3, qepik = 4, percent = 5 };
 enum class QuotaPeriod : std::uint8_t { day = 0, week = 1, month = 2, regime = 3 };
 
@@ -36,20 +44,20 @@ struct BenefitLine {
   Benefit kind = Benefit::voice;
   Unit unit = Unit::none;
   QuotaPeriod quota_period = QuotaPeriod::month;
-  std::uint8_t delivered_on = 0;     ///< bit 0 mobile, bit 1 fixed, bit 2 tv
-  std::uint8_t percent = 100;        ///< of the price that is taken over; 100 is free
-  bool limited = false;              ///< false: without limit, `quota` is 0
-  std::uint64_t quota = 0;           ///< in `unit`, for each subscription and quota period
-  std::string traffic_class;         ///< data: traffic class; tv: package; else empty. At most 64 bytes
+  std::uint8_t delivered_on = 0;  ///< bit 0 mobile, bit 1 fixed, bit 2 tv
+  std::uint8_t percent = 100;     ///< of the price that is taken over; 100 is free
+  bool limited = false;           ///< false: without limit, `quota` is 0
+  std::uint64_t quota = 0;        ///< in `unit`, for each subscription and quota period
+  std::string traffic_class;      ///< data: traffic class; tv: package; else empty. At most 64 bytes
   friend bool operator==(const BenefitLine&, const BenefitLine&) = default;
 };
 
 /// What a measure gives, and under which law: for the edge's decisions and for the settlement of usage.
 struct Definition {
-  std::uint32_t measure = 0;         ///< the number that grants name it by, for good
+  std::uint32_t measure = 0;  ///< the number that grants name it by, for good
   std::uint32_t regime_version = 1;
-  std::string regime;                ///< its code, at most 64 bytes
-  Period period;                     ///< in which it is law, as far as known
+  std::string regime;  ///< its code, at most 64 bytes
+  Period period;       ///< in which it is law, as far as known
   std::vector<BenefitLine> benefits;
   friend bool operator==(const Definition&, const Definition&) = default;
 };
@@ -64,8 +72,8 @@ using GrantList = std::vector<GrantLine>;
 
 /// All that a subscription is granted. An empty list: nothing, or the subscription has ended.
 struct SubscriptionLine {
-  std::uint64_t key = 0;             ///< the pseudonym
-  std::uint16_t list = 0;            ///< into Block::lists
+  std::uint64_t key = 0;   ///< the pseudonym
+  std::uint16_t list = 0;  ///< into Block::lists
   friend bool operator==(const SubscriptionLine&, const SubscriptionLine&) = default;
 };
 
@@ -76,23 +84,27 @@ enum class BlockKind : std::uint8_t {
 
 struct Block {
   BlockKind kind = BlockKind::changes;
-  std::string operator_code;         ///< 1 to 64 bytes
+  std::string operator_code;  ///< 1 to 64 bytes
   std::uint64_t first_sequence = 0;
   Instant created;
   std::vector<Definition> definitions;
   std::vector<GrantList> lists;
   std::vector<SubscriptionLine> lines;
   /// Of changes: the number of the last line in it.
-  [[nodiscard]] std::uint64_t last_sequence() const { return first_sequence + definitions.size() + lines.size() - 1; }
+  [[nodiscard]] std::uint64_t last_sequence() const {
+    return first_sequence + definitions.size() + lines.size() - 1;
+  }
   friend bool operator==(const Block&, const Block&) = default;
 };
 
-/// The block's bytes. The limits above and `list` within `lists` are the caller's to keep (checked, ends the program).
+/// The block's bytes. The limits above and `list` within `lists` are the caller's to keep (checked, ends the
+/// program).
 [[nodiscard]] Bytes encode(const Block& block);
 
 /// Takes one block off the front of `in`, strictly: what decodes is what encode() would write.
-/// All errors are invalid_input: "feed.magic", "feed.version", "feed.truncated", "feed.checksum", "feed.limit" (a
-/// count or length beyond its bound), "feed.value" (an unknown enumerator, a list that isn't there).
+/// All errors are invalid_input: "feed.magic", "feed.version", "feed.truncated", "feed.checksum",
+/// "feed.limit" (a count or length beyond its bound), "feed.value" (an unknown enumerator, a list that isn't
+/// there).
 [[nodiscard]] Result<Block> decode(BytesView& in);
 
 /// A block's header without the rest, for looking through many.
@@ -104,7 +116,7 @@ struct Header {
   std::uint32_t definitions = 0;
   std::uint32_t lists = 0;
   std::uint32_t lines = 0;
-  std::uint32_t bytes = 0;           ///< of the whole block
+  std::uint32_t bytes = 0;  ///< of the whole block
 };
 [[nodiscard]] Result<Header> decode_header(BytesView in);
 

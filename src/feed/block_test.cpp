@@ -12,13 +12,22 @@ namespace {
 using namespace std::chrono_literals;
 
 Block example() {
-  Block block{.kind = BlockKind::changes, .operator_code = "azercell", .first_sequence = 41,
+  Block block{.kind = BlockKind::changes,
+              .operator_code = "azercell",
+              .first_sequence = 41,
               .created = std::chrono::sys_days(std::chrono::year(2026) / 11 / 21) + 8h};
-  Definition calls{.measure = 7, .regime_version = 2, .regime = "special-quarantine",
+  Definition calls{.measure = 7,
+                   .regime_version = 2,
+                   .regime = "special-quarantine",
                    .period = {.from = block.created, .until = block.created + 2400h}};
-  calls.benefits.push_back({.kind = Benefit::voice, .unit = Unit::seconds, .delivered_on = 1, .limited = true, .quota = 36000});
-  calls.benefits.push_back({.kind = Benefit::data, .unit = Unit::octets, .quota_period = QuotaPeriod::week,
-                            .delivered_on = 3, .percent = 50, .traffic_class = "education"});
+  calls.benefits.push_back(
+      {.kind = Benefit::voice, .unit = Unit::seconds, .delivered_on = 1, .limited = true, .quota = 36000});
+  calls.benefits.push_back({.kind = Benefit::data,
+                            .unit = Unit::octets,
+                            .quota_period = QuotaPeriod::week,
+                            .delivered_on = 3,
+                            .percent = 50,
+                            .traffic_class = "education"});
   block.definitions.push_back(calls);
   block.lists = {{}, {{.measure = 7, .until = instant_max}, {.measure = 9, .until = block.created + 24h}}};
   block.lines = {{.key = 0x0123456789abcdef, .list = 1}, {.key = 0xfedcba9876543210, .list = 0}};
@@ -116,21 +125,30 @@ TEST(FeedBlock, WithWrongContentUnderARightChecksumIsRefused) {
 TEST(FeedBlock, OfRandomContentComesBackAsItWas) {
   SeededRandom random(4);
   for (int round = 0; round < 200; ++round) {
-    Block block{.kind = random.below(2) == 0 ? BlockKind::changes : BlockKind::snapshot, .operator_code = "o",
-                .first_sequence = random.next(), .created = from_micros(std::int64_t(random.next() >> 8))};
+    Block block{.kind = random.below(2) == 0 ? BlockKind::changes : BlockKind::snapshot,
+                .operator_code = "o",
+                .first_sequence = random.next(),
+                .created = from_micros(std::int64_t(random.next() >> 8))};
     for (std::uint64_t i = random.below(4); i > 0; --i) {
-      Definition definition{.measure = std::uint32_t(random.next()), .regime_version = std::uint32_t(random.below(9)), .regime = "r"};
+      Definition definition{.measure = std::uint32_t(random.next()),
+                            .regime_version = std::uint32_t(random.below(9)),
+                            .regime = "r"};
       for (std::uint64_t b = random.below(4); b > 0; --b) {
-        definition.benefits.push_back({.kind = Benefit(random.below(7)), .unit = Unit(random.below(6)),
-                                       .quota_period = QuotaPeriod(random.below(4)), .delivered_on = std::uint8_t(random.below(8)),
-                                       .percent = std::uint8_t(random.below(101)), .limited = true, .quota = random.next()});
+        definition.benefits.push_back({.kind = Benefit(random.below(7)),
+                                       .unit = Unit(random.below(6)),
+                                       .quota_period = QuotaPeriod(random.below(4)),
+                                       .delivered_on = std::uint8_t(random.below(8)),
+                                       .percent = std::uint8_t(random.below(101)),
+                                       .limited = true,
+                                       .quota = random.next()});
       }
       block.definitions.push_back(definition);
     }
     for (std::uint64_t i = 1 + random.below(6); i > 0; --i) {
       GrantList& list = block.lists.emplace_back();
       for (std::uint64_t g = random.below(5); g > 0; --g) {
-        list.push_back({.measure = std::uint32_t(random.next()), .until = from_micros(std::int64_t(random.next()))});
+        list.push_back(
+            {.measure = std::uint32_t(random.next()), .until = from_micros(std::int64_t(random.next()))});
       }
     }
     for (std::uint64_t i = random.below(300); i > 0; --i) {
