@@ -14,6 +14,7 @@ namespace dayaq::portal {
 namespace {
 
 constexpr int map_margin = 4;
+constexpr double tolerance = 1.6;  // units; what nobody sees on a screen
 constexpr std::size_t labels_max = 7;
 constexpr int label_width = 96;  // of an average name
 constexpr int label_height = 26;
@@ -136,25 +137,20 @@ MapPoint Projection::operator()(double longitude, double latitude) const {
           static_cast<int>(std::lround((north_ - latitude) * scale_)) + margin_};
 }
 
-std::string path_data(const std::vector<std::vector<MapPoint>>& rings) {
+std::string path_data(std::span<const MapRing> rings) {
   std::string out;
-  for (const auto& ring : rings) {
-    std::vector<MapPoint> points;
-    for (const MapPoint& point : ring) {
-      if (points.empty() || points.back() != point) points.push_back(point);
-    }
-    while (points.size() > 1 && points.back() == points.front()) points.pop_back();
-    if (points.size() < 3) continue;
-    out += fmt::format("M{} {}l", points[0].x, points[0].y);
+  for (const MapRing& ring : rings) {
+    if (ring.empty()) continue;
+    out += fmt::format("M{} {}l", ring[0].x, ring[0].y);
     bool first = true;
     const auto append = [&](int delta) {
       // A minus sign separates by itself.
       if (!std::exchange(first, false) && delta >= 0) out += ' ';
       out += fmt::format("{}", delta);
     };
-    for (std::size_t i = 1; i < points.size(); ++i) {
-      append(points[i].x - points[i - 1].x);
-      append(points[i].y - points[i - 1].y);
+    for (std::size_t i = 1; i < ring.size(); ++i) {
+      append(ring[i].x - ring[i - 1].x);
+      append(ring[i].y - ring[i - 1].y);
     }
     out += 'z';
   }
@@ -174,13 +170,18 @@ Result<DistrictMap> DistrictMap::create(const registry::CountryPack& country) {
   const Projection project = projection_of(shapes);
   DistrictMap map;
   map.height_ = project.height();
+  std::vector<MapRing> rings;
   for (const Shape& shape : shapes) {
-    std::vector<std::vector<MapPoint>> rings;
     for (const GeoRing& ring : shape.rings) {
-      auto& points = rings.emplace_back();
+      MapRing& points = rings.emplace_back();
       for (const GeoPoint& point : ring) points.push_back(project(point.longitude, point.latitude));
     }
-    map.districts_.push_back({shape.place, path_data(rings)});
+  }
+  rings = simplified(std::move(rings), tolerance);
+  std::size_t first = 0;
+  for (const Shape& shape : shapes) {
+    map.districts_.push_back({shape.place, path_data(std::span(rings).subspan(first, shape.rings.size()))});
+    first += shape.rings.size();
   }
   map.labels_ = place_labels(country, project);
   return map;

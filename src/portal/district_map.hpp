@@ -1,20 +1,16 @@
 // The country's districts as SVG paths, from the country pack's GeoJSON.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
+#include "portal/simplify.hpp"
 #include "registry/country_pack.hpp"
 
 namespace dayaq::portal {
-
-struct MapPoint {
-  int x = 0;
-  int y = 0;
-  friend bool operator==(const MapPoint&, const MapPoint&) = default;
-};
 
 /// Equirectangular, with longitudes shortened by the cosine of the middle latitude: true to shape for a
 /// country that spans a few degrees. North is up; y grows downwards as in SVG.
@@ -30,9 +26,8 @@ class Projection {
   int margin_, height_;
 };
 
-/// Closed rings of whole-numbered points as SVG path data with relative lines: "M10 5l3-2 4 1z". Points that
-/// fall together are drawn once; a ring of fewer than three is left out.
-[[nodiscard]] std::string path_data(const std::vector<std::vector<MapPoint>>& rings);
+/// Closed rings as SVG path data with relative lines: "M10 5l3-2 4 1z". Empty rings are left out.
+[[nodiscard]] std::string path_data(std::span<const MapRing> rings);
 
 class DistrictMap {
  public:

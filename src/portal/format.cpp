@@ -19,6 +19,13 @@ std::int64_t rounded_manat(std::int64_t qepik) {
   return (qepik < 0 ? qepik - qepik_per_manat / 2 : qepik + qepik_per_manat / 2) / qepik_per_manat;
 }
 
+/// Bytes of the first letter in UTF-8.
+std::size_t first_letter(std::string_view text) {
+  std::size_t length = text.empty() ? 0 : 1;
+  while (length < text.size() && (static_cast<unsigned char>(text[length]) & 0xC0) == 0x80) ++length;
+  return length;
+}
+
 }  // namespace
 
 std::string_view azerbaijani_ordinal(std::int64_t number) {
@@ -160,10 +167,13 @@ std::string Format::version(int number) const {
 }
 
 std::string Format::capitalised(std::string_view sentence) const {
-  if (sentence.empty()) return "";
-  std::size_t length = 1;
-  while (length < sentence.size() && (static_cast<unsigned char>(sentence[length]) & 0xC0) == 0x80) ++length;
-  return to_upper(sentence.substr(0, length), language_) + std::string(sentence.substr(length));
+  const std::size_t first = first_letter(sentence);
+  return to_upper(sentence.substr(0, first), language_) + std::string(sentence.substr(first));
+}
+
+std::string Format::uncapitalised(std::string_view sentence) const {
+  const std::size_t first = first_letter(sentence);
+  return to_lower(sentence.substr(0, first), language_) + std::string(sentence.substr(first));
 }
 
 }  // namespace dayaq::portal

@@ -62,6 +62,8 @@ class Format {
   [[nodiscard]] std::string version(int number) const;
   /// The first letter raised by the language's rules (az: i to İ).
   [[nodiscard]] std::string capitalised(std::string_view sentence) const;
+  /// The same, lowered: for a name in the middle of a sentence.
+  [[nodiscard]] std::string uncapitalised(std::string_view sentence) const;
 
  private:
   [[nodiscard]] std::string day_text(Date day, std::string_view key, std::string_view time) const;

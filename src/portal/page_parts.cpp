@@ -3,6 +3,15 @@
 #include <algorithm>
 
 namespace dayaq::portal {
+namespace {
+
+std::string behind_text(const FeedState& feed, const Format& format) {
+  if (!feed.received) return format.text("feed_not_connected");
+  if (*feed.received >= feed.sequence) return format.text("feed_up_to_date");
+  return format.count("feed_behind_by", static_cast<std::int64_t>(feed.sequence - *feed.received));
+}
+
+}  // namespace
 
 void set_standing(View& view, const regime::RegimeVersion& version, const Page& page) {
   const Standing standing = standing_of(version, page.now());
@@ -68,20 +77,16 @@ void add_feed_table(View& view, const std::vector<FeedState>& feeds, const Page&
     table.show("NO_FEEDS");
     return;
   }
+  const bool connected =
+      std::ranges::any_of(feeds, [](const FeedState& feed) { return feed.received.has_value(); });
   View& rows = table.add("FEED_ROWS");
+  if (connected) rows.show("CONNECTED");
   for (const FeedState& feed : feeds) {
     View& row = rows.add("OPERATOR");
     row.set("NAME", feed.provider.in(page.language()));
     row.set("SEQUENCE", format.number(static_cast<std::int64_t>(feed.sequence)));
     row.set("LAST", feed.last ? format.date_time(*feed.last) : format.text("never"));
-    if (!feed.received) {
-      row.set("BEHIND", format.text("feed_not_connected"));
-    } else if (*feed.received >= feed.sequence) {
-      row.set("BEHIND", format.text("feed_up_to_date"));
-    } else {
-      row.set("BEHIND",
-              format.count("feed_behind_by", static_cast<std::int64_t>(feed.sequence - *feed.received)));
-    }
+    if (connected) row.add("RECEIVED").set("BEHIND", behind_text(feed, format));
   }
 }
 

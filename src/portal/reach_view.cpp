@@ -9,7 +9,7 @@
 namespace dayaq::portal {
 namespace {
 
-constexpr int shades_max = 5;
+constexpr int shades_max = 6;
 constexpr std::size_t top_max = 10;
 
 struct DistrictReach {
@@ -94,7 +94,6 @@ void add_map(View& view, const std::vector<DistrictReach>& districts, const Page
     path.set("SHADE", fmt::format("{}", shades.of(district.share())));
     path.set("PATH", shape.path);
     path.set("LABEL", format.fill("map_label", {{"name", name_of(shape.place, page)},
-                                                {"persons", format.number(signed_of(district.reach.persons))},
                                                 {"share", format.share(district.share())}}));
   }
   for (const auto& label : page.site().map().labels()) {
@@ -129,7 +128,7 @@ Shades::Shades(const std::vector<double>& shares) {
     least = 0;
     most = 1;
   }
-  // The narrowest round width with which five classes hold all shares.
+  // The narrowest round width with which the classes hold all shares.
   for (const double width : {0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2}) {
     width_ = width;
     first_ = std::floor(least / width + 1e-9) * width;
@@ -144,10 +143,10 @@ int Shades::of(double share) const {
 }
 
 std::string bar_width(std::uint64_t value, std::uint64_t longest) {
-  if (longest == 0) return "0";
-  const double width = 1000.0 * static_cast<double>(value) / static_cast<double>(longest);
+  if (value == 0 || longest == 0) return "0";
+  const double percent = 100.0 * static_cast<double>(value) / static_cast<double>(longest);
   // What is there stays visible.
-  return fmt::format("{}", value == 0 ? 0 : std::clamp(std::lround(width), 4L, 1000L));
+  return fmt::format("{:.3g}", std::clamp(percent, 0.4, 100.0));
 }
 
 void add_figure(View& view, const std::string& name, const std::string& value) {
@@ -183,8 +182,8 @@ void add_territory(View& view, const TerritoryChoice& choice, const Page& page) 
   territory.set("WHAT", choice_title(choice, page));
   add_map(territory, districts, page);
   if (!choice.path.empty()) {
-    add_measure_options(territory.add("PICK"), choice, page);
     const regime::Measure* chosen = chosen_measure(choice);
+    if (chosen != nullptr) territory.add("WHOLE").set("HREF", choice.path);
     View& all = territory.add("ALL");
     all.set("HREF", fmt::format("{}/territory{}{}", choice.path, chosen == nullptr ? "" : "?measure=",
                                 chosen == nullptr ? "" : choice.measure));

@@ -9,7 +9,7 @@
 
 namespace dayaq::portal {
 
-/// Shares of residents in up to five classes of a round width, so that a legend reads well.
+/// Shares of residents in up to six classes of a round width, so that a legend reads well.
 class Shades {
  public:
   explicit Shades(const std::vector<double>& shares);
@@ -29,7 +29,7 @@ class Shades {
   return static_cast<std::int64_t>(number);
 }
 
-/// Bars are drawn in thousandths of the longest.
+/// The length of a bar, in percent of the longest.
 [[nodiscard]] std::string bar_width(std::uint64_t value, std::uint64_t longest);
 
 /// A <dt>/<dd> pair in a strip of figures.
@@ -51,7 +51,7 @@ struct TerritoryChoice {
 [[nodiscard]] std::string choice_title(const TerritoryChoice& choice, const Page& page);
 /// The choice of a measure, all together first.
 void add_measure_options(View& view, const TerritoryChoice& choice, const Page& page);
-/// The territory section of a page: choice of the measure, map, legend, the districts with the most persons.
+/// The territory section of a page: map, legend, the districts with the most persons.
 void add_territory(View& view, const TerritoryChoice& choice, const Page& page);
 /// Every district with its figures and bars, and the sum: the table that stands for the map.
 void add_district_table(View& view, const TerritoryChoice& choice, const Page& page);

@@ -77,6 +77,7 @@ void add_measures(View& view, const RegimeContent& content, const Page& page) {
   if (content.preview != nullptr) {
     for (const auto& measure : content.preview->measures) longest = std::max(longest, measure.total.persons);
   }
+  const LocalizedText basis = common_basis(content.shown->regime);
   for (const regime::Measure& measure : content.shown->regime.measures) {
     View& item = view.add("MEASURE");
     item.set("ID", measure.code.value());
@@ -84,8 +85,9 @@ void add_measures(View& view, const RegimeContent& content, const Page& page) {
     if (measure.period != content.shown->regime.period) {
       item.add("OWN_PERIOD").set("PERIOD", format.period(measure.period));
     }
-    if (!measure.legal_basis.az.empty())
+    if (measure.legal_basis != basis) {
       item.add("BASIS").set("TEXT", measure.legal_basis.in(page.language()));
+    }
     const auto* reach =
         content.preview == nullptr ? nullptr : measure_preview(*content.preview, measure.code);
     if (reach == nullptr) continue;
@@ -93,6 +95,7 @@ void add_measures(View& view, const RegimeContent& content, const Page& page) {
     figures.set("PERSONS", format.number(signed_of(reach->total.persons)));
     figures.set("LINES", format.number(signed_of(reach->total.lines)));
     figures.set("COST", format.money(signed_of(reach->total.cost_qepik)));
+    figures.set("HREF", fmt::format("{}?measure={}", path_of(*content.shown), measure.code));
     figures.set("BAR", bar_width(reach->total.persons, longest));
   }
 }

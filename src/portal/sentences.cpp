@@ -176,8 +176,9 @@ std::string who_sentence(const regime::Rule& rule, const Format& format, const V
 std::string benefit_sentence(const regime::Benefit& benefit, const Format& format, const Vocabulary& words) {
   const BenefitKeys keys = keys_of(benefit.kind);
   const auto* traffic = words.traffic.find(benefit.traffic_class.value());
-  const std::string traffic_name =
-      traffic == nullptr ? benefit.traffic_class.value() : traffic->name.in(format.language());
+  const std::string traffic_name = traffic == nullptr
+                                       ? benefit.traffic_class.value()
+                                       : format.uncapitalised(traffic->name.in(format.language()));
   const std::string percent = format.fill("percent", {{"amount", format.number(benefit.percent)}});
   std::string text = format.fill(benefit.percent >= 100 ? keys.free : keys.percent,
                                  {{"class", traffic_name}, {"percent", percent}});

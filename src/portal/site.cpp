@@ -138,12 +138,14 @@ View& Page::include(View& view, std::string marker, std::string file) const {
 
 void Page::add_languages(const Here& here) {
   constexpr std::array<std::string_view, 3> names{"Azərbaycan", "English", "Русский"};
+  constexpr std::array<std::string_view, 3> short_names{"AZ", "EN", "RU"};
   for (const Language language : languages) {
     View& item = frame_.add("LANGUAGE");
     const bool current = language == this->language();
     View& choice = item.add(current ? "HERE" : here.posted ? "BUTTON" : "LINK");
     choice.set("CODE", std::string(to_string(language)));
     choice.set("NAME", std::string(names[static_cast<std::size_t>(language)]));
+    choice.set("SHORT", std::string(short_names[static_cast<std::size_t>(language)]));
     if (current) continue;
     choice.set("HREF", fmt::format("{}?{}{}lang={}", here.path, here.query, here.query.empty() ? "" : "&",
                                    to_string(language)));
