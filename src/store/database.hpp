@@ -143,7 +143,8 @@ struct Options {
   /// PostgreSQL: silence after which a server is given up, and its callers answered unavailable
   /// "store.unavailable".
   std::chrono::milliseconds silence_max{30'000};
-  /// Beside the program that writes: migrations aren't run, and every write answers conflict "store.read_only".
+  /// Beside the program that writes: migrations aren't run, and every write answers conflict
+  /// "store.read_only".
   bool read_only = false;
   int queue_max = 8192;  ///< waiting writes beyond which submit() answers unavailable "store.overload"
 };

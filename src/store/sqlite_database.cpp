@@ -168,7 +168,7 @@ Result<std::unique_ptr<Database>> open_sqlite(const std::string& path, const Opt
   DAYAQ_TRY_OK(writer->script(fmt::format("PRAGMA journal_size_limit={}", options.wal_bytes_max)));
   const auto pages_max = static_cast<int>(options.wal_bytes_max / page_bytes);
   DAYAQ_TRY(auto checkpointer,
-            Checkpointer::create(path, {.passive_pages = pages_max / 5, .restart_pages = pages_max * 4 / 5}));
+            Checkpointer::create(path, {.passive_pages = pages_max / 4, .restart_pages = pages_max * 3 / 4}));
   auto database = std::make_unique<SqliteDatabase>(path, std::move(lock), std::move(checkpointer),
                                                    std::move(writer), options);
   for (int i = 0; i < options.readers; ++i) {

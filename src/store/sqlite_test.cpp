@@ -37,7 +37,7 @@ Result<std::optional<std::int64_t>> count(Database& db) {
   });
 }
 
-std::unique_ptr<Database> open(const std::filesystem::path& file, std::int64_t wal_bytes_max = 160 << 20) {
+std::unique_ptr<Database> open(const std::filesystem::path& file, std::int64_t wal_bytes_max = 512 << 20) {
   Options options;
   options.wal_bytes_max = wal_bytes_max;
   options.url = "sqlite:" + file.string();
@@ -76,7 +76,7 @@ TEST(Sqlite, TheLogStaysBoundedUnderLoadFromWritersAndReaders) {
     writers.clear();
     stop = true;
   }
-  EXPECT_GT(highest, small_log / 5) << "the log was seen at all";
+  EXPECT_GT(highest, small_log / 4) << "the log was seen at all";
   EXPECT_LT(highest, 6 * small_log) << "a busy machine lets readers hold it back for a while";
 }
 
