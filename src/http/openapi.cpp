@@ -93,7 +93,7 @@ json::object operation_of(const Route& route) {
   if (!parameters.empty()) out["parameters"] = std::move(parameters);
   if (!route.request_schema.empty()) {
     out["requestBody"] =
-        json::object{{"required", true}, {"content", content("application/json", route.request_schema)}};
+        json::object{{"required", true}, {"content", content(route.request_media, route.request_schema)}};
   }
   if (route.scope != Scope::none) {
     json::array scopes{json::string(to_string(route.scope))};

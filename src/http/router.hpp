@@ -25,7 +25,8 @@ struct Route {
   std::size_t body_max = 64 << 10;  ///< bytes; larger is refused with 413 before it is read
   std::string operation;            ///< OpenAPI operationId: "get_person_grants"
   std::string summary;              ///< one sentence
-  std::string request_schema;       ///< name of a component schema for the JSON body; "" if none
+  std::string request_schema;       ///< name of a component schema for the body; "" if none
+  std::string request_media = "application/json";
   std::string response_schema;      ///< name of a component schema of the 2xx answer; "" if none
   std::string tag;                  ///< room: "registry", "regime", ...; "pages" stay out of OpenAPI
   std::vector<std::pair<std::string, std::string>> query_parameters;  ///< name, description

@@ -57,6 +57,18 @@ constexpr const char* ending_schema = R"({
   "type": "object", "additionalProperties": false,
   "properties": {"at": {"type": "string", "format": "date-time"}}})";
 
+constexpr const char* file_schema = R"({
+  "type": "object", "description": "A regime file in YAML. Its JSON Schema is served at /schemas/regime.json."})";
+constexpr const char* traffic_schema = R"({
+  "type": "object", "required": ["traffic_classes"],
+  "properties": {"traffic_classes": {"type": "array", "items": {
+    "type": "object", "required": ["code", "name"],
+    "properties": {
+      "code": {"type": "string"}, "name": {"$ref": "#/components/schemas/LocalizedText"},
+      "everything": {"type": "boolean"}, "domains": {"type": "array", "items": {"type": "string"}},
+      "prefixes": {"type": "array", "items": {"type": "string"}},
+      "channels": {"type": "array", "items": {"type": "string"}}}}}}})";
+
 Response no_regime() {
   return http::problem(Error{.kind = ErrorKind::not_found,
                              .code = "regime.unknown",
@@ -67,15 +79,24 @@ class Handlers {
  public:
   explicit Handlers(const LawApi& api) : api_(api) {}
 
-  Response list(const Request&) const {
+  Response list(const Request& request) const {
+    const auto at = moment_of(request);
+    if (!at) return http::problem(at.error());
     std::vector<VersionHandle> lawful;
     for (const VersionHandle& version : api_.book.versions()) {
-      if (version->approved != instant_max && !version->in_force().empty()) lawful.push_back(version);
+      if (version->approved == instant_max || version->in_force().empty()) continue;
+      if (!*at || version->in_force().contains(**at)) lawful.push_back(version);
     }
     return Response::json(regime_list_json(lawful, now(), LawView::everybody));
   }
 
   Response one(const Request& request) const {
+    const auto at = moment_of(request);
+    if (!at) return http::problem(at.error());
+    if (*at) {
+      const VersionHandle then = api_.book.law()->version_at(code_of(request), **at);
+      return then ? Response::json(regime_json(*then, now(), LawView::everybody, api_.names)) : no_regime();
+    }
     VersionHandle best;
     for (const VersionHandle& version : api_.book.versions_of(code_of(request))) {
       if (version->approved == instant_max || version->in_force().empty()) continue;
@@ -84,6 +105,8 @@ class Handlers {
     if (!best) return no_regime();
     return Response::json(regime_json(*best, now(), LawView::everybody, api_.names));
   }
+
+  Response traffic(const Request&) const { return Response::json(traffic_json(api_.files.traffic)); }
 
   Response versions(const Request& request) const {
     const auto found = api_.book.versions_of(code_of(request));
@@ -149,6 +172,16 @@ class Handlers {
     return RegimeCode(request.parameter("regime"));
   }
 
+  /// `?at=`: nullopt if it isn't given.
+  [[nodiscard]] static Result<std::optional<Instant>> moment_of(const Request& request) {
+    const auto words = request.query_value("at");
+    if (!words) return std::nullopt;
+    auto at = parse_instant(*words);
+    if (at) return *at;
+    at.error().field = "at";
+    return std::unexpected(std::move(at).error());
+  }
+
   [[nodiscard]] Response answer(const Result<VersionHandle>& done) const {
     if (!done) return http::problem(done.error());
     return Response::json(regime_json(**done, now(), LawView::officials, api_.names));
@@ -200,8 +233,23 @@ http::Route route(Method method, std::string pattern, Scope scope, std::string o
 http::Route file_route(std::string pattern, Scope scope, std::string operation, std::string summary) {
   http::Route out = route(Method::post, std::move(pattern), scope, std::move(operation), std::move(summary),
                           "", "RegimeChecked");
+  out.request_schema = "RegimeFile";
+  out.request_media = "application/yaml";
   out.body_max = file_max;
   return out;
+}
+
+void add_schemas(http::Router& router) {
+  router.add_schema("LocalizedText", text_schema);
+  router.add_schema("LawPeriod", period_schema);
+  router.add_schema("OfficialAct", act_schema);
+  router.add_schema("RegimeVersion", version_schema);
+  router.add_schema("RegimeList", list_schema);
+  router.add_schema("RegimeChecked", checked_schema);
+  router.add_schema("RegimeApproval", approval_schema);
+  router.add_schema("RegimeEnding", ending_schema);
+  router.add_schema("RegimeFile", file_schema);
+  router.add_schema("TrafficClasses", traffic_schema);
 }
 
 }  // namespace
@@ -211,25 +259,27 @@ std::string_view regime_file_schema() {
 }
 
 void add_law_routes(http::Router& router, const LawApi& api) {
-  router.add_schema("LocalizedText", text_schema);
-  router.add_schema("LawPeriod", period_schema);
-  router.add_schema("OfficialAct", act_schema);
-  router.add_schema("RegimeVersion", version_schema);
-  router.add_schema("RegimeList", list_schema);
-  router.add_schema("RegimeChecked", checked_schema);
-  router.add_schema("RegimeApproval", approval_schema);
-  router.add_schema("RegimeEnding", ending_schema);
+  add_schemas(router);
   const Handlers handlers(api);
-  const auto add = [&](http::Route one, Response (Handlers::*handle)(const Request&) const) {
-    router.add(std::move(one),
+  const auto add = [&](http::Route added, Response (Handlers::*handle)(const Request&) const) {
+    router.add(std::move(added),
                [handlers, handle](const Request& request) { return (handlers.*handle)(request); });
   };
-  add(route(Method::get, "/v1/regimes", Scope::none, "list_regimes",
-            "All regimes that are or were law, or will be.", "", "RegimeList"),
-      &Handlers::list);
-  add(route(Method::get, "/v1/regimes/{regime}", Scope::none, "get_regime",
-            "The version of a regime that is in force, else its newest approved one.", "", "RegimeVersion"),
-      &Handlers::one);
+  const std::vector<std::pair<std::string, std::string>> at{
+      {"at", "What was or will be law at this moment (RFC 3339)."}};
+  http::Route list = route(Method::get, "/v1/regimes", Scope::none, "list_regimes",
+                           "All regimes that are or were law, or will be.", "", "RegimeList");
+  list.query_parameters = at;
+  add(std::move(list), &Handlers::list);
+  http::Route one =
+      route(Method::get, "/v1/regimes/{regime}", Scope::none, "get_regime",
+            "The version of a regime that is in force, else its newest approved one.", "", "RegimeVersion");
+  one.query_parameters = at;
+  add(std::move(one), &Handlers::one);
+  add(route(Method::get, "/v1/traffic-classes", Scope::none, "list_traffic_classes",
+            "The traffic classes and TV packages that benefits refer to, with their domains and prefixes.",
+            "", "TrafficClasses"),
+      &Handlers::traffic);
   add(route(Method::get, "/v1/regimes/{regime}/versions", Scope::regimes_read, "list_regime_versions",
             "All versions of a regime, those that wait for approval too.", "", "RegimeList"),
       &Handlers::versions);

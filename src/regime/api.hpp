@@ -1,7 +1,8 @@
 // The HTTP routes of the law.
 //
-//   GET  /v1/regimes                              public     all that is or was law, or will be
-//   GET  /v1/regimes/{regime}                     public     the version in force; else the newest approved
+//   GET  /v1/regimes                              public     all that is or was law, or will be; ?at= a moment
+//   GET  /v1/regimes/{regime}                     public     the version in force, else the newest approved; ?at=
+//   GET  /v1/traffic-classes                      public     what traffic classes and TV packages hold
 //   GET  /v1/regimes/{regime}/versions            regimes:read   all versions, those that wait too
 //   GET  /v1/regimes/{regime}/versions/{version}  regimes:read   one, with its file
 //   POST /v1/regimes                              regimes:write  submits a file (YAML)

@@ -39,13 +39,16 @@ struct LawRoutes : testing::Test {
     add_law_routes(router, {.db = audit.db(), .book = book, .files = files, .names = names, .clock = clock});
   }
 
-  http::Response call(Method method, const std::string& path, const std::string& body = "",
+  http::Response call(Method method, const std::string& target, const std::string& body = "",
                       std::uint64_t key = 1) {
+    const std::size_t mark = target.find('?');
+    const std::string path = target.substr(0, mark);
     auto match = router.match(method, path);
     EXPECT_NE(match.route, nullptr) << path;
     auto request = std::make_shared<http::Request>();
     request->method = method;
     request->path = path;
+    request->query = mark == std::string::npos ? "" : std::string_view(target).substr(mark + 1);
     request->body = body;
     request->parameters = std::move(match.parameters);
     if (match.route->scope != http::Scope::none) {
@@ -134,6 +137,30 @@ TEST_F(LawRoutes, AmendAndEndARegime) {
   ASSERT_EQ(ended.status, 200) << ended.body;
   EXPECT_EQ(parsed(ended).at("in_force").at("until"), "2026-05-31T20:00:00Z");
   EXPECT_EQ(parsed(ended).at("standing"), "in_force");
+}
+
+TEST_F(LawRoutes, AnswerForAnyMoment) {
+  ASSERT_EQ(call(Method::post, "/v1/regimes", quarantine).status, 201);
+  ASSERT_EQ(call(Method::post, "/v1/regimes/special-quarantine/approve", R"({"version":1})", 2).status, 200);
+  const std::string law = "/v1/regimes/special-quarantine?at=";
+  EXPECT_EQ(call(Method::get, law + "2026-03-24T12:00:00Z").status, 404) << "before the approval";
+  EXPECT_EQ(call(Method::get, law + "2026-04-01T00:00:00Z").status, 200);
+  EXPECT_EQ(call(Method::get, law + "2027-03-24T00:00:00Z").status, 404) << "after its end";
+  EXPECT_EQ(parsed(call(Method::get, "/v1/regimes?at=2026-04-01T00:00:00Z")).at("regimes").as_array().size(),
+            1u);
+  EXPECT_EQ(parsed(call(Method::get, "/v1/regimes?at=2027-04-01T00:00:00Z")).at("regimes").as_array().size(),
+            0u);
+  const auto bad = call(Method::get, "/v1/regimes?at=yesterday");
+  EXPECT_EQ(bad.status, 400);
+  EXPECT_EQ(parsed(bad).at("field"), "at");
+}
+
+TEST_F(LawRoutes, TellWhatTrafficClassesHold) {
+  const auto classes = parsed(call(Method::get, "/v1/traffic-classes")).at("traffic_classes").as_array();
+  ASSERT_EQ(classes.size(), azerbaijan().traffic.classes().size());
+  EXPECT_EQ(classes[0].at("code"), "all");
+  EXPECT_EQ(classes[0].at("everything"), true);
+  EXPECT_EQ(classes[1].at("domains").at(0), "edu.az");
 }
 
 TEST_F(LawRoutes, RefuseBodiesThatSayNothingClear) {

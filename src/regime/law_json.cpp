@@ -230,6 +230,30 @@ std::string regime_checked_json(const RegimeVersion& version, const std::vector<
                                       {"notices", std::move(words)}});
 }
 
+std::string traffic_json(const TrafficCatalogue& traffic) {
+  json::array list;
+  for (const TrafficClass& each : traffic.classes()) {
+    json::object out{{"code", each.code.value()}, {"name", localized(each.name)}};
+    if (!each.meaning.az.empty()) out["meaning"] = localized(each.meaning);
+    if (each.everything) out["everything"] = true;
+    json::array domains;
+    json::array prefixes;
+    for (const NetworkResource& resource : each.resources) {
+      (resource.kind == NetworkResource::Kind::domain ? domains : prefixes).emplace_back(resource.value);
+    }
+    if (!each.tv) {
+      out["domains"] = std::move(domains);
+      out["prefixes"] = std::move(prefixes);
+    } else {
+      json::array channels;
+      for (const std::string& channel : each.channels) channels.emplace_back(channel);
+      out["channels"] = std::move(channels);
+    }
+    list.emplace_back(std::move(out));
+  }
+  return json::serialize(json::object{{"traffic_classes", std::move(list)}});
+}
+
 Result<int> read_approval(std::string_view body) {
   constexpr std::int64_t version_max = 1'000'000;
   if (const auto object = object_of(body, "version")) {

@@ -32,6 +32,9 @@ enum class LawView : std::uint8_t { everybody, officials };
                                               const std::vector<std::string>& notices, Instant now,
                                               const LawJsonContext& context);
 
+/// {"traffic_classes": [...]}: code, name, meaning, and `everything`, domains and prefixes, or channels.
+[[nodiscard]] std::string traffic_json(const TrafficCatalogue& traffic);
+
 /// {"version": 2}: the version that an official has read and approves. invalid_input "regime.body".
 [[nodiscard]] Result<int> read_approval(std::string_view body);
 /// {"at": "2026-06-01T00:00:00Z"}, {} or an empty body: when a regime ends; nullopt for at once.

@@ -169,6 +169,20 @@ TEST_P(Lifecycle, LeavesNothingBehindWhenAnObserverFails) {
   EXPECT_TRUE(offices.approve("exercise", 1, "org:a/key:2", now));
 }
 
+TEST_P(Lifecycle, RefusesToStartOnAFileThatTheCountryPackNoLongerUnderstands) {
+  Offices offices(GetParam());
+  std::string text = regime_text("2026-03-24", "2027-03-24");
+  text.replace(text.find("pensioner"), 9, "veteran");
+  ASSERT_TRUE(offices.audit.db().write([&](store::Session& session) {
+    return RegimeStore::insert(session, {.code = "exercise", .source = text, .submitted_by = "cli"});
+  }));
+  Lawbook book(azerbaijan().file_context(), *offices.audit.log);
+  const auto loaded = offices.audit.db().read([&](store::Session& session) { return book.load(session); });
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().code, "regime.stored");
+  EXPECT_NE(loaded.error().public_text.find("`veteran`"), std::string::npos) << loaded.error().public_text;
+}
+
 TEST(Law, TellsWhenItChangesNext) {
   Offices offices(store::Engine::sqlite);
   const Instant now = azerbaijan().moment("2026-03-20");
