@@ -1,7 +1,7 @@
 // links: dayaq::base
-// 256 callers that attest, each its next as soon as the last is answered.
+// Callers (256) that attest, each its next as soon as the last is answered.
 //
-//   attest_load_tool PORT KEY PERSONS.txt SECONDS   one national id a line
+//   attest_load_tool PORT KEY PERSONS.txt SECONDS [CALLERS]   one national id a line
 //
 // Prints one JSON object: attestations a second and latencies in microseconds.
 #include <fmt/format.h>
@@ -13,8 +13,8 @@
 #include "http_load.hpp"
 
 int main(int argc, char** argv) {
-  if (argc != 5) {
-    fmt::print(stderr, "usage: attest_load_tool PORT KEY PERSONS.txt SECONDS\n");
+  if (argc != 5 && argc != 6) {
+    fmt::print(stderr, "usage: attest_load_tool PORT KEY PERSONS.txt SECONDS [CALLERS]\n");
     return 2;
   }
   std::vector<std::string> persons;
@@ -22,7 +22,7 @@ int main(int argc, char** argv) {
   for (std::string line; std::getline(in, line);) persons.push_back(line);
   dayaq::bench::LoadOptions options;
   options.port = static_cast<std::uint16_t>(std::stoi(argv[1]));
-  options.connections = 256;
+  options.connections = argc == 6 ? std::stoi(argv[5]) : 256;
   options.warm_up = std::chrono::milliseconds(500);
   options.duration = std::chrono::milliseconds(std::stoi(argv[4]) * 1000);
   const std::string key = argv[2];

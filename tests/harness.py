@@ -99,7 +99,7 @@ class Answer:
 class Node:
     """A data folder with a small population and, once started, a dayaqd that serves it."""
 
-    def __init__(self, persons=2000, database=None, demo=True, folder=None):
+    def __init__(self, persons=2000, database=None, demo=True, folder=None, init_timeout=600):
         self.folder = folder or tempfile.mkdtemp(prefix="dayaq-test-")
         self.data = os.path.join(self.folder, "data")
         self.port = free_port()
@@ -109,7 +109,8 @@ class Node:
             arguments += ["--database", database]
         if demo:
             arguments += ["--demo"]
-        self.cli(*arguments, folder=False)
+        self.cli(*arguments, folder=False, timeout=init_timeout)
+        self.start_timeout = 60
 
     def cli(self, *arguments, folder=True, check=True, stdin=None, timeout=300):
         command = [program("dayaq"), *arguments] + (["--data", self.data, "--country", f"{ROOT}/country/az"] if folder else [])
@@ -123,7 +124,7 @@ class Node:
         self.process = subprocess.Popen([program("dayaqd"), "--data", self.data, "--country", f"{ROOT}/country/az",
                                          "--web", f"{ROOT}/web", "--port", str(self.port), *extra],
                                         stdout=self.log, stderr=self.log)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + self.start_timeout
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise AssertionError("dayaqd ended: " + open(os.path.join(self.folder, "log")).read()[-3000:])
