@@ -8,22 +8,21 @@ namespace dayaq::registry {
 namespace {
 
 std::optional<Error> check(const Organisation& organisation, const CountryPack& country) {
-  const auto refused = [](std::string_view code, std::string field, std::string text) {
-    return Error{ErrorKind::invalid_input, code, std::move(text), {}, std::move(field), 0, 0};
-  };
   if (!is_code(organisation.code.value())) {
-    return refused("registry.code", "code",
-                   "A code has 1 to 64 of a-z, 0-9, _ and -, and starts with a letter or digit.");
+    return fail_field("registry.code", "code",
+                      "A code has 1 to 64 of a-z, 0-9, _ and -, and starts with a letter or digit.")
+        .error();
   }
   for (const Language language : languages) {
     const std::string& name = organisation.name.in(language);
     if (name.empty() || name.size() > 300 || !is_utf8(name)) {
-      return refused("registry.name", "name", "A name has 1 to 300 bytes of UTF-8.");
+      return fail_field("registry.name", "name", "A name has 1 to 300 bytes of UTF-8.").error();
     }
   }
   for (const StatusCode& status : organisation.issues) {
     if (!country.find_status(status.value())) {
-      return refused("registry.status", "issues", fmt::format("There is no status `{}`.", status.value()));
+      return fail_field("registry.status", "issues", fmt::format("There is no status `{}`.", status.value()))
+          .error();
     }
   }
   return std::nullopt;

@@ -11,25 +11,22 @@ namespace {
 
 using http::json_string;
 
-Error refused(std::string_view code, std::string field, std::string text) {
-  return Error{ErrorKind::invalid_input, code, std::move(text), {}, std::move(field), 0, 0};
-}
-
 std::optional<Error> check_name(std::string_view name, const char* field) {
   const bool control = std::ranges::any_of(name, [](char c) { return static_cast<unsigned char>(c) < 0x20; });
   if (name.empty() || name.size() > 100 || control || !is_utf8(name)) {
-    return refused("registry.name", field, "A name has 1 to 100 bytes of UTF-8 without control characters.");
+    return fail_field("registry.name", field,
+                      "A name has 1 to 100 bytes of UTF-8 without control characters.")
+        .error();
   }
   return std::nullopt;
 }
 
 std::string personal_json(const PersonRow& row, const CountryPack& country) {
-  return fmt::format(
-      R"({{"birth":"{}","death":"{}","family_name":{},"given_name":{},)"
-      R"("national_id":{},"place":{},"sex":"{}"}})",
-      format_date(row.birth), row.death ? format_date(*row.death) : "", json_string(row.family_name),
-      json_string(row.given_name), json_string(row.national_id),
-      json_string(country.place(row.place).code.value()), to_string(row.sex));
+  return fmt::format(R"({{"birth":"{}","death":"{}","family_name":{},"given_name":{},)"
+                     R"("national_id":{},"place":{},"sex":"{}"}})",
+                     format_date(row.birth), row.death ? format_date(*row.death) : "",
+                     json_string(row.family_name), json_string(row.given_name), json_string(row.national_id),
+                     json_string(country.place(row.place).code.value()), to_string(row.sex));
 }
 
 bool same(const Person& a, const PersonRow& b) {
@@ -66,15 +63,18 @@ std::optional<Error> check_person(const PersonRow& row, const CountryPack& count
   if (auto error = check_name(row.family_name, "family_name")) return error;
   if (auto error = check_name(row.given_name, "given_name")) return error;
   if (row.birth > today || row.birth < Date(1880y / 1 / 1)) {
-    return refused("registry.birth", "birth_date", "The birth date lies in the future or before 1880.");
+    return fail_field("registry.birth", "birth_date", "The birth date lies in the future or before 1880.")
+        .error();
   }
   if (row.death && (*row.death < row.birth || *row.death > today)) {
-    return refused("registry.death", "death_date", "The death date lies before birth or in the future.");
+    return fail_field("registry.death", "death_date", "The death date lies before birth or in the future.")
+        .error();
   }
   if (country.place(row.place).kind == PlaceKind::district) {
-    return refused("registry.place", "place",
-                   fmt::format("{0} is a district; name a settlement in it, or {0}-rural.",
-                               country.place(row.place).code.value()));
+    return fail_field("registry.place", "place",
+                      fmt::format("{0} is a district; name a settlement in it, or {0}-rural.",
+                                  country.place(row.place).code.value()))
+        .error();
   }
   return std::nullopt;
 }

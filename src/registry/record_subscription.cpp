@@ -7,10 +7,6 @@
 namespace dayaq::registry {
 namespace {
 
-Error refused(std::string_view code, std::string field, std::string text) {
-  return Error{ErrorKind::invalid_input, code, std::move(text), {}, std::move(field), 0, 0};
-}
-
 bool is_msisdn(std::string_view number, std::string_view calling_code) {
   return number.size() == calling_code.size() + 9 && number.starts_with(calling_code) &&
          std::ranges::all_of(number, [](char c) { return c >= '0' && c <= '9'; });
@@ -58,18 +54,22 @@ Result<std::uint64_t> append(store::Session& session, const Registry& registry, 
 std::optional<Error> check_subscription(const SubscriptionView& s, const Registry& registry) {
   const std::string& calling_code = registry.country.calling_code();
   if (s.kind == SubscriptionKind::mobile && !is_msisdn(s.number, calling_code)) {
-    return refused("registry.number", "number",
-                   fmt::format("A mobile number is {} and nine digits, nothing else.", calling_code));
+    return fail_field("registry.number", "number",
+                      fmt::format("A mobile number is {} and nine digits, nothing else.", calling_code))
+        .error();
   }
   if (s.kind != SubscriptionKind::mobile && !is_account(s.number)) {
-    return refused("registry.number", "number", "An account has 1 to 32 of A-Z, a-z, 0-9, '.', '_' and '-'.");
+    return fail_field("registry.number", "number",
+                      "An account has 1 to 32 of A-Z, a-z, 0-9, '.', '_' and '-'.")
+        .error();
   }
   if (!registry.organisations.may_provide(s.provider, s.kind)) {
-    return refused("registry.provider", "provider",
-                   "This organisation isn't an operator of such subscriptions.");
+    return fail_field("registry.provider", "provider",
+                      "This organisation isn't an operator of such subscriptions.")
+        .error();
   }
   if (s.valid.empty() || s.valid.from == instant_min) {
-    return refused("registry.period", "until", "The period ends before it begins.");
+    return fail_field("registry.period", "until", "The period ends before it begins.").error();
   }
   return std::nullopt;
 }
