@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "regime/derive.hpp"
+#include "regime/population_at.hpp"
 
 namespace dayaq::regime {
 
@@ -36,6 +37,8 @@ struct LiveState {
   Population population;
   std::shared_ptr<const NumberedLaw> law;
   ActiveLaw active;  ///< what all profiles were derived by
+  /// No status and no line begins or ends in [population.as_of(), this).
+  Instant steady_until = instant_min;
 
   /// False if the key is unknown; else calls f with the decision and returns true. From memory: two
   /// reads while profile and law last; after that, until the writer has caught up, derived on the spot.
@@ -51,6 +54,10 @@ struct LiveState {
       f(Decision{.kind = line->kind, .provider = line->provider, .grants = grants});
     }
     return true;
+  }
+  /// The population as it is at t, or at as_of if that is later.
+  [[nodiscard]] PopulationAt at(Instant t, const std::vector<StatusIndex>& statuses) const {
+    return PopulationAt(population, t, statuses, steady_until);
   }
   /// The grants of a line at t >= population.as_of(), whatever its profile says.
   void derive_now(const Line& line, Instant t, std::vector<LineGrant>& out) const;
@@ -83,7 +90,8 @@ class ReadersFirstLock {
 class LivePopulation {
  public:
   LivePopulation(Population population, std::shared_ptr<const NumberedLaw> law, ActiveLaw active)
-      : state_{.population = std::move(population), .law = std::move(law), .active = std::move(active)} {}
+      : state_{.population = std::move(population), .law = std::move(law), .active = std::move(active),
+               .steady_until = instant_min} {}
 
   template <class F>
   auto read(F&& f) const {

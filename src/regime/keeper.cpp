@@ -54,6 +54,15 @@ Result<void> GrantKeeper::advance() {
   return parts_.db.write([](store::Session&) -> Result<void> { return {}; });
 }
 
+Result<void> GrantKeeper::trim_feed(Instant before) {
+  return parts_.db.write([&](store::Session& session) -> Result<void> {
+    for (const OrganisationIndex provider : hub_.operators()) {
+      DAYAQ_TRY_OK(FeedStore::trim(session, provider, before));
+    }
+    return {};
+  });
+}
+
 Result<void> GrantKeeper::on_change(store::Session&, const Change& change) {
   notes_.changes.push_back(change);
   return {};
@@ -320,15 +329,21 @@ void GrantKeeper::after_commit() noexcept {
   hub_.publish(std::move(plan_.blocks), plan_.now);
   for (const KnownPerson& person : plan_.persons) watch(person);
   if (plan_.active || events_until_ < plan_.now + std::chrono::hours(1)) fill_events(plan_.now);
-  const Instant law_changes = live_->writer_view().active.until;
-  const Instant first_event = events_.empty() ? instant_max : events_.top().at;
-  next_due_.store(to_micros(std::min({law_changes, first_event, events_until_ - std::chrono::hours(1)})),
-                  std::memory_order_release);
+  announce_next();
   notes_ = {};
   plan_ = {};
 }
 
 // --- The queue of what time will do ---
+
+void GrantKeeper::announce_next() {
+  const Instant first_event = events_.empty() ? instant_max : events_.top().at;
+  const Instant steady_until = std::min(first_event, events_until_);
+  live_->change([&](LiveState& state) { state.steady_until = steady_until; });
+  const Instant law_changes = live_->writer_view().active.until;
+  next_due_.store(to_micros(std::min({law_changes, first_event, events_until_ - std::chrono::hours(1)})),
+                  std::memory_order_release);
+}
 
 void GrantKeeper::watch(const KnownPerson& person) {
   const Instant now = live_->writer_view().population.as_of();

@@ -14,6 +14,7 @@
 //    of a day; the rest of time is looked through once a day.
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <queue>
@@ -24,6 +25,7 @@
 #include "regime/feed_hub.hpp"
 #include "regime/lifecycle.hpp"
 #include "regime/preview.hpp"
+#include "regime/snapshot.hpp"
 #include "registry/observer.hpp"
 #include "registry/organisations.hpp"
 #include "registry/store.hpp"
@@ -46,11 +48,15 @@ class GrantKeeper final : public registry::ChangeObserver, public LawObserver, p
   struct Parts {
     store::Database& db;
     const registry::CountryPack& country;
-    const registry::RegistryStore& registry;
+    registry::RegistryStore registry;
     const registry::OrganisationDirectory& organisations;
     const Clock& clock;
     Random& random;
     int threads = 2;  ///< for deriving everybody
+    /// Where the index is saved between runs, and the log that says what came after; without both it is always built
+    /// from the database.
+    std::filesystem::path snapshot = {};
+    const audit::Log* log = nullptr;
   };
 
   /// Loads keys, numbers and the whole population, as of the feed's last block (now, if there is none). Then: add it
@@ -70,6 +76,14 @@ class GrantKeeper final : public registry::ChangeObserver, public LawObserver, p
   Result<void> advance();
   /// True if advance() would run a transaction.
   [[nodiscard]] bool due() const;
+
+  /// Forgets what the feed said before a moment; who lags behind it must take a snapshot. Not on the writer thread.
+  Result<void> trim_feed(Instant before);
+
+  /// Saves the index, so that the next start is quick. In the background the work is done by a fork of the process,
+  /// and neither readers nor writers wait for it. Not on the writer thread.
+  enum class Saving : std::uint8_t { here, in_background };
+  Result<void> save(Saving saving);
 
   /// Derives everybody from the database alone and compares. For tests, drills and the command line: it takes as
   /// long as reading everything.
@@ -124,6 +138,10 @@ class GrantKeeper final : public registry::ChangeObserver, public LawObserver, p
   explicit GrantKeeper(const Parts& parts) : parts_(parts) {}
   Result<void> load_catalogue(std::shared_ptr<const Law> law);
   Result<void> load_population();
+  Result<Population> build_population(store::Session& session, Instant as_of) const;
+  Result<Population> restore_population(store::Session& session, Instant as_of) const;
+  Result<void> reload(store::Session& session, Population& population, const std::set<std::uint64_t>& persons) const;
+  [[nodiscard]] SnapshotFit fit() const;
   Result<std::shared_ptr<const NumberedLaw>> number(store::Session& session, std::shared_ptr<const Law> law);
 
   Result<void> add_missing_keys(store::Session& session);
@@ -142,6 +160,7 @@ class GrantKeeper final : public registry::ChangeObserver, public LawObserver, p
   void watch(const KnownPerson& person);
   /// Queues what happens after the index's moment and until a day after `now`.
   void fill_events(Instant now);
+  void announce_next();
 
   Parts parts_;
   FeedHub hub_;

@@ -1,8 +1,13 @@
 // The keeper's start, and its check against the database.
-#include <algorithm>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+
+#include "audit/log.hpp"
 #include "base/log.hpp"
-#include "base/result.hpp"
+#include "base/siphash.hpp"
 #include "regime/keeper.hpp"
 
 namespace dayaq::regime {
@@ -89,36 +94,152 @@ Result<void> GrantKeeper::load_catalogue(std::shared_ptr<const Law> law) {
   });
 }
 
+Result<Population> GrantKeeper::build_population(store::Session& session, Instant as_of) const {
+  DAYAQ_TRY(const std::int64_t persons, parts_.registry.count_persons(session));
+  const auto expected = std::size_t(persons);
+  PopulationBuilder builder(std::make_shared<const DayStarts>(parts_.country.zone()), districts_of(parts_.country),
+                            parts_.country.statuses().size(), as_of,
+                            {.persons = expected, .facts = expected / 2, .lines = expected + expected / 2});
+  DAYAQ_TRY_OK(parts_.registry.each_person_core(session, {}, [&](const registry::PersonCore& person) {
+    builder.add_person({.id = person.id, .birth = person.birth, .death = person.death, .place = person.place});
+  }));
+  builder.seal_persons();
+  DAYAQ_TRY_OK(parts_.registry.each_attestation(session, {}, as_of, [&](const registry::Attestation& a) {
+    builder.add_fact(a.person, a.status, counts_in(a));
+  }));
+  DAYAQ_TRY_OK(parts_.registry.each_subscription(session, {}, as_of, [&](const registry::SubscriptionView& s) {
+    const auto key = keys_.find(s.provider);
+    if (key == keys_.end()) return;
+    builder.add_line(make_line_key(key->second, s.kind, s.number), s.holder, s.kind, s.provider, s.valid);
+  }));
+  return builder.finish();
+}
+
 Result<void> GrantKeeper::load_population() {
-  Instant as_of = instant_min;
-  for (const auto& [provider, last] : ends_) as_of = std::max(as_of, hub_.end(provider).created);
-  if (as_of == instant_min) as_of = parts_.clock.now();
-  auto days = std::make_shared<const DayStarts>(parts_.country.zone());
+  Instant said = instant_min;
+  for (const auto& [provider, last] : ends_) said = std::max(said, hub_.end(provider).created);
+  const Instant as_of = said == instant_min ? parts_.clock.now() : said;
   return parts_.db.read([&](store::Session& session) -> Result<void> {
-    DAYAQ_TRY(const std::int64_t persons, parts_.registry.count_persons(session));
-    const auto expected = std::size_t(persons);
-    PopulationBuilder builder(std::move(days), districts_of(parts_.country), parts_.country.statuses().size(), as_of,
-                              {.persons = expected, .facts = expected / 2, .lines = expected + expected / 2});
-    DAYAQ_TRY_OK(parts_.registry.each_person_core(session, {}, [&](const registry::PersonCore& person) {
-      builder.add_person({.id = person.id, .birth = person.birth, .death = person.death, .place = person.place});
-    }));
-    builder.seal_persons();
-    DAYAQ_TRY_OK(parts_.registry.each_attestation(session, {}, as_of, [&](const registry::Attestation& a) {
-      builder.add_fact(a.person, a.status, counts_in(a));
-    }));
-    DAYAQ_TRY_OK(parts_.registry.each_subscription(session, {}, as_of, [&](const registry::SubscriptionView& s) {
-      const auto key = keys_.find(s.provider);
-      if (key == keys_.end()) return;
-      builder.add_line(make_line_key(key->second, s.kind, s.number), s.holder, s.kind, s.provider, s.valid);
-    }));
-    Population population = builder.finish();
-    const ActiveLaw active(law_->law, law_->numbers, as_of);
-    BulkDerivation bulk = derive_all(population, active, as_of, parts_.threads);
-    population.set_profiles(std::move(bulk.profiles), bulk.profile.span(), bulk.changes_at.span());
-    live_ = std::make_unique<LivePopulation>(std::move(population), law_, active);
-    fill_events(as_of);
+    auto population = restore_population(session, as_of);
+    if (!population) {
+      if (population.error().kind != ErrorKind::not_found) {
+        log::warning("keeper.snapshot", "the index is built from the database", {{"why", population.error().code}});
+      }
+      population = build_population(session, as_of);
+    }
+    if (!population) return std::unexpected(population.error());
+    const Instant t = population->as_of();
+    const ActiveLaw active(law_->law, law_->numbers, t);
+    BulkDerivation bulk = derive_all(*population, active, t, parts_.threads);
+    population->set_profiles(std::move(bulk.profiles), bulk.profile.span(), bulk.changes_at.span());
+    live_ = std::make_unique<LivePopulation>(std::move(*population), law_, active);
+    fill_events(t);
     return {};
   });
+}
+
+// --- The saved index ---
+
+SnapshotFit GrantKeeper::fit() const {
+  std::string names;
+  for (const registry::Place& place : parts_.country.places()) names += place.code.value() + '\n';
+  for (const registry::StatusDefinition& status : parts_.country.statuses()) names += status.code.value() + '\n';
+  names += parts_.country.zone().name();
+  Bytes keys;
+  const std::shared_lock lock(keys_mutex_);
+  for (const auto& [provider, key] : keys_) {
+    put_le(keys, provider);
+    put_le(keys, key.k0);
+    put_le(keys, key.k1);
+  }
+  return {.catalogue = siphash(SipKey{}, names), .feed_keys = siphash(SipKey{}, keys)};
+}
+
+Result<void> GrantKeeper::save(Saving saving) {
+  if (parts_.snapshot.empty() || parts_.log == nullptr) return {};
+  // What is in the log by now is in the index once a commit that begins later has ended.
+  const std::uint64_t audit_size = parts_.log->size();
+  DAYAQ_TRY_OK(parts_.db.write([](store::Session&) -> Result<void> { return {}; }));
+  const SnapshotFit fits = fit();
+  const auto write = [&](const LiveState& state) {
+    return SnapshotFile::save(parts_.snapshot, state.population,
+                              {.audit_size = audit_size, .as_of = state.population.as_of()}, fits);
+  };
+  if (saving == Saving::here) return live_->read_long(write);
+  const pid_t child = live_->read_long([&](const LiveState& state) {
+    const pid_t forked = ::fork();
+    if (forked == 0) ::_exit(write(state) ? 0 : 1);  // the copy of this moment is the child's alone
+    return forked;
+  });
+  int status = 1;
+  while (child > 0 && ::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+  return fail(ErrorKind::unavailable, "snapshot.failed", "The index could not be saved.", "the saving process failed");
+}
+
+Result<Population> GrantKeeper::restore_population(store::Session& session, Instant as_of) const {
+  if (parts_.snapshot.empty() || parts_.log == nullptr) {
+    return fail(ErrorKind::not_found, "snapshot.missing", "There is no saved index.");
+  }
+  DAYAQ_TRY(SavedPopulation saved,
+            SnapshotFile::load(parts_.snapshot, std::make_shared<const DayStarts>(parts_.country.zone()),
+                               districts_of(parts_.country), parts_.country.statuses().size(), fit()));
+  constexpr std::size_t behind_max = 200'000;  // beyond that many persons, reading everything is quicker
+  const std::uint64_t size = parts_.log->size();
+  std::set<std::uint64_t> persons;
+  bool follows = saved.state.audit_size <= size;
+  if (follows) {
+    DAYAQ_TRY_OK(parts_.log->each(saved.state.audit_size, size, [&](const audit::Entry& entry) -> Result<bool> {
+      if (entry.subject) persons.insert(entry.subject->value());
+      // An import's entry stands for many persons whom it doesn't name.
+      follows = !entry.leaf.contains(R"("action":"import.)") && persons.size() <= behind_max;
+      return follows;
+    }));
+  }
+  if (!follows) {
+    return fail(ErrorKind::conflict, "snapshot.behind", "The saved index is too far behind; it is built anew.");
+  }
+  DAYAQ_TRY_OK(reload(session, saved.population, persons));
+  if (as_of > saved.population.as_of()) saved.population.catch_up(as_of);
+  return std::move(saved.population);
+}
+
+Result<void> GrantKeeper::reload(store::Session& session, Population& population,
+                                 const std::set<std::uint64_t>& persons) const {
+  // Whose number went to somebody else isn't named by the entry, but by the number.
+  std::set<std::uint64_t> wanted = persons;
+  for (const std::uint64_t id : persons) {
+    DAYAQ_TRY(const auto lines, parts_.registry.subscriptions_of(session, PersonId(id)));
+    for (const registry::Subscription& line : lines) {
+      DAYAQ_TRY(const auto holders, parts_.registry.holders_of(session, line.kind, line.number));
+      for (const auto& holder : holders) wanted.insert(holder.holder.value());
+    }
+  }
+  for (const std::uint64_t id : wanted) {
+    DAYAQ_TRY(const auto record, parts_.registry.person(session, PersonId(id)));
+    if (!record) continue;
+    const registry::Person& person = record->person;
+    KnownPerson known{.record = {.id = person.id, .birth = person.birth, .death = person.death, .place = person.place},
+                      .facts = {}, .lines = {}};
+    DAYAQ_TRY(const auto attestations, parts_.registry.attestations_of(session, person.id));
+    for (const registry::Attestation& a : attestations) {
+      const Period counts = counts_in(a);
+      if (counts.empty() || counts.until <= population.as_of()) continue;
+      known.facts.push_back({.from = counts.from, .until = counts.until, .person = 0, .status = a.status});
+    }
+    DAYAQ_TRY(const auto lines, parts_.registry.subscriptions_of(session, person.id));
+    for (const registry::Subscription& s : lines) {
+      const auto key = keys_.find(s.provider);
+      if (key == keys_.end() || s.valid.empty() || s.valid.until <= population.as_of()) continue;
+      known.lines.push_back({.key = make_line_key(key->second, s.kind, s.number), .kind = s.kind, .provider = s.provider,
+                             .valid = s.valid});
+    }
+    if (population.put(known)) continue;
+    population = population.compacted();
+    DAYAQ_ASSERT(population.put(known));
+  }
+  return {};
 }
 
 // --- The check ---

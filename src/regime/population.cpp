@@ -294,6 +294,30 @@ bool Population::put(const KnownPerson& known) {
   return true;
 }
 
+void Population::catch_up(Instant t) {
+  std::vector<Ordinal> touched;
+  const auto offer = [&](Instant at, Ordinal person) {
+    if (as_of_ < at && at <= t) touched.push_back(person);
+  };
+  each_fact([&](const Fact& fact) {
+    offer(fact.from, fact.person);
+    offer(fact.until, fact.person);
+  });
+  for (const auto& [key, valid] : line_periods_) offer(valid.until, lines_.find(key)->person);
+  for (const auto& [person, line] : waiting_) offer(line.valid.from, person);
+  each_death([&](Ordinal person) { offer(life_end(person), person); });
+  std::ranges::sort(touched);
+  const auto rest = std::ranges::unique(touched);
+  touched.erase(rest.begin(), rest.end());
+  as_of_ = t;
+  for (const Ordinal person : touched) {
+    KnownPerson known = this->known(person);
+    std::erase_if(known.facts, [&](const Fact& fact) { return fact.until <= t; });
+    std::erase_if(known.lines, [&](const KnownLine& line) { return line.valid.until <= t; });
+    DAYAQ_ASSERT(put(known));  // nobody moves, so that no tail is needed
+  }
+}
+
 void Population::set_profile(LineKey key, std::span<const LineGrant> grants, Second changes_at) {
   Line* line = lines_.find(key);
   if (line == nullptr) return;

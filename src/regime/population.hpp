@@ -174,6 +174,8 @@ class Population {
   /// Moves as_of on. The bits of persons with a boundary in between are right only after refresh().
   void advance(Instant as_of) { as_of_ = as_of; }
   void refresh(Ordinal person);
+  /// Moves as_of on to t, and everybody with it.
+  void catch_up(Instant t);
   /// The same population with everybody sorted in, nothing in maps beside, and a fresh tail.
   [[nodiscard]] Population compacted() const;
 
@@ -183,7 +185,7 @@ class Population {
 
  private:
   friend class PopulationBuilder;
-  friend class SnapshotFile;
+  friend class SnapshotParts;
   struct Change {
     std::vector<Fact> facts;
     std::vector<LineKey> keys;

@@ -4,9 +4,10 @@
 
 namespace dayaq::regime {
 
-PopulationAt::PopulationAt(const Population& population, Instant t, const std::vector<StatusIndex>& statuses)
+PopulationAt::PopulationAt(const Population& population, Instant t, const std::vector<StatusIndex>& statuses,
+                           Instant steady_until)
     : population_(population), t_(std::max(t, population.as_of())), statuses_(population.statuses()) {
-  if (t_ == population.as_of()) return;
+  if (t_ == population.as_of() || t_ < steady_until) return;
   population.each_death([&](Ordinal person) {
     if (!population.alive().test(person) || t_ < population.life_end(person)) return;
     if (!alive_) alive_ = population.alive().copy();

@@ -14,8 +14,10 @@ namespace dayaq::regime {
 /// The population must outlive it and not change.
 class PopulationAt {
  public:
-  /// A moment before population.as_of() is taken for it. `statuses`: those that will be asked for.
-  PopulationAt(const Population& population, Instant t, const std::vector<StatusIndex>& statuses);
+  /// A moment before population.as_of() is taken for it. `statuses`: those that will be asked for. `steady_until`:
+  /// if nothing begins or ends before, no copies are needed for a moment before.
+  PopulationAt(const Population& population, Instant t, const std::vector<StatusIndex>& statuses,
+               Instant steady_until = instant_min);
 
   [[nodiscard]] const Population& population() const { return population_; }
   [[nodiscard]] Instant at() const { return t_; }

@@ -76,7 +76,6 @@ class Lines {
   }
 
  private:
-  friend class SnapshotFile;
   [[nodiscard]] std::size_t home(LineKey key) const {
     return std::size_t((static_cast<unsigned __int128>(key) * slots_.size()) >> 64);
   }

@@ -38,7 +38,6 @@ class Profiles {
   [[nodiscard]] std::size_t size() const { return by_hash_.size() + 1; }
 
  private:
-  friend class SnapshotFile;
   struct Entry {
     std::vector<LineGrant> grants;
     std::uint64_t hash = 0;

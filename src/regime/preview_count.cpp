@@ -143,6 +143,25 @@ class Counter {
   BlockBuffer union_{};
 };
 
+/// The territory of each place. Somebody in the tail may live where nobody lived before: that adds one.
+std::vector<std::size_t> territories(const Population& population, Territory territory, std::vector<PlaceIndex>& places) {
+  constexpr std::size_t unknown = ~std::size_t(0);
+  const auto districts = population.districts();
+  std::vector<std::size_t> out(districts.size(), unknown);
+  const auto find = [&](PlaceIndex place) {
+    const PlaceIndex name = territory == Territory::district ? districts[place] : place;
+    const auto found = std::ranges::find(places, name);
+    if (found == places.end()) places.push_back(name);
+    return std::size_t(std::ranges::find(places, name) - places.begin());
+  };
+  for (const PlaceRange& range : population.ranges()) out[range.place] = find(range.place);
+  for (Ordinal person = population.sorted_end(); person < population.end(); ++person) {
+    const PlaceIndex place = population.place(person);
+    if (out[place] == unknown && population.id(person).value() != 0) out[place] = find(place);
+  }
+  return out;
+}
+
 void collect_statuses(const Rule& rule, std::vector<StatusIndex>& out) {
   out.insert(out.end(), rule.statuses.begin(), rule.statuses.end());
   for (const Rule& child : rule.children) collect_statuses(child, out);
@@ -171,14 +190,7 @@ Counts count_rules(const PopulationAt& at, std::span<const CountedRule> rules, s
   Counts counts;
   const Population& population = at.population();
   const std::vector<Block> blocks = blocks_of(population, territory, counts.places);
-  // Somebody in the tail may live where nobody lived before.
-  std::vector<std::size_t> territory_of_place(population.districts().size());
-  for (std::size_t place = 0; place < territory_of_place.size(); ++place) {
-    const auto name = territory == Territory::district ? population.districts()[place] : PlaceIndex(place);
-    auto found = std::ranges::find(counts.places, name);
-    territory_of_place[place] = std::size_t(found - counts.places.begin());
-    if (found == counts.places.end() && population.end() > population.sorted_end()) counts.places.push_back(name);
-  }
+  const std::vector<std::size_t> territory_of_place = territories(population, territory, counts.places);
   counts.layer_count = at.layers().size();
   counts.persons.resize((rules.size() + unions.size()) * counts.places.size());
   counts.lines.resize(rules.size() * counts.layer_count * counts.places.size());
