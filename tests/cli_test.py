@@ -89,7 +89,7 @@ class WithoutADaemon(unittest.TestCase):
         path = self.file("broken.yaml", broken)
         done = self.node.cli("regime", "check", path, check=False)
         self.assertEqual(done.returncode, 1)
-        self.assertRegex(done.stderr, r"broken\.yaml:\d+:\d+ .*pensioner")
+        self.assertRegex(done.stderr, r"broken\.yaml:\d+:\d+: .*pensioner")
         self.assertIn("^", done.stderr)
 
     def test_a_regime_takes_two_officials(self):

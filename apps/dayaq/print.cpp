@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "command.hpp"
+#include "regime/file.hpp"
 
 namespace dayaq::cli {
 namespace json = boost::json;
@@ -21,27 +22,23 @@ std::int64_t number_of(const json::object& object, std::string_view name) {
   return found != nullptr && found->is_int64() ? found->get_int64() : 0;
 }
 
-std::string_view line_of(std::string_view source, std::int64_t line) {
-  for (std::int64_t n = 1; n < line; ++n) {
-    const std::size_t end = source.find('\n');
-    if (end == std::string_view::npos) return {};
-    source.remove_prefix(end + 1);
-  }
-  return source.substr(0, source.find('\n'));
-}
-
-void print_finding(const json::object& finding, std::string_view source, std::string_view file) {
-  const std::int64_t line = number_of(finding, "line");
-  const std::int64_t column = number_of(finding, "column");
+void print_finding(const json::object& finding, std::string_view file) {
   std::string where(file);
-  if (line > 0) where += fmt::format("{}{}:{}", where.empty() ? "" : ":", line, column);
-  if (const auto field = text_of(finding, "field"); !field.empty()) where += fmt::format(" ({})", field);
+  if (const auto field = text_of(finding, "field"); !field.empty())
+    where += fmt::format("{}{}", where.empty() ? "" : ": ", field);
   fmt::print(stderr, "{}{}{} [{}]\n", where, where.empty() ? "" : ": ", text_of(finding, "detail"),
              text_of(finding, "code"));
-  if (line > 0 && !source.empty()) {
-    fmt::print(stderr, "  {}\n  {}^\n", line_of(source, line),
-               std::string(static_cast<std::size_t>(column > 1 ? column - 1 : 0), ' '));
-  }
+}
+
+Error error_of(const json::object& finding) {
+  Error error{.kind = ErrorKind::invalid_input,
+              .code = {},
+              .public_text = std::string(text_of(finding, "detail")),
+              .detail = {},
+              .field = std::string(text_of(finding, "field"))};
+  error.line = static_cast<std::uint32_t>(number_of(finding, "line"));
+  error.column = static_cast<std::uint32_t>(number_of(finding, "column"));
+  return error;
 }
 
 std::int64_t now_ms() {
@@ -67,12 +64,18 @@ void print_problem(const Reply& reply, std::string_view source, std::string_view
   }
   const json::object& problem = document.get_object();
   if (const json::value* errors = problem.if_contains("errors"); errors != nullptr && errors->is_array()) {
+    Errors placed;
     for (const json::value& finding : errors->get_array()) {
-      if (finding.is_object()) print_finding(finding.get_object(), source, file);
+      if (!finding.is_object()) continue;
+      if (source.empty())
+        print_finding(finding.get_object(), file);
+      else
+        placed.push_back(error_of(finding.get_object()));
     }
+    fmt::print(stderr, "{}", regime::format_errors(placed, file, source));
     return;
   }
-  print_finding(problem, source, file);
+  print_finding(problem, file);
 }
 
 Result<Exit> run_call(const Settings& settings, http::Method method, std::string_view target,

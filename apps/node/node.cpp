@@ -16,6 +16,7 @@
 #include "ports.hpp"
 #include "regime/api.hpp"
 #include "regime/grants_api.hpp"
+#include "regime/law_directory.hpp"
 #include "registry/api.hpp"
 #include "registry/api_key.hpp"
 
@@ -56,27 +57,6 @@ class Timer {
   bool stopping_ = false;
   std::thread thread_;
 };
-
-regime::ProviderNames provider_names(const registry::OrganisationDirectory& organisations) {
-  const auto provider = [&organisations](registry::OrganisationIndex index) {
-    const auto organisation = organisations.at(index);
-    return regime::ProviderNames::Provider{
-        .code = organisation->code, .index = index, .kind = organisation->kind};
-  };
-  return {.find = [&organisations,
-                   provider](std::string_view code) -> std::optional<regime::ProviderNames::Provider> {
-            const auto index = organisations.find(code);
-            if (!index) return std::nullopt;
-            return provider(*index);
-          },
-          .codes =
-              [&organisations] {
-                std::vector<std::string> codes;
-                for (const auto& organisation : organisations.all())
-                  codes.push_back(organisation->code.value());
-                return codes;
-              }};
-}
 
 }  // namespace
 
@@ -142,13 +122,8 @@ Result<std::unique_ptr<Node>> Node::open(const NodeOptions& options) {
   state->files.emplace(regime::FileContext{.country = core.country,
                                            .traffic = state->traffic,
                                            .zone = core.country.zone(),
-                                           .providers = provider_names(*core.organisations)});
-  state->names.emplace(
-      regime::LawJsonContext{.country = core.country,
-                             .wording = state->wording,
-                             .organisation_code = [&core](registry::OrganisationIndex index) {
-                               return core.organisations->at(index)->code;
-                             }});
+                                           .providers = regime::provider_names(*core.organisations)});
+  state->names.emplace(regime::law_json_context(core.country, state->wording, *core.organisations));
   state->book = std::make_unique<regime::Lawbook>(*state->files, *core.log);
   state->keys = std::make_unique<registry::KeyRing>(*core.organisations, core.clock);
   DAYAQ_TRY_OK(core.database->read([&](store::Session& session) -> Result<void> {
@@ -164,7 +139,9 @@ Result<std::unique_ptr<Node>> Node::open(const NodeOptions& options) {
                                                         .registry = store,
                                                         .organisations = *core.organisations,
                                                         .clock = core.clock,
-                                                        .random = core.random},
+                                                        .random = core.random,
+                                                        .snapshot = options.data / "index.snapshot",
+                                                        .log = core.log.get()},
                                                        state->book->law()));
     core.database->add_hook(*state->keeper);
     core.observer.set(state->keeper.get());
@@ -262,8 +239,14 @@ void Node::start_timers() {
         }
       },
       [this] {
-        if (const auto done = save_index(); !done)
+        if (const auto done = state_->keeper->save(regime::GrantKeeper::Saving::in_background); !done) {
           log::error("keeper.snapshot", "the index could not be saved", done.error());
+        }
+        // Edges that were away for longer than this take a snapshot of the feed.
+        constexpr auto feed_kept = std::chrono::days(30);
+        if (const auto done = state_->keeper->trim_feed(state_->core->clock.now() - feed_kept); !done) {
+          log::error("keeper.trim", "old lines of the feed could not be dropped", done.error());
+        }
       });
 }
 
