@@ -22,9 +22,12 @@ void ReadersFirstLock::lock() {
   constexpr int quick_tries = 64;
   for (int tries = 0;; ++tries) {
     std::uint32_t free = 0;
-    if (state_.compare_exchange_weak(free, writing, std::memory_order_acquire, std::memory_order_relaxed)) return;
-    if (tries < quick_tries) std::this_thread::yield();
-    else std::this_thread::sleep_for(std::chrono::microseconds(20));
+    if (state_.compare_exchange_weak(free, writing, std::memory_order_acquire, std::memory_order_relaxed))
+      return;
+    if (tries < quick_tries)
+      std::this_thread::yield();
+    else
+      std::this_thread::sleep_for(std::chrono::microseconds(20));
   }
 }
 

@@ -47,7 +47,8 @@ struct LiveState {
     const Line* line = population.lines().find(key);
     if (line == nullptr) return false;
     if (t < active.until && second_of_fast(t) < line->changes_at) [[likely]] {
-      f(Decision{.kind = line->kind, .provider = line->provider, .grants = population.profiles().at(line->profile)});
+      f(Decision{
+          .kind = line->kind, .provider = line->provider, .grants = population.profiles().at(line->profile)});
     } else {
       std::vector<LineGrant> grants;
       derive_now(*line, t, grants);
@@ -66,12 +67,13 @@ struct LiveState {
   static Second second_of_fast(Instant t) { return Second(std::uint64_t(to_micros(t)) / 1'000'000); }
 };
 
-/// A lock for one writer and many readers in which readers go first: a reader never waits for a writer that waits.
-/// Taking it to read is one atomic addition; std::shared_mutex costs a decision half as much again.
+/// A lock for one writer and many readers in which readers go first: a reader never waits for a writer that
+/// waits. Taking it to read is one atomic addition; std::shared_mutex costs a decision half as much again.
 class ReadersFirstLock {
  public:
   void lock_shared() {
-    while ((state_.fetch_add(1, std::memory_order_acquire) & writing) != 0) [[unlikely]] wait_for_writer();
+    while ((state_.fetch_add(1, std::memory_order_acquire) & writing) != 0) [[unlikely]]
+      wait_for_writer();
   }
   void unlock_shared() { state_.fetch_sub(1, std::memory_order_release); }
   void lock();
@@ -83,14 +85,16 @@ class ReadersFirstLock {
   std::atomic<std::uint32_t> state_{0};  ///< readers inside, and the highest bit while the writer is
 };
 
-/// One writer, many readers. What readers see is always the state after some commit as a whole: the writer applies
-/// a commit group's changes under the lock, after the group is durable. Readers hold the lock shared, for as long as
-/// they look: microseconds for decisions, some milliseconds for previews, which are let in one at a time, so that
-/// they can't keep the writer out.
+/// One writer, many readers. What readers see is always the state after some commit as a whole: the writer
+/// applies a commit group's changes under the lock, after the group is durable. Readers hold the lock shared,
+/// for as long as they look: microseconds for decisions, some milliseconds for previews, which are let in one
+/// at a time, so that they can't keep the writer out.
 class LivePopulation {
  public:
   LivePopulation(Population population, std::shared_ptr<const NumberedLaw> law, ActiveLaw active)
-      : state_{.population = std::move(population), .law = std::move(law), .active = std::move(active),
+      : state_{.population = std::move(population),
+               .law = std::move(law),
+               .active = std::move(active),
                .steady_until = instant_min} {}
 
   template <class F>

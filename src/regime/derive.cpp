@@ -22,7 +22,8 @@ Grant grant_of(const LawfulMeasure& lawful, const Period& period) {
 
 }  // namespace
 
-std::vector<Grant> derive(const registry::PersonFacts& facts, const Law& law, Instant t, const CivilContext& civil) {
+std::vector<Grant> derive(const registry::PersonFacts& facts, const Law& law, Instant t,
+                          const CivilContext& civil) {
   std::vector<Grant> grants;
   for (const std::size_t i : law.in_force_at(t)) {
     const LawfulMeasure& lawful = law.measures()[i];
@@ -62,8 +63,11 @@ ActiveLaw::ActiveLaw(const Law& law, std::span<const MeasureNumber> numbers, Ins
     const auto same = std::ranges::find(rules, lawful.rule);
     const auto rule = std::size_t(same - rules.begin());
     if (same == rules.end()) rules.push_back(lawful.rule);
-    measures.push_back({.number = numbers[i], .rule = rule, .period = lawful.period,
-                        .delivered_on = std::uint8_t(kinds), .providers = lawful.measure->providers});
+    measures.push_back({.number = numbers[i],
+                        .rule = rule,
+                        .period = lawful.period,
+                        .delivered_on = std::uint8_t(kinds),
+                        .providers = lawful.measure->providers});
     last_end = std::max(last_end, lawful.period.until);
   }
   std::ranges::sort(measures, {}, &ActiveMeasure::number);
@@ -117,28 +121,34 @@ Instant PersonDerivation::grants(SubscriptionKind kind, OrganisationIndex provid
     const Steady& rule = rules_[measure.rule];
     if (rule.until < measure.period.until) changes = std::min(changes, rule.until);
     if (!rule.holds) continue;
-    out.push_back({.until = std::min({rule.until, measure.period.until, line.until}), .measure = measure.number});
+    out.push_back(
+        {.until = std::min({rule.until, measure.period.until, line.until}), .measure = measure.number});
   }
   return changes;
 }
 
 PersonDerivation::Steady PersonDerivation::steady(const Rule& rule, Instant t) const {
   switch (rule.kind) {
-    case Rule::Kind::everyone: return {.holds = true};
+    case Rule::Kind::everyone:
+      return {.holds = true};
     case Rule::Kind::all:
-    case Rule::Kind::any: return steady_list(rule, t);
+    case Rule::Kind::any:
+      return steady_list(rule, t);
     case Rule::Kind::negation: {
       const Steady child = steady(rule.children.front(), t);
       return {.holds = !child.holds, .until = child.until};
     }
-    case Rule::Kind::status: return steady_status(rule, t);
-    case Rule::Kind::age: return steady_age(rule, t);
+    case Rule::Kind::status:
+      return steady_status(rule, t);
+    case Rule::Kind::age:
+      return steady_age(rule, t);
     case Rule::Kind::residence: {
       const PlaceIndex district = population_.districts()[place_];
-      return {.holds = std::ranges::any_of(rule.places,
-                                           [&](PlaceIndex wanted) { return wanted == place_ || wanted == district; })};
+      return {.holds = std::ranges::any_of(
+                  rule.places, [&](PlaceIndex wanted) { return wanted == place_ || wanted == district; })};
     }
-    case Rule::Kind::subscription: return steady_subscription(rule, t);
+    case Rule::Kind::subscription:
+      return steady_subscription(rule, t);
   }
   return {};
 }
@@ -150,8 +160,10 @@ PersonDerivation::Steady PersonDerivation::steady_list(const Rule& rule, Instant
   Steady others{.holds = !any, .until = instant_max};
   for (const Rule& child : rule.children) {
     const Steady value = steady(child, t);
-    if (value.holds == any) deciding.until = std::max(deciding.until, value.until);
-    else others.until = std::min(others.until, value.until);
+    if (value.holds == any)
+      deciding.until = std::max(deciding.until, value.until);
+    else
+      others.until = std::min(others.until, value.until);
   }
   return deciding.until > t ? deciding : others;
 }
@@ -161,8 +173,10 @@ PersonDerivation::Steady PersonDerivation::steady_status(const Rule& rule, Insta
   Instant next = instant_max;
   for (const Fact& fact : facts_) {
     if (std::ranges::find(rule.statuses, fact.status) == rule.statuses.end()) continue;
-    if (fact.from <= t && t < fact.until) holding.until = std::max(holding.until, fact.until);
-    else if (fact.from > t && fact.until > fact.from) next = std::min(next, fact.from);
+    if (fact.from <= t && t < fact.until)
+      holding.until = std::max(holding.until, fact.until);
+    else if (fact.from > t && fact.until > fact.from)
+      next = std::min(next, fact.from);
   }
   return holding.until > t ? holding : Steady{.holds = false, .until = next};
 }
@@ -184,8 +198,10 @@ PersonDerivation::Steady PersonDerivation::steady_subscription(const Rule& rule,
   Instant next = instant_max;
   for (const LinePeriod& line : lines_) {
     if (line.kind != rule.subscription) continue;
-    if (line.valid.contains(t)) holding.until = std::max(holding.until, line.valid.until);
-    else if (line.valid.from > t) next = std::min(next, line.valid.from);
+    if (line.valid.contains(t))
+      holding.until = std::max(holding.until, line.valid.until);
+    else if (line.valid.from > t)
+      next = std::min(next, line.valid.from);
   }
   return holding.until > t ? holding : Steady{.holds = false, .until = next};
 }

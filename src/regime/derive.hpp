@@ -1,8 +1,8 @@
 // Derivation: from facts and law to grants. Pure.
 //
-// Two ways to the same answer: from all that is known of a person, for any moment past or present (PersonFacts; the
-// definition), and from the index, for moments from its `as_of` on (Population; what decisions and the feed use).
-// derive_test.cpp holds one to the other.
+// Two ways to the same answer: from all that is known of a person, for any moment past or present
+// (PersonFacts; the definition), and from the index, for moments from its `as_of` on (Population; what
+// decisions and the feed use). derive_test.cpp holds one to the other.
 #pragma once
 
 #include <span>
@@ -18,18 +18,18 @@ namespace dayaq::regime {
 [[nodiscard]] std::vector<Grant> derive(const registry::PersonFacts& facts, const Law& law, Instant t,
                                         const CivilContext& civil);
 
-/// Which of them are delivered on one of the person's subscriptions, and until when as far as known at t: never
-/// longer than the subscription itself lasts.
+/// Which of them are delivered on one of the person's subscriptions, and until when as far as known at t:
+/// never longer than the subscription itself lasts.
 [[nodiscard]] std::vector<Grant> derive_line(const registry::PersonFacts& facts,
-                                             const registry::Subscription& subscription, const Law& law, Instant t,
-                                             const CivilContext& civil);
+                                             const registry::Subscription& subscription, const Law& law,
+                                             Instant t, const CivilContext& civil);
 
 /// A measure in force, as far as the index needs it.
 struct ActiveMeasure {
   MeasureNumber number = 0;
-  std::size_t rule = 0;               ///< into ActiveLaw::rules
+  std::size_t rule = 0;  ///< into ActiveLaw::rules
   Period period;
-  std::uint8_t delivered_on = 0;      ///< bit set by SubscriptionKind; measures delivered on no line are left out
+  std::uint8_t delivered_on = 0;  ///< bit set by SubscriptionKind; measures delivered on no line are left out
   std::vector<OrganisationIndex> providers;  ///< empty: all
   [[nodiscard]] bool delivers_on(SubscriptionKind kind, OrganisationIndex provider) const;
   friend bool operator==(const ActiveMeasure&, const ActiveMeasure&) = default;
@@ -55,9 +55,11 @@ class PersonDerivation {
 
   /// Decides all rules of the law for a person at t >= population.as_of().
   void decide(Ordinal person, const ActiveLaw& law, Instant t);
-  /// The same for somebody as they are known outside of the index; `person` must live until the next decide().
+  /// The same for somebody as they are known outside of the index; `person` must live until the next
+  /// decide().
   void decide(const KnownPerson& person, const ActiveLaw& law, Instant t);
-  /// What that gives on one of the person's lines: sorted by measure. Returns the moment from which it may differ.
+  /// What that gives on one of the person's lines: sorted by measure. Returns the moment from which it may
+  /// differ.
   Instant grants(SubscriptionKind kind, OrganisationIndex provider, const Period& line, const ActiveLaw& law,
                  Instant t, std::vector<LineGrant>& out) const;
 
@@ -91,8 +93,9 @@ struct BulkDerivation {
   std::uint64_t one_by_one = 0;  ///< lines whose person's grants end or begin at moments of their own
 };
 
-/// Derives every line anew at t. Most persons' grants follow from bit sets alone; those with a boundary before the
-/// law's last end go one by one.
-[[nodiscard]] BulkDerivation derive_all(const Population& population, const ActiveLaw& law, Instant t, int threads);
+/// Derives every line anew at t. Most persons' grants follow from bit sets alone; those with a boundary
+/// before the law's last end go one by one.
+[[nodiscard]] BulkDerivation derive_all(const Population& population, const ActiveLaw& law, Instant t,
+                                        int threads);
 
 }  // namespace dayaq::regime

@@ -1,9 +1,11 @@
 // Derivation of all lines at once.
 //
 //   1. Each rule becomes a bit set over the population.
-//   2. Persons for whom an answer changes before the law's last end (an attestation begins or ends, a birthday, a
+//   2. Persons for whom an answer changes before the law's last end (an attestation begins or ends, a
+//   birthday, a
 //      line begins or ends) are marked.
-//   3. For the others the set of rules that hold, as a number of 64 bits, decides: together with kind and operator
+//   3. For the others the set of rules that hold, as a number of 64 bits, decides: together with kind and
+//   operator
 //      it gives the profile. There are few such sets, so each person gets a small number instead.
 //   4. The table of lines is walked once; marked persons are derived one by one.
 #include <algorithm>
@@ -38,9 +40,10 @@ void mark_boundaries(const Population& p, const ActiveLaw& law, Instant t, Bits&
   const Zone& zone = p.days().zone();
   for (const int age : words.ages) {
     const auto after = std::int32_t(latest_birth(age, zone.day_of(t)).time_since_epoch().count());
-    const auto until = law.last_end == instant_max
-                           ? std::numeric_limits<std::int32_t>::max()
-                           : std::int32_t(latest_birth(age, zone.day_of(law.last_end)).time_since_epoch().count());
+    const auto until =
+        law.last_end == instant_max
+            ? std::numeric_limits<std::int32_t>::max()
+            : std::int32_t(latest_birth(age, zone.day_of(law.last_end)).time_since_epoch().count());
     const std::int32_t* births = p.births();
     for (const PlaceRange& range : p.ranges()) {
       const auto first = std::upper_bound(births + range.begin, births + range.end, after);
@@ -92,17 +95,20 @@ class RuleSets {
 
  private:
   SetNumber number(Word set) {
-    const auto [found, fresh] = numbers_.try_emplace(set, SetNumber(std::min<std::size_t>(sets.size(), one_by_one)));
+    const auto [found, fresh] =
+        numbers_.try_emplace(set, SetNumber(std::min<std::size_t>(sets.size(), one_by_one)));
     if (fresh && found->second != one_by_one) sets.push_back(set);
     return found->second;
   }
   std::unordered_map<Word, SetNumber> numbers_;
 };
 
-/// Walks a part of the table. Threads share the profiles under a lock that is taken once for each new list only.
+/// Walks a part of the table. Threads share the profiles under a lock that is taken once for each new list
+/// only.
 class Walk {
  public:
-  Walk(const Population& p, const ActiveLaw& law, Instant t, const RuleSets& sets, BulkDerivation& out, std::mutex& lock)
+  Walk(const Population& p, const ActiveLaw& law, Instant t, const RuleSets& sets, BulkDerivation& out,
+       std::mutex& lock)
       : p_(p), law_(law), t_(t), sets_(sets), out_(out), lock_(lock), person_(p) {}
 
   void run(std::size_t first, std::size_t last) {
@@ -115,8 +121,10 @@ class Walk {
       out_.changes_at[i] = second_never;
       if (line.key == 0) continue;
       const SetNumber set = sets_.of_person[line.person];
-      if (set == one_by_one) derive_one(line, i);
-      else out_.profile[i] = of_set(line, set);
+      if (set == one_by_one)
+        derive_one(line, i);
+      else
+        out_.profile[i] = of_set(line, set);
     }
   }
 
@@ -157,7 +165,8 @@ class Walk {
         second_of(person_.grants(line.kind, line.provider, p_.line_period(line.key), law_, t_, grants_));
     std::uint64_t hash = grants_.size();
     for (const LineGrant& grant : grants_) {
-      hash = (hash ^ std::uint64_t(to_micros(grant.until)) ^ std::uint64_t(grant.measure) << 48) * 0x9e3779b97f4a7c15u;
+      hash = (hash ^ std::uint64_t(to_micros(grant.until)) ^ std::uint64_t(grant.measure) << 48) *
+             0x9e3779b97f4a7c15u;
       hash ^= hash >> 31;
     }
     auto& known = known_[hash % known_.size()];

@@ -1,4 +1,5 @@
-// The first instants of civil days, remembered: asking ICU costs a microsecond, and a population has 45,000 birthdays.
+// The first instants of civil days, remembered: asking ICU costs a microsecond, and a population has 45,000
+// birthdays.
 #pragma once
 
 #include <atomic>

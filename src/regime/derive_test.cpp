@@ -13,7 +13,8 @@ using test::World;
 
 /// Grants by definition, in the index's words: what lasts beyond t only, as far as it matters to a line.
 std::vector<LineGrant> expected_grants(const World& world, const PersonFacts& facts,
-                                       const registry::Subscription& subscription, const Law& law, Instant t) {
+                                       const registry::Subscription& subscription, const Law& law,
+                                       Instant t) {
   std::vector<LineGrant> out;
   for (const Grant& grant : derive_line(facts, subscription, law, t, world.civil())) {
     for (std::size_t i = 0; i < law.measures().size(); ++i) {
@@ -67,7 +68,8 @@ TEST_P(Derive, SaysNoLaterThanItHappensWhenGrantsChange) {
     for (const auto& s : facts.subscriptions) {
       if (!s.valid.contains(world.now)) continue;
       derivation.decide(population.find(facts.person.id), active, world.now);
-      const Instant changes = derivation.grants(s.kind, s.provider, population.line_period(world.key(s)), active, world.now, grants);
+      const Instant changes = derivation.grants(s.kind, s.provider, population.line_period(world.key(s)),
+                                                active, world.now, grants);
       ASSERT_GT(changes, world.now);
       // Nothing is told anew before that moment (or the law's own next change).
       const Instant end = std::min({changes, active.until, world.now + 24h * 200});
@@ -124,14 +126,19 @@ INSTANTIATE_TEST_SUITE_P(Worlds, Derive, testing::Range<std::uint64_t>(1, 40));
 TEST(Derive, GrantsOfAPastMomentAreByWhatWasKnownThen) {
   World world(1);
   PersonFacts facts;
-  facts.person = {.id = PersonId(1), .birth = std::chrono::sys_days(std::chrono::year(1980) / 5 / 5), .place = 3};
+  facts.person = {
+      .id = PersonId(1), .birth = std::chrono::sys_days(std::chrono::year(1980) / 5 / 5), .place = 3};
   facts.residences.push_back({.place = 3, .period = {}});
-  facts.attestations.push_back({.id = registry::AttestationId(1), .person = PersonId(1), .status = 2,
+  facts.attestations.push_back({.id = registry::AttestationId(1),
+                                .person = PersonId(1),
+                                .status = 2,
                                 .valid = {.from = world.now - 240h, .until = world.now + 240h},
-                                .recorded = world.now - 48h, .ended = world.now - 24h});
+                                .recorded = world.now - 48h,
+                                .ended = world.now - 24h});
   auto version = std::make_shared<RegimeVersion>();
   version->regime = {.code = RegimeCode("quarantine"), .version = 1};
-  version->regime.measures.push_back({.code = MeasureCode("calls"), .who = {.kind = Rule::Kind::status, .statuses = {2}}});
+  version->regime.measures.push_back(
+      {.code = MeasureCode("calls"), .who = {.kind = Rule::Kind::status, .statuses = {2}}});
   version->state = RegimeState::approved;
   version->approved = world.now - 1000h;
   const Law law({version});

@@ -1,4 +1,5 @@
-// The feed's routes. Readers of the end are answered from memory by the hub; who lags further reads the store.
+// The feed's routes. Readers of the end are answered from memory by the hub; who lags further reads the
+// store.
 #include <fmt/format.h>
 
 #include <bit>
@@ -20,9 +21,9 @@ using http::Scope;
 
 constexpr const char* media_type = "application/vnd.dayaq.feed";
 constexpr std::size_t answer_bytes_max = 8u << 20;
-constexpr std::uint64_t wait_max_s = 25;          // below the server's limit for an answer
+constexpr std::uint64_t wait_max_s = 25;  // below the server's limit for an answer
 constexpr std::uint64_t json_lines_max = 4096;
-constexpr std::uint64_t page_lines = 8192;        // of all operators: one operator's page is smaller
+constexpr std::uint64_t page_lines = 8192;  // of all operators: one operator's page is smaller
 constexpr std::uint64_t pages_max = 1u << 20;
 
 constexpr const char* feed_schema = R"({
@@ -46,36 +47,42 @@ Result<std::uint64_t> number_of(const Request& request, std::string_view name, s
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
   if (error != std::errc() || end != text->data() + text->size() || value > most) {
-    return fail_field("feed.number", std::string(name), fmt::format("A whole number from 0 to {} is needed.", most));
+    return fail_field("feed.number", std::string(name),
+                      fmt::format("A whole number from 0 to {} is needed.", most));
   }
   return value;
 }
 
-bool wants_json(const Request& request) { return request.header("accept").find(media_type) == std::string_view::npos; }
+bool wants_json(const Request& request) {
+  return request.header("accept").find(media_type) == std::string_view::npos;
+}
 
-std::string until_json(Instant t) { return t == instant_max ? "null" : '"' + format_instant(t) + '"'; }
+std::string until_json(Instant t) {
+  return t == instant_max ? "null" : '"' + format_instant(t) + '"';
+}
 
 void put_grants(std::string& out, const feed::GrantList& list) {
   const char* comma = "";
   for (const feed::GrantLine& grant : list) {
-    out += fmt::format(R"({}{{"measure":{},"until":{}}})", std::exchange(comma, ","), grant.measure, until_json(grant.until));
+    out += fmt::format(R"({}{{"measure":{},"until":{}}})", std::exchange(comma, ","), grant.measure,
+                       until_json(grant.until));
   }
 }
 
 std::string definition_json(const feed::Definition& definition) {
-  std::string out = fmt::format(
-      R"({{"measure":{},"regime":"{}","version":{},"from":{},"until":{},"benefits":[)", definition.measure,
-      definition.regime, definition.regime_version,
-      definition.period.from == instant_min ? "null" : until_json(definition.period.from),
-      until_json(definition.period.until));
+  std::string out =
+      fmt::format(R"({{"measure":{},"regime":"{}","version":{},"from":{},"until":{},"benefits":[)",
+                  definition.measure, definition.regime, definition.regime_version,
+                  definition.period.from == instant_min ? "null" : until_json(definition.period.from),
+                  until_json(definition.period.until));
   const char* comma = "";
   for (const feed::BenefitLine& benefit : definition.benefits) {
     out += fmt::format(R"({}{{"gives":"{}","lines":{},"covers_percent":{})", std::exchange(comma, ","),
                        to_string(BenefitKind(benefit.kind)), benefit.delivered_on, benefit.percent);
     if (!benefit.traffic_class.empty()) out += fmt::format(R"(,"traffic":"{}")", benefit.traffic_class);
     if (benefit.limited) {
-      out += fmt::format(R"(,"quota":{},"unit":"{}","per":"{}")", benefit.quota, to_string(Unit(benefit.unit)),
-                         to_string(QuotaPeriod(benefit.quota_period)));
+      out += fmt::format(R"(,"quota":{},"unit":"{}","per":"{}")", benefit.quota,
+                         to_string(Unit(benefit.unit)), to_string(QuotaPeriod(benefit.quota_period)));
     }
     out += '}';
   }
@@ -128,8 +135,9 @@ class FeedHandlers : public std::enable_shared_from_this<FeedHandlers> {
     // Shared, since the waiter must be copyable; it answers once.
     auto held = std::make_shared<http::Responder>(std::move(responder));
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(*wait);
-    api_.keeper.hub().wait(question->provider, question->after, deadline,
-                           [self = shared_from_this(), question = *question, held] { (*held)(self->answer(question)); });
+    api_.keeper.hub().wait(
+        question->provider, question->after, deadline,
+        [self = shared_from_this(), question = *question, held] { (*held)(self->answer(question)); });
   }
 
   Response snapshot(const Request& request) const {
@@ -140,7 +148,10 @@ class FeedHandlers : public std::enable_shared_from_this<FeedHandlers> {
     if (!pages) return registry::refuse(pages.error());
     if (!page) return registry::refuse(page.error());
     if (!std::has_single_bit(*pages) || *page >= *pages || *pages < pages_now() / 4) {
-      return registry::refuse(fail_field("feed.page", "page", "Ask for pages 0 to `pages` - 1, with the `pages` of the first answer.").error());
+      return registry::refuse(
+          fail_field("feed.page", "page",
+                     "Ask for pages 0 to `pages` - 1, with the `pages` of the first answer.")
+              .error());
     }
     const feed::Block block = read_page(*provider, *page, *pages);
     Response response;
@@ -167,11 +178,13 @@ class FeedHandlers : public std::enable_shared_from_this<FeedHandlers> {
     for (const OrganisationIndex provider : api_.keeper.hub().operators()) {
       if (is_operator && provider != *caller) continue;
       const FeedEnd end = api_.keeper.hub().end(provider);
-      const auto first = api_.db.read([&](store::Session& session) { return FeedStore::first_kept(session, provider); });
+      const auto first =
+          api_.db.read([&](store::Session& session) { return FeedStore::first_kept(session, provider); });
       if (!first) return registry::refuse(first.error());
-      out += fmt::format(R"({}{{"operator":"{}","last_sequence":{},"first_kept":{},"said":{}}})",
-                         out.back() == '[' ? "" : ",", api_.registry.organisations.at(provider)->code, end.last_sequence,
-                         *first, end.last_sequence == 0 ? "null" : until_json(end.created));
+      out +=
+          fmt::format(R"({}{{"operator":"{}","last_sequence":{},"first_kept":{},"said":{}}})",
+                      out.back() == '[' ? "" : ",", api_.registry.organisations.at(provider)->code,
+                      end.last_sequence, *first, end.last_sequence == 0 ? "null" : until_json(end.created));
     }
     return Response::json(out + "]}");
   }
@@ -193,7 +206,8 @@ class FeedHandlers : public std::enable_shared_from_this<FeedHandlers> {
   Result<OrganisationIndex> operator_of(const Request& request) const {
     DAYAQ_TRY(const OrganisationIndex caller, registry::caller_of(request, api_.registry));
     if (api_.keeper.feed_key(caller)) return caller;
-    return fail(ErrorKind::forbidden, "feed.no_operator", "Only an operator has a feed. Use an operator's key.");
+    return fail(ErrorKind::forbidden, "feed.no_operator",
+                "Only an operator has a feed. Use an operator's key.");
   }
 
   Result<FeedQuestion> read_question(const Request& request) const {
@@ -219,22 +233,25 @@ class FeedHandlers : public std::enable_shared_from_this<FeedHandlers> {
       return fail(ErrorKind::conflict, "feed.ahead",
                   "The feed ends before this number: it was restored from an older state. Take a snapshot.");
     }
-    if (auto recent = api_.keeper.hub().recent(question.provider, question.after, answer_bytes_max)) return *recent;
+    if (auto recent = api_.keeper.hub().recent(question.provider, question.after, answer_bytes_max))
+      return *recent;
     std::vector<FeedBlock> out;
     std::size_t bytes = 0;
     DAYAQ_TRY_OK(api_.db.read([&](store::Session& session) {
-      return FeedStore::each_block(session, question.provider, question.after,
-                                   [&](const FeedBlockRow& row) -> Result<bool> {
-        out.push_back({.provider = question.provider, .first_sequence = row.first_sequence,
-                       .last_sequence = row.last_sequence,
-                       .bytes = std::make_shared<const Bytes>(row.block.begin(), row.block.end())});
-        bytes += row.block.size();
-        return bytes < answer_bytes_max;
-      });
+      return FeedStore::each_block(
+          session, question.provider, question.after, [&](const FeedBlockRow& row) -> Result<bool> {
+            out.push_back({.provider = question.provider,
+                           .first_sequence = row.first_sequence,
+                           .last_sequence = row.last_sequence,
+                           .bytes = std::make_shared<const Bytes>(row.block.begin(), row.block.end())});
+            bytes += row.block.size();
+            return bytes < answer_bytes_max;
+          });
     }));
     if (!out.empty() && out.front().first_sequence > question.after + 1) {
-      return fail(ErrorKind::conflict, "feed.trimmed",
-                  "The feed isn't kept back to this number any more. Take a snapshot and follow from its number.");
+      return fail(
+          ErrorKind::conflict, "feed.trimmed",
+          "The feed isn't kept back to this number any more. Take a snapshot and follow from its number.");
     }
     return out;
   }
@@ -264,11 +281,13 @@ class FeedHandlers : public std::enable_shared_from_this<FeedHandlers> {
   }
 
   std::uint64_t pages_now() const {
-    const std::uint64_t lines = api_.keeper.live().read([](const LiveState& state) { return state.population.lines().size(); });
+    const std::uint64_t lines =
+        api_.keeper.live().read([](const LiveState& state) { return state.population.lines().size(); });
     return std::bit_ceil(std::max<std::uint64_t>(lines / page_lines, 1));
   }
 
-  /// The lines whose keys share their first bits: whatever the table's size, each line is in exactly one page.
+  /// The lines whose keys share their first bits: whatever the table's size, each line is in exactly one
+  /// page.
   feed::Block read_page(OrganisationIndex provider, std::uint64_t page, std::uint64_t pages) const {
     const int shift = 64 - std::countr_zero(pages);
     const LineKey first = pages == 1 ? 0 : page << shift;
@@ -277,7 +296,10 @@ class FeedHandlers : public std::enable_shared_from_this<FeedHandlers> {
                       .operator_code = api_.registry.organisations.at(provider)->code.value(),
                       // Read before the lines: what was said since then will be read again from the feed.
                       .first_sequence = api_.keeper.hub().end(provider).last_sequence,
-                      .created = api_.clock.now(), .definitions = {}, .lists = {}, .lines = {}};
+                      .created = api_.clock.now(),
+                      .definitions = {},
+                      .lists = {},
+                      .lines = {}};
     api_.keeper.live().read([&](const LiveState& state) {
       std::unordered_map<ProfileId, std::uint16_t> lists;
       std::set<MeasureNumber> measures;
@@ -305,28 +327,48 @@ class FeedHandlers : public std::enable_shared_from_this<FeedHandlers> {
 void add_feed_routes(http::Router& router, const GrantsApi& api) {
   router.add_schema("Feed", feed_schema);
   router.add_schema("FeedStatus", status_schema);
-  const auto handlers = std::make_shared<FeedHandlers>(api);  // shared by the routes, which live as long as the router
+  const auto handlers =
+      std::make_shared<FeedHandlers>(api);  // shared by the routes, which live as long as the router
   // Reading the end is from memory; who lags far behind reads the store for some milliseconds on a worker.
-  router.add_async({.method = Method::get, .pattern = "/v1/feed", .scope = Scope::feed_read, .operation = "follow_feed",
-                    .summary = "What was said to the calling operator after a number; waits for the next if there is none.",
-                    .response_schema = "Feed", .tag = "feed",
-                    .query_parameters = {{"after", "The last number that the caller has applied (0)"},
-                                         {"wait", "Seconds to wait for something new, at most 25 (0)"},
-                                         {"limit", "Lines at most, as JSON (4096)"}}},
-                   [handlers](std::shared_ptr<const Request> request, http::Responder responder) {
-                     handlers->follow(std::move(request), std::move(responder));
-                   });
-  router.add({.method = Method::get, .pattern = "/v1/feed/snapshot", .scope = Scope::feed_read,
-              .operation = "read_feed_snapshot",
-              .summary = "All grants of the calling operator's lines, in pages; then follow the feed from its number.",
-              .response_schema = "Feed", .tag = "feed",
-              .query_parameters = {{"page", "From 0"}, {"pages", "As the first answer's header Dayaq-Feed-Pages says"}}},
-             [handlers](const Request& request) { return handlers->snapshot(request); });
-  router.add({.method = Method::get, .pattern = "/v1/feed/status", .scope = Scope::feed_read,
-              .operation = "get_feed_status", .summary = "Where feeds stand.", .response_schema = "FeedStatus",
+  router.add_async(
+      {.method = Method::get,
+       .pattern = "/v1/feed",
+       .scope = Scope::feed_read,
+       .operation = "follow_feed",
+       .summary =
+           "What was said to the calling operator after a number; waits for the next if there is none.",
+       .response_schema = "Feed",
+       .tag = "feed",
+       .query_parameters = {{"after", "The last number that the caller has applied (0)"},
+                            {"wait", "Seconds to wait for something new, at most 25 (0)"},
+                            {"limit", "Lines at most, as JSON (4096)"}}},
+      [handlers](std::shared_ptr<const Request> request, http::Responder responder) {
+        handlers->follow(std::move(request), std::move(responder));
+      });
+  router.add(
+      {.method = Method::get,
+       .pattern = "/v1/feed/snapshot",
+       .scope = Scope::feed_read,
+       .operation = "read_feed_snapshot",
+       .summary =
+           "All grants of the calling operator's lines, in pages; then follow the feed from its number.",
+       .response_schema = "Feed",
+       .tag = "feed",
+       .query_parameters = {{"page", "From 0"},
+                            {"pages", "As the first answer's header Dayaq-Feed-Pages says"}}},
+      [handlers](const Request& request) { return handlers->snapshot(request); });
+  router.add({.method = Method::get,
+              .pattern = "/v1/feed/status",
+              .scope = Scope::feed_read,
+              .operation = "get_feed_status",
+              .summary = "Where feeds stand.",
+              .response_schema = "FeedStatus",
               .tag = "feed"},
              [handlers](const Request& request) { return handlers->status(request); });
-  router.add({.method = Method::get, .pattern = "/v1/feed/key", .scope = Scope::feed_read, .operation = "get_feed_key",
+  router.add({.method = Method::get,
+              .pattern = "/v1/feed/key",
+              .scope = Scope::feed_read,
+              .operation = "get_feed_key",
               .summary = "The key under which the calling operator's subscriptions get their pseudonyms.",
               .tag = "feed"},
              [handlers](const Request& request) { return handlers->key(request); });

@@ -69,8 +69,8 @@ std::optional<std::vector<FeedBlock>> FeedHub::recent(OrganisationIndex provider
   return out;
 }
 
-void FeedHub::wait(OrganisationIndex provider, std::uint64_t after, std::chrono::steady_clock::time_point deadline,
-                   std::function<void()> then) {
+void FeedHub::wait(OrganisationIndex provider, std::uint64_t after,
+                   std::chrono::steady_clock::time_point deadline, std::function<void()> then) {
   {
     const std::lock_guard lock(mutex_);
     waiters_.push_back({.provider = provider, .after = after, .deadline = deadline, .then = std::move(then)});
@@ -106,8 +106,10 @@ void FeedHub::run() {
     }
     if (stopping_) return;
     const auto next = std::ranges::min_element(waiters_, {}, &Waiter::deadline);
-    if (next == waiters_.end()) changed_.wait(lock);
-    else changed_.wait_until(lock, next->deadline);
+    if (next == waiters_.end())
+      changed_.wait(lock);
+    else
+      changed_.wait_until(lock, next->deadline);
   }
 }
 

@@ -28,13 +28,13 @@ class FeedHub {
 
   [[nodiscard]] FeedEnd end(OrganisationIndex provider) const;
   [[nodiscard]] std::vector<OrganisationIndex> operators() const;
-  /// Blocks with lines after `after`, from memory, at most `bytes_max` of them but at least one; empty if nothing
-  /// newer is there. nullopt: memory doesn't reach back that far, read the store.
+  /// Blocks with lines after `after`, from memory, at most `bytes_max` of them but at least one; empty if
+  /// nothing newer is there. nullopt: memory doesn't reach back that far, read the store.
   [[nodiscard]] std::optional<std::vector<FeedBlock>> recent(OrganisationIndex provider, std::uint64_t after,
                                                              std::size_t bytes_max) const;
 
-  /// Calls `then` once, on the hub's thread, when something is said after `after`, or at the deadline, or when the
-  /// hub is destroyed. At once if there is something already.
+  /// Calls `then` once, on the hub's thread, when something is said after `after`, or at the deadline, or
+  /// when the hub is destroyed. At once if there is something already.
   void wait(OrganisationIndex provider, std::uint64_t after, std::chrono::steady_clock::time_point deadline,
             std::function<void()> then);
   [[nodiscard]] std::size_t waiting() const;

@@ -27,27 +27,33 @@ create table feed_block (
 );
 )sql"}};
 
-std::int64_t signed_of(std::uint64_t value) { return static_cast<std::int64_t>(value); }
+std::int64_t signed_of(std::uint64_t value) {
+  return static_cast<std::int64_t>(value);
+}
 
 }  // namespace
 
-std::span<const store::Migration> feed_migrations() { return migrations; }
+std::span<const store::Migration> feed_migrations() {
+  return migrations;
+}
 
 MeasureName name_of(const LawfulMeasure& measure) {
   const Regime& regime = measure.version->regime;
-  return {.regime = regime.code.value(), .version = regime.version,
+  return {.regime = regime.code.value(),
+          .version = regime.version,
           .position = measure.measure - regime.measures.data()};
 }
 
 Result<std::map<OrganisationIndex, SipKey>> FeedStore::keys(store::Session& session) {
   std::map<OrganisationIndex, SipKey> keys;
-  DAYAQ_TRY_OK(session.query("select organisation, feed_key from feed_operator", {},
-                             [&](const store::Row& row) -> Result<bool> {
-    const BytesView bytes = row.blob(1);
-    if (bytes.size() != 16) return fail(ErrorKind::internal, "feed.key", "A feed key is damaged.", "not 16 bytes");
-    keys[OrganisationIndex(row.integer(0))] = sip_key(bytes.first<16>());
-    return true;
-  }));
+  DAYAQ_TRY_OK(session.query(
+      "select organisation, feed_key from feed_operator", {}, [&](const store::Row& row) -> Result<bool> {
+        const BytesView bytes = row.blob(1);
+        if (bytes.size() != 16)
+          return fail(ErrorKind::internal, "feed.key", "A feed key is damaged.", "not 16 bytes");
+        keys[OrganisationIndex(row.integer(0))] = sip_key(bytes.first<16>());
+        return true;
+      }));
   return keys;
 }
 
@@ -61,35 +67,41 @@ Result<void> FeedStore::insert_key(store::Session& session, OrganisationIndex pr
 
 Result<MeasureNumbers> FeedStore::measure_numbers(store::Session& session) {
   MeasureNumbers numbers;
-  DAYAQ_TRY_OK(session.query("select regime, version, position, number from feed_measure", {},
-                             [&](const store::Row& row) -> Result<bool> {
-    numbers[{.regime = std::string(row.text(0)), .version = int(row.integer(1)), .position = row.integer(2)}] =
-        MeasureNumber(row.integer(3));
-    return true;
-  }));
+  DAYAQ_TRY_OK(session.query(
+      "select regime, version, position, number from feed_measure", {},
+      [&](const store::Row& row) -> Result<bool> {
+        numbers[{
+            .regime = std::string(row.text(0)), .version = int(row.integer(1)), .position = row.integer(2)}] =
+            MeasureNumber(row.integer(3));
+        return true;
+      }));
   return numbers;
 }
 
-Result<void> FeedStore::insert_measure_number(store::Session& session, const MeasureName& name, MeasureNumber number) {
-  return session.exec("insert into feed_measure (number, regime, version, position) values ($1, $2, $3, $4)",
-                      {std::int64_t(number), std::string_view(name.regime), std::int64_t(name.version), name.position});
+Result<void> FeedStore::insert_measure_number(store::Session& session, const MeasureName& name,
+                                              MeasureNumber number) {
+  return session.exec(
+      "insert into feed_measure (number, regime, version, position) values ($1, $2, $3, $4)",
+      {std::int64_t(number), std::string_view(name.regime), std::int64_t(name.version), name.position});
 }
 
 Result<FeedEnd> FeedStore::end(store::Session& session, OrganisationIndex provider) {
   DAYAQ_TRY(auto end, session.one("select last_sequence, created from feed_block where organisation = $1"
                                   " order by last_sequence desc limit 1",
                                   {std::int64_t(provider)}, [](const store::Row& row) {
-    return FeedEnd{.last_sequence = std::uint64_t(row.integer(0)), .created = from_micros(row.integer(1))};
-  }));
+                                    return FeedEnd{.last_sequence = std::uint64_t(row.integer(0)),
+                                                   .created = from_micros(row.integer(1))};
+                                  }));
   return end.value_or(FeedEnd{});
 }
 
-Result<void> FeedStore::insert_block(store::Session& session, OrganisationIndex provider, const FeedBlockRow& row,
-                                     Instant created) {
-  return session.exec("insert into feed_block (organisation, last_sequence, first_sequence, created, block)"
-                      " values ($1, $2, $3, $4, $5)",
-                      {std::int64_t(provider), signed_of(row.last_sequence), signed_of(row.first_sequence),
-                       to_micros(created), row.block});
+Result<void> FeedStore::insert_block(store::Session& session, OrganisationIndex provider,
+                                     const FeedBlockRow& row, Instant created) {
+  return session.exec(
+      "insert into feed_block (organisation, last_sequence, first_sequence, created, block)"
+      " values ($1, $2, $3, $4, $5)",
+      {std::int64_t(provider), signed_of(row.last_sequence), signed_of(row.first_sequence),
+       to_micros(created), row.block});
 }
 
 Result<std::uint64_t> FeedStore::first_kept(store::Session& session, OrganisationIndex provider) {
@@ -102,19 +114,21 @@ Result<std::uint64_t> FeedStore::first_kept(store::Session& session, Organisatio
 
 Result<void> FeedStore::each_block(store::Session& session, OrganisationIndex provider, std::uint64_t after,
                                    const std::function<Result<bool>(const FeedBlockRow&)>& on_block) {
-  return session.query("select first_sequence, last_sequence, block from feed_block"
-                       " where organisation = $1 and last_sequence > $2 order by last_sequence",
-                       {std::int64_t(provider), signed_of(after)}, [&](const store::Row& row) {
-    return on_block({.first_sequence = std::uint64_t(row.integer(0)),
-                     .last_sequence = std::uint64_t(row.integer(1)),
-                     .block = row.blob(2)});
-  });
+  return session.query(
+      "select first_sequence, last_sequence, block from feed_block"
+      " where organisation = $1 and last_sequence > $2 order by last_sequence",
+      {std::int64_t(provider), signed_of(after)}, [&](const store::Row& row) {
+        return on_block({.first_sequence = std::uint64_t(row.integer(0)),
+                         .last_sequence = std::uint64_t(row.integer(1)),
+                         .block = row.blob(2)});
+      });
 }
 
 Result<void> FeedStore::trim(store::Session& session, OrganisationIndex provider, Instant before) {
-  return session.exec("delete from feed_block where organisation = $1 and created < $2 and last_sequence <"
-                      " (select max(last_sequence) from feed_block where organisation = $1)",
-                      {std::int64_t(provider), to_micros(before)});
+  return session.exec(
+      "delete from feed_block where organisation = $1 and created < $2 and last_sequence <"
+      " (select max(last_sequence) from feed_block where organisation = $1)",
+      {std::int64_t(provider), to_micros(before)});
 }
 
 }  // namespace dayaq::regime

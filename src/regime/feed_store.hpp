@@ -46,17 +46,19 @@ struct FeedStore {
   static Result<void> insert_key(store::Session& session, OrganisationIndex provider, const SipKey& key);
 
   static Result<MeasureNumbers> measure_numbers(store::Session& session);
-  static Result<void> insert_measure_number(store::Session& session, const MeasureName& name, MeasureNumber number);
+  static Result<void> insert_measure_number(store::Session& session, const MeasureName& name,
+                                            MeasureNumber number);
 
   static Result<FeedEnd> end(store::Session& session, OrganisationIndex provider);
-  static Result<void> insert_block(store::Session& session, OrganisationIndex provider, const FeedBlockRow& row,
-                                   Instant created);
+  static Result<void> insert_block(store::Session& session, OrganisationIndex provider,
+                                   const FeedBlockRow& row, Instant created);
   /// The number of the first line that is still kept; 0 if there is none.
   static Result<std::uint64_t> first_kept(store::Session& session, OrganisationIndex provider);
   /// Blocks with a line after `after`, in order.
   static Result<void> each_block(store::Session& session, OrganisationIndex provider, std::uint64_t after,
                                  const std::function<Result<bool>(const FeedBlockRow&)>& on_block);
-  /// Drops blocks created before `before`, but never an operator's last one, which says where the feed stands.
+  /// Drops blocks created before `before`, but never an operator's last one, which says where the feed
+  /// stands.
   static Result<void> trim(store::Session& session, OrganisationIndex provider, Instant before);
 };
 

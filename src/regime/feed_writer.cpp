@@ -6,7 +6,8 @@ namespace dayaq::regime {
 namespace {
 
 // The wire's numbers are its own; that they are the same ones is checked here once and for all.
-static_assert(int(BenefitKind::voice) == int(feed::Benefit::voice) && int(BenefitKind::room) == int(feed::Benefit::room));
+static_assert(int(BenefitKind::voice) == int(feed::Benefit::voice) &&
+              int(BenefitKind::room) == int(feed::Benefit::room));
 static_assert(int(Unit::none) == int(feed::Unit::none) && int(Unit::percent) == int(feed::Unit::percent));
 static_assert(int(QuotaPeriod::day) == int(feed::QuotaPeriod::day) &&
               int(QuotaPeriod::regime) == int(feed::QuotaPeriod::regime));
@@ -42,7 +43,8 @@ feed::GrantList wire_grants(std::span<const LineGrant> grants) {
 std::size_t FeedWriter::ListHash::operator()(const std::vector<LineGrant>& grants) const {
   std::uint64_t hash = grants.size();
   for (const LineGrant& grant : grants) {
-    hash = (hash ^ std::uint64_t(to_micros(grant.until)) ^ std::uint64_t(grant.measure) << 40) * 0x9e3779b97f4a7c15u;
+    hash = (hash ^ std::uint64_t(to_micros(grant.until)) ^ std::uint64_t(grant.measure) << 40) *
+           0x9e3779b97f4a7c15u;
     hash ^= hash >> 31;
   }
   return hash;
@@ -87,7 +89,8 @@ void FeedWriter::say(OrganisationIndex provider, LineKey key, std::span<const Li
 void FeedWriter::finish(Draft& draft) {
   if (draft.block.definitions.empty() && draft.block.lines.empty()) return;
   draft.block.created = now_;
-  finished_.push_back({.provider = draft.provider, .first_sequence = draft.block.first_sequence,
+  finished_.push_back({.provider = draft.provider,
+                       .first_sequence = draft.block.first_sequence,
                        .last_sequence = draft.block.last_sequence(),
                        .bytes = std::make_shared<const Bytes>(feed::encode(draft.block))});
   draft.block = {};
@@ -100,7 +103,8 @@ Result<std::vector<FeedBlock>> FeedWriter::write(store::Session& session) {
   for (const FeedBlock& row : finished_) {
     DAYAQ_TRY_OK(FeedStore::insert_block(
         session, row.provider,
-        {.first_sequence = row.first_sequence, .last_sequence = row.last_sequence, .block = *row.bytes}, now_));
+        {.first_sequence = row.first_sequence, .last_sequence = row.last_sequence, .block = *row.bytes},
+        now_));
   }
   return std::move(finished_);
 }

@@ -1,4 +1,5 @@
-// What one commit group says on the feed: collected line by line, written as blocks, one operator after another.
+// What one commit group says on the feed: collected line by line, written as blocks, one operator after
+// another.
 #pragma once
 
 #include <map>

@@ -30,7 +30,8 @@ constexpr const char* grants_schema = R"({
 
 std::unexpected<Error> unknown_subscription() {
   return fail(ErrorKind::not_found, "grants.subscription_unknown",
-              "No such subscription is held with you. Check kind and number; it may be recorded with another operator.");
+              "No such subscription is held with you. Check kind and number; it may be recorded with another "
+              "operator.");
 }
 
 /// What a response says of each measure, made once for each law.
@@ -116,8 +117,8 @@ class Handlers {
     return Response::json(std::move(*body));
   }
 
-  Result<std::string> decide_now(const std::string& subscription, const std::vector<OrganisationIndex>& providers,
-                                 MeasureTexts& texts) {
+  Result<std::string> decide_now(const std::string& subscription,
+                                 const std::vector<OrganisationIndex>& providers, MeasureTexts& texts) {
     DAYAQ_TRY(const SubscriptionName name, parse_subscription_name(subscription));
     const Instant t = api_.clock.now();
     std::string out;
@@ -178,8 +179,8 @@ class Handlers {
       for (std::size_t i = 0; i < law.numbers.size(); ++i) {
         const LawfulMeasure& measure = law.law.measures()[i];
         const Regime& regime = measure.version->regime;
-        if (regime.code == grant.regime && regime.version == grant.version && measure.measure->code == grant.measure &&
-            measure.period.contains(t)) {
+        if (regime.code == grant.regime && regime.version == grant.version &&
+            measure.measure->code == grant.measure && measure.period.contains(t)) {
           out.emplace_back(law.numbers[i], grant.period.until);
         }
       }
@@ -198,8 +199,8 @@ std::string benefit_json(const Benefit& benefit) {
     if ((benefit.delivered_on >> kind & 1) == 0) continue;
     lines += fmt::format(R"({}"{}")", lines.empty() ? "" : ",", registry::to_string(SubscriptionKind(kind)));
   }
-  std::string out = fmt::format(R"({{"gives":"{}","lines":[{}],"covers_percent":{})", to_string(benefit.kind), lines,
-                                benefit.percent);
+  std::string out = fmt::format(R"({{"gives":"{}","lines":[{}],"covers_percent":{})", to_string(benefit.kind),
+                                lines, benefit.percent);
   if (!benefit.traffic_class.value().empty()) out += fmt::format(R"(,"traffic":"{}")", benefit.traffic_class);
   if (benefit.quota) {
     out += fmt::format(R"(,"quota":{},"unit":"{}","per":"{}")", *benefit.quota, to_string(benefit.unit),
@@ -238,22 +239,35 @@ std::string measure_json(const LawfulMeasure& measure, MeasureNumber number, boo
 
 void add_decision_routes(http::Router& router, const GrantsApi& api) {
   router.add_schema("SubscriptionGrants", grants_schema);
-  const auto handlers = std::make_shared<Handlers>(api);  // shared by the routes, which live as long as the router
-  router.add({.method = Method::get, .pattern = "/v1/grants", .scope = Scope::grants_decide, .run = http::Run::inline_,
-              .operation = "get_grants", .summary = "What one of the caller's own subscriptions is granted now.",
-              .response_schema = "SubscriptionGrants", .tag = "grants",
+  const auto handlers =
+      std::make_shared<Handlers>(api);  // shared by the routes, which live as long as the router
+  router.add({.method = Method::get,
+              .pattern = "/v1/grants",
+              .scope = Scope::grants_decide,
+              .run = http::Run::inline_,
+              .operation = "get_grants",
+              .summary = "What one of the caller's own subscriptions is granted now.",
+              .response_schema = "SubscriptionGrants",
+              .tag = "grants",
               .query_parameters = {{"subscription", "Kind and number: mobile:994501234567"}}},
              [handlers](const Request& request) { return handlers->now_of_own(request); });
-  router.add({.method = Method::get, .pattern = "/v1/grants/history", .scope = Scope::grants_decide,
+  router.add({.method = Method::get,
+              .pattern = "/v1/grants/history",
+              .scope = Scope::grants_decide,
               .operation = "get_past_grants",
               .summary = "What one of the caller's own subscriptions was granted at a moment, as known then.",
-              .response_schema = "SubscriptionGrants", .tag = "grants",
+              .response_schema = "SubscriptionGrants",
+              .tag = "grants",
               .query_parameters = {{"subscription", "Kind and number: mobile:994501234567"},
                                    {"at", "A date or moment: 2026-05-01, 2026-05-01T08:00:00Z"}}},
              [handlers](const Request& request) { return handlers->history(request); });
-  router.add({.method = Method::get, .pattern = "/v1/subscriptions/{subscription}/grants", .scope = Scope::grants_read,
-              .operation = "get_subscription_grants", .summary = "What a subscription with any operator is granted now.",
-              .response_schema = "SubscriptionGrants", .tag = "grants"},
+  router.add({.method = Method::get,
+              .pattern = "/v1/subscriptions/{subscription}/grants",
+              .scope = Scope::grants_read,
+              .operation = "get_subscription_grants",
+              .summary = "What a subscription with any operator is granted now.",
+              .response_schema = "SubscriptionGrants",
+              .tag = "grants"},
              [handlers](const Request& request) { return handlers->now_of_any(request); });
 }
 

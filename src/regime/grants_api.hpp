@@ -1,13 +1,13 @@
 // The routes of grants, previews and the feed: parse, ask, render.
 //
-//   GET  /v1/grants?subscription=mobile:994501234567       an operator, of its own lines; from memory, on the I/O thread
-//   GET  /v1/grants/history?subscription=&at=              the same for a past moment; from the database
-//   GET  /v1/subscriptions/{subscription}/grants           an agency, of any operator's line
-//   GET  /v1/persons/{national_id}/grants?reason=&at=&lang= an official, with the reasons; the person can see it
+//   GET  /v1/grants?subscription=mobile:994501234567       an operator, of its own lines; from memory, on the
+//   I/O thread GET  /v1/grants/history?subscription=&at=              the same for a past moment; from the
+//   database GET  /v1/subscriptions/{subscription}/grants           an agency, of any operator's line GET
+//   /v1/persons/{national_id}/grants?reason=&at=&lang= an official, with the reasons; the person can see it
 //   POST /v1/previews?territory=&at=                       a draft (YAML) beside what is in force
 //   GET  /v1/regimes/{code}/preview?territory=&at=         what is in force
-//   GET  /v1/feed?after=&wait=&limit=                      an operator's feed from a number on; waits for the next
-//   GET  /v1/feed/snapshot?page=                           all grants of an operator's lines, in pages
+//   GET  /v1/feed?after=&wait=&limit=                      an operator's feed from a number on; waits for the
+//   next GET  /v1/feed/snapshot?page=                           all grants of an operator's lines, in pages
 //   GET  /v1/feed/status, /v1/feed/key                     where the feed stands; what makes the pseudonyms
 #pragma once
 
@@ -44,8 +44,8 @@ struct SubscriptionName {
 };
 [[nodiscard]] Result<SubscriptionName> parse_subscription_name(std::string_view text);
 
-/// One measure for a caller: what it gives and under which law. For operators without the measure's own name, which may
-/// tell why somebody is granted it.
+/// One measure for a caller: what it gives and under which law. For operators without the measure's own name,
+/// which may tell why somebody is granted it.
 [[nodiscard]] std::string measure_json(const LawfulMeasure& measure, MeasureNumber number, bool with_name);
 
 }  // namespace dayaq::regime

@@ -54,15 +54,20 @@ class PersonHandler {
  public:
   explicit PersonHandler(const GrantsApi& api)
       : api_(api),
-        context_{.country = api.registry.country, .wording = api.wording, .zone = api.files.zone,
-                 .organisation_name = [api](OrganisationIndex index) { return api.registry.organisations.at(index)->name; },
-                 .issuers = [api](StatusIndex status) {
-                   std::vector<OrganisationIndex> out;
-                   for (std::size_t i = 0; i < api.registry.organisations.size(); ++i) {
-                     if (api.registry.organisations.may_issue(OrganisationIndex(i), status)) out.push_back(OrganisationIndex(i));
-                   }
-                   return out;
-                 }} {}
+        context_{.country = api.registry.country,
+                 .wording = api.wording,
+                 .zone = api.files.zone,
+                 .organisation_name =
+                     [api](OrganisationIndex index) { return api.registry.organisations.at(index)->name; },
+                 .issuers =
+                     [api](StatusIndex status) {
+                       std::vector<OrganisationIndex> out;
+                       for (std::size_t i = 0; i < api.registry.organisations.size(); ++i) {
+                         if (api.registry.organisations.may_issue(OrganisationIndex(i), status))
+                           out.push_back(OrganisationIndex(i));
+                       }
+                       return out;
+                     }} {}
 
   Response operator()(const Request& request) const {
     const auto body = answer(request);
@@ -81,13 +86,16 @@ class PersonHandler {
     // One transaction: nobody sees grants whose reading isn't on record.
     DAYAQ_TRY(const registry::PersonFacts facts,
               api_.db.write([&](store::Session& session) -> Result<registry::PersonFacts> {
-      DAYAQ_TRY(auto all, registry::facts(session, registry::RegistryStore(registry.catalogue), person));
-      DAYAQ_TRY_OK(registry::note_read(session, registry, person, "grants", reason, actor));
-      return all;
-    }));
+                DAYAQ_TRY(auto all,
+                          registry::facts(session, registry::RegistryStore(registry.catalogue), person));
+                DAYAQ_TRY_OK(registry::note_read(session, registry, person, "grants", reason, actor));
+                return all;
+              }));
     const auto law = api_.keeper.live().read([](const LiveState& state) { return state.law; });
-    const Language language = parse_language(request.query_value("lang").value_or("")).value_or(request.language);
-    std::string out = fmt::format(R"({{"person":"{:016x}","at":"{}","measures":[)", person.value(), format_instant(t));
+    const Language language =
+        parse_language(request.query_value("lang").value_or("")).value_or(request.language);
+    std::string out =
+        fmt::format(R"({{"person":"{:016x}","at":"{}","measures":[)", person.value(), format_instant(t));
     const char* comma = "";
     for (const std::size_t i : law->law.in_force_at(t)) {
       out += std::exchange(comma, ",");
@@ -96,8 +104,8 @@ class PersonHandler {
     return out + "]}";
   }
 
-  void put_measure(std::string& out, const LawfulMeasure& measure, const registry::PersonFacts& facts, Instant t,
-                   const Audience& audience, Language language) const {
+  void put_measure(std::string& out, const LawfulMeasure& measure, const registry::PersonFacts& facts,
+                   Instant t, const Audience& audience, Language language) const {
     const Explanation explanation = explain(measure, facts, t, context_, audience);
     const ExplanationText text = explanation_text(explanation, facts, t, context_, audience, language);
     std::string sentences = text.headline;
@@ -117,9 +125,10 @@ class PersonHandler {
 class PreviewHandlers {
  public:
   explicit PreviewHandlers(const GrantsApi& api)
-      : api_(api), names_{.country = api.registry.country, .organisation_code = [api](OrganisationIndex index) {
-          return api.registry.organisations.at(index)->code;
-        }} {}
+      : api_(api),
+        names_{.country = api.registry.country, .organisation_code = [api](OrganisationIndex index) {
+                 return api.registry.organisations.at(index)->code;
+               }} {}
 
   Response draft(const Request& request) const {
     auto regime = parse_regime(request.body, api_.files);
@@ -143,8 +152,10 @@ class PreviewHandlers {
     const RegimeCode code(request.parameter("code"));
     const auto law = api_.keeper.live().read([](const LiveState& state) { return state.law; });
     if (!law->law.version_at(code, *t)) {
-      return registry::refuse(Error{.kind = ErrorKind::not_found, .code = "regime.not_in_force_then",
-                                    .public_text = "This regime isn't in force at that moment. Look at its period."});
+      return registry::refuse(
+          Error{.kind = ErrorKind::not_found,
+                .code = "regime.not_in_force_then",
+                .public_text = "This regime isn't in force at that moment. Look at its period."});
     }
     return count([&](const LiveState& state) {
       return preview_law(state.at(*t, statuses_of({}, state.law->law)), state.law->law, code, *options);
@@ -172,10 +183,13 @@ class PreviewHandlers {
 
 void add_person_grant_routes(http::Router& router, const GrantsApi& api) {
   router.add_schema("PersonGrants", person_grants_schema);
-  router.add({.method = Method::get, .pattern = "/v1/persons/{national_id}/grants", .scope = Scope::grants_read,
+  router.add({.method = Method::get,
+              .pattern = "/v1/persons/{national_id}/grants",
+              .scope = Scope::grants_read,
               .operation = "get_person_grants",
               .summary = "What a person is granted and why, and what not; the reading is entered in the log.",
-              .response_schema = "PersonGrants", .tag = "grants",
+              .response_schema = "PersonGrants",
+              .tag = "grants",
               .query_parameters = {{"reason", "Why you look; the person can see it"},
                                    {"at", "A date or moment (now)"},
                                    {"lang", "az, en or ru"}}},
@@ -186,17 +200,27 @@ void add_preview_routes(http::Router& router, const GrantsApi& api) {
   router.add_schema("Preview", preview_schema);
   router.add_schema("Reach", reach_schema);
   const auto handlers = std::make_shared<PreviewHandlers>(api);  // shared by the two routes
-  router.add({.method = Method::post, .pattern = "/v1/previews", .scope = Scope::regimes_read, .body_max = file_max,
+  router.add({.method = Method::post,
+              .pattern = "/v1/previews",
+              .scope = Scope::regimes_read,
+              .body_max = file_max,
               .operation = "preview_draft",
               .summary = "Whom a regime file would reach and what it would cost; nothing is stored.",
-              .response_schema = "Preview", .tag = "regime",
-              .query_parameters = {{"territory", "district or settlement"}, {"at", "A date or moment (its start, or now)"}}},
+              .response_schema = "Preview",
+              .tag = "regime",
+              .query_parameters = {{"territory", "district or settlement"},
+                                   {"at", "A date or moment (its start, or now)"}}},
              [handlers](const Request& request) { return handlers->draft(request); });
-  router.add({.method = Method::get, .pattern = "/v1/regimes/{code}/preview", .scope = Scope::regimes_read,
-              .operation = "preview_regime", .summary = "Whom a regime in force reaches and what it costs.",
-              .response_schema = "Preview", .tag = "regime",
-              .query_parameters = {{"territory", "district or settlement"}, {"at", "A date or moment (now)"}}},
-             [handlers](const Request& request) { return handlers->law(request); });
+  router.add(
+      {.method = Method::get,
+       .pattern = "/v1/regimes/{code}/preview",
+       .scope = Scope::regimes_read,
+       .operation = "preview_regime",
+       .summary = "Whom a regime in force reaches and what it costs.",
+       .response_schema = "Preview",
+       .tag = "regime",
+       .query_parameters = {{"territory", "district or settlement"}, {"at", "A date or moment (now)"}}},
+      [handlers](const Request& request) { return handlers->law(request); });
 }
 
 }  // namespace dayaq::regime

@@ -20,7 +20,8 @@ using store::Session;
 struct TrustingAuthenticator final : http::Authenticator {
   Result<http::Principal> authenticate(std::string_view token) const override {
     http::Principal principal{.organisation = OrganisationCode(std::string(token)), .key = 1, .scopes = 0};
-    for (const auto scope : {http::Scope::grants_read, http::Scope::grants_decide, http::Scope::feed_read, http::Scope::regimes_read}) {
+    for (const auto scope : {http::Scope::grants_read, http::Scope::grants_decide, http::Scope::feed_read,
+                             http::Scope::regimes_read}) {
       principal.scopes |= 1u << unsigned(scope);
     }
     return principal;
@@ -36,19 +37,30 @@ struct GrantRoutes : testing::Test {
       DAYAQ_TRY_OK(node.book->approve(session, RegimeCode("relief"), 1, "org:b/key:2", node.now()));
       return {};
     }));
-    aygun = {.id = node.node.person_id("1ABCDEF"), .national_id = "1ABCDEF", .family_name = "Məmmədova",
-             .given_name = "Aygün", .birth = std::chrono::sys_days(std::chrono::year(1950) / 5 / 5),
-             .death = std::nullopt, .place = registry::PlaceIndex(node.node.pack.district_count())};
+    aygun = {.id = node.node.person_id("1ABCDEF"),
+             .national_id = "1ABCDEF",
+             .family_name = "Məmmədova",
+             .given_name = "Aygün",
+             .birth = std::chrono::sys_days(std::chrono::year(1950) / 5 / 5),
+             .death = std::nullopt,
+             .place = registry::PlaceIndex(node.node.pack.district_count())};
     must(node.node.write([&](Session& session, const Registry& registry) -> Result<void> {
       DAYAQ_TRY_OK(record_person(session, registry, aygun, "cli"));
       DAYAQ_TRY_OK(record_subscription(session, registry,
-                                       {.kind = SubscriptionKind::mobile, .provider = node.node.organisation("azercell"),
-                                        .number = "994501234567", .holder = aygun.id,
-                                        .valid = {.from = node.now() - 1h, .until = instant_max}}, "cli"));
+                                       {.kind = SubscriptionKind::mobile,
+                                        .provider = node.node.organisation("azercell"),
+                                        .number = "994501234567",
+                                        .holder = aygun.id,
+                                        .valid = {.from = node.now() - 1h, .until = instant_max}},
+                                       "cli"));
       return {};
     }));
-    add_grant_routes(router, {.db = node.node.db(), .registry = *node.node.registry, .keeper = *node.keeper,
-                              .files = files, .wording = test::azerbaijan().wording, .clock = node.node.clock});
+    add_grant_routes(router, {.db = node.node.db(),
+                              .registry = *node.node.registry,
+                              .keeper = *node.keeper,
+                              .files = files,
+                              .wording = test::azerbaijan().wording,
+                              .clock = node.node.clock});
   }
   static Regime must_parse() {
     const auto regime = parse_regime(text, test::azerbaijan().file_context());
@@ -57,10 +69,13 @@ struct GrantRoutes : testing::Test {
   }
   void attest_pensioner() {
     must(node.node.write([&](Session& session, const Registry& registry) {
-      return attest(session, registry, {.id = registry::AttestationId(5), .person = aygun.id,
-                                        .status = node.node.status("pensioner"),
-                                        .issuer = node.node.organisation("social-protection-fund"),
-                                        .valid = {.from = node.now(), .until = node.now() + 720h}}, "cli");
+      return attest(session, registry,
+                    {.id = registry::AttestationId(5),
+                     .person = aygun.id,
+                     .status = node.node.status("pensioner"),
+                     .issuer = node.node.organisation("social-protection-fund"),
+                     .valid = {.from = node.now(), .until = node.now() + 720h}},
+                    "cli");
     }));
   }
   http::Response get(const std::string& target, const std::string& token) {
@@ -92,7 +107,8 @@ measures:
 };
 
 TEST_F(GrantRoutes, AnOperatorSeesWhatItsLineIsGrantedAndNotWhy) {
-  EXPECT_TRUE(body(get("/v1/grants?subscription=mobile:994501234567", "azercell")).at("grants").as_array().empty());
+  EXPECT_TRUE(
+      body(get("/v1/grants?subscription=mobile:994501234567", "azercell")).at("grants").as_array().empty());
   attest_pensioner();
   const auto response = get("/v1/grants?subscription=mobile:994501234567", "azercell");
   const json::value answer = body(response);
@@ -122,8 +138,12 @@ TEST_F(GrantRoutes, APastMomentIsAnsweredByWhatWasKnownThen) {
   node.node.clock.advance(2h);
   attest_pensioner();
   const auto at = [&](std::chrono::hours ago) {
-    return body(get("/v1/grants/history?subscription=mobile:994501234567&at=" + format_instant(node.now() - ago), "azercell"))
-        .at("grants").as_array().size();
+    return body(get("/v1/grants/history?subscription=mobile:994501234567&at=" +
+                        format_instant(node.now() - ago),
+                    "azercell"))
+        .at("grants")
+        .as_array()
+        .size();
   };
   EXPECT_EQ(at(1h), 0u);
   node.node.clock.advance(3h);
@@ -140,20 +160,23 @@ TEST_F(GrantRoutes, AnOfficialLearnsWhyAndTheReadingIsOnRecord) {
   EXPECT_TRUE(measure.at("granted").as_bool());
   EXPECT_NE(measure.at("explanation").as_string().find("pensioner"), json::string::npos);
   EXPECT_EQ(node.node.log->size(), entries + 1);
-  EXPECT_EQ(get("/v1/persons/1ABCDEF/grants", "ministry-of-labour").status, 400) << "without a reason nothing is shown";
+  EXPECT_EQ(get("/v1/persons/1ABCDEF/grants", "ministry-of-labour").status, 400)
+      << "without a reason nothing is shown";
   EXPECT_EQ(node.node.log->size(), entries + 1);
 }
 
 TEST_F(GrantRoutes, ADraftIsPreviewedWithoutBeingStored) {
   attest_pensioner();
-  const auto response = http::call(router, &authenticator, http::Method::post, "/v1/previews", text, "application/yaml", "tabib");
+  const auto response = http::call(router, &authenticator, http::Method::post, "/v1/previews", text,
+                                   "application/yaml", "tabib");
   const json::value preview = body(response);
   EXPECT_EQ(preview.at("measures").at(0).at("total").at("persons").to_number<int>(), 1);
   EXPECT_EQ(preview.at("measures").at(0).at("total").at("lines").to_number<int>(), 1);
   EXPECT_EQ(preview.at("measures").at(0).at("total").at("cost_qepik").to_number<int>(), 900);
   EXPECT_EQ(preview.at("measures").at(0).at("total").at("gained").to_number<int>(), 0);
   EXPECT_EQ(preview.at("any").at("persons").to_number<int>(), 1);
-  const auto broken = http::call(router, &authenticator, http::Method::post, "/v1/previews", "format: 9", "application/yaml", "tabib");
+  const auto broken = http::call(router, &authenticator, http::Method::post, "/v1/previews", "format: 9",
+                                 "application/yaml", "tabib");
   EXPECT_EQ(broken.status, 422);
 }
 
@@ -172,7 +195,8 @@ TEST_F(GrantRoutes, TheFeedTellsAnOperatorWhatChanged) {
   attest_pensioner();
   const json::value feed = body(get("/v1/feed?after=1", "azercell"));
   ASSERT_EQ(feed.at("lines").as_array().size(), 1u);
-  const auto key = *node.keeper->line_key(node.node.organisation("azercell"), SubscriptionKind::mobile, "994501234567");
+  const auto key =
+      *node.keeper->line_key(node.node.organisation("azercell"), SubscriptionKind::mobile, "994501234567");
   EXPECT_EQ(feed.at("lines").at(0).at("subscription").as_string(), fmt::format("{:016x}", key));
   EXPECT_EQ(feed.at("lines").at(0).at("sequence").to_number<int>(), 2);
   EXPECT_TRUE(body(get("/v1/feed?after=2", "azercell")).at("lines").as_array().empty());
@@ -204,8 +228,12 @@ TEST_F(GrantRoutes, AFeedThatIsTrimmedSendsItsReaderToTheSnapshot) {
                   node.node.organisation("social-protection-fund"), "cli");
   }));
   http::Router routes;
-  add_grant_routes(routes, {.db = node.node.db(), .registry = *node.node.registry, .keeper = *node.keeper,
-                            .files = files, .wording = test::azerbaijan().wording, .clock = node.node.clock});
+  add_grant_routes(routes, {.db = node.node.db(),
+                            .registry = *node.node.registry,
+                            .keeper = *node.keeper,
+                            .files = files,
+                            .wording = test::azerbaijan().wording,
+                            .clock = node.node.clock});
   const auto ask = [&](const std::string& target) {
     return http::call(routes, &authenticator, http::Method::get, target, "", "", "azercell");
   };
@@ -228,7 +256,8 @@ TEST_F(GrantRoutes, ASnapshotHoldsEveryGrantAndSaysFromWhereToFollow) {
   std::size_t lines = 0;
   for (const char* page : {"0", "1"}) {
     const auto part = body(get(std::string("/v1/feed/snapshot?pages=2&page=") + page, "azercell"));
-    for (const auto& line : part.at("lines").as_array()) lines += line.as_object().contains("subscription") ? 1 : 0;
+    for (const auto& line : part.at("lines").as_array())
+      lines += line.as_object().contains("subscription") ? 1 : 0;
   }
   EXPECT_EQ(lines, 1u);
 }
@@ -237,8 +266,9 @@ TEST_F(GrantRoutes, AnOperatorCanMakeItsPseudonymsItself) {
   const std::string key_text(body(get("/v1/feed/key", "azercell")).at("key").as_string());
   const Bytes bytes = *from_base64(key_text);
   const SipKey key = sip_key(std::span<const std::byte, 16>(bytes.data(), 16));
-  EXPECT_EQ(make_line_key(key, SubscriptionKind::mobile, "994501234567"),
-            *node.keeper->line_key(node.node.organisation("azercell"), SubscriptionKind::mobile, "994501234567"));
+  EXPECT_EQ(
+      make_line_key(key, SubscriptionKind::mobile, "994501234567"),
+      *node.keeper->line_key(node.node.organisation("azercell"), SubscriptionKind::mobile, "994501234567"));
   EXPECT_NE(body(get("/v1/feed/key", "bakcell")).at("key").as_string(), key_text);
   const json::value status = body(get("/v1/feed/status", "azercell"));
   EXPECT_EQ(status.at("feeds").as_array().size(), 1u);

@@ -46,7 +46,9 @@ std::optional<LineKey> GrantKeeper::line_key(OrganisationIndex provider, Subscri
   return make_line_key(*key, kind, number);
 }
 
-bool GrantKeeper::due() const { return to_micros(parts_.clock.now()) >= next_due_.load(std::memory_order_acquire); }
+bool GrantKeeper::due() const {
+  return to_micros(parts_.clock.now()) >= next_due_.load(std::memory_order_acquire);
+}
 
 Result<void> GrantKeeper::advance() {
   if (!due()) return {};
@@ -68,7 +70,8 @@ Result<void> GrantKeeper::on_change(store::Session&, const Change& change) {
   return {};
 }
 
-Result<void> GrantKeeper::on_law_change(store::Session& session, const std::shared_ptr<const Law>& next, Instant) {
+Result<void> GrantKeeper::on_law_change(store::Session& session, const std::shared_ptr<const Law>& next,
+                                        Instant) {
   DAYAQ_TRY(notes_.law, number(session, next));
   return {};
 }
@@ -123,8 +126,9 @@ Result<void> GrantKeeper::note(store::Session& session, Touched& touched, const 
   } else if (const auto* attested = std::get_if<registry::AttestationRecorded>(&change)) {
     const registry::Attestation& a = attested->attestation;
     const Period counts = counts_in(a);
-    touch(touched, a.person).facts.push_back(
-        {.from = counts.from, .until = std::min(counts.until, a.ended), .person = 0, .status = a.status});
+    touch(touched, a.person)
+        .facts.push_back(
+            {.from = counts.from, .until = std::min(counts.until, a.ended), .person = 0, .status = a.status});
   } else if (const auto* revoked = std::get_if<registry::AttestationEnded>(&change)) {
     const registry::Attestation& a = revoked->attestation;
     auto& facts = touch(touched, a.person).facts;
@@ -136,7 +140,8 @@ Result<void> GrantKeeper::note(store::Session& session, Touched& touched, const 
     const registry::Subscription& s = line->subscription;
     DAYAQ_TRY(const LineKey key, key_of(session, s));
     auto& lines = touch(touched, s.holder).lines;
-    std::erase_if(lines, [&](const KnownLine& known) { return known.key == key && known.valid.overlaps(s.valid); });
+    std::erase_if(lines,
+                  [&](const KnownLine& known) { return known.key == key && known.valid.overlaps(s.valid); });
     lines.push_back({.key = key, .kind = s.kind, .provider = s.provider, .valid = s.valid});
   } else if (const auto* ended = std::get_if<registry::SubscriptionEnded>(&change)) {
     const registry::Subscription& s = ended->subscription;
@@ -163,7 +168,8 @@ Result<void> GrantKeeper::take_due(store::Session& session, Touched& touched) {
   // Who isn't known (an attestation of somebody who never was recorded) has no place; what is over is let go.
   std::erase_if(touched, [](const auto& each) { return each.second.record.id.value() == 0; });
   for (auto& [id, person] : touched) {
-    std::erase_if(person.facts, [&](const Fact& fact) { return fact.until <= plan_.now || fact.until <= fact.from; });
+    std::erase_if(person.facts,
+                  [&](const Fact& fact) { return fact.until <= plan_.now || fact.until <= fact.from; });
     std::erase_if(person.lines,
                   [&](const KnownLine& line) { return line.valid.until <= plan_.now || line.valid.empty(); });
   }
@@ -205,7 +211,8 @@ void GrantKeeper::plan_law(FeedWriter& writer) {
   plan_.law = notes_.law ? notes_.law : law_;
   if (notes_.law || plan_.now >= state.active.until) {
     plan_.active.emplace(plan_.law->law, plan_.law->numbers, plan_.now);
-    const bool same = plan_.active->measures == state.active.measures && plan_.active->rules == state.active.rules;
+    const bool same =
+        plan_.active->measures == state.active.measures && plan_.active->rules == state.active.rules;
     if (!same) {
       const std::shared_lock lock(keys_mutex_);
       for (const auto& [provider, key] : keys_) define(writer, provider);
@@ -270,7 +277,8 @@ Result<void> GrantKeeper::before_commit(store::Session& session) {
   plan_ = {};
   plan_.now = std::max(parts_.clock.now(), live_->writer_view().population.as_of());
   FeedWriter writer(
-      ends_, [this](OrganisationIndex provider) { return parts_.organisations.at(provider)->code.value(); }, plan_.now);
+      ends_, [this](OrganisationIndex provider) { return parts_.organisations.at(provider)->code.value(); },
+      plan_.now);
   Touched touched;
   DAYAQ_TRY_OK(take_due(session, touched));
   plan_law(writer);
@@ -378,17 +386,17 @@ void GrantKeeper::fill_events(Instant now) {
     offer(fact.from, fact.person);
     offer(fact.until, fact.person);
   });
-  for (const auto& [key, valid] : population.line_periods()) offer(valid.until, population.lines().find(key)->person);
+  for (const auto& [key, valid] : population.line_periods())
+    offer(valid.until, population.lines().find(key)->person);
   for (const auto& [person, line] : population.waiting()) offer(line.valid.from, person);
   population.each_death([&](Ordinal person) { offer(population.life_end(person), person); });
   Vocabulary words;
   for (const Rule& rule : state.active.rules) words.add(rule);
   const DayStarts& days = population.days();
   for (const int age : words.ages) {
-    population.each_born_between(latest_birth(age, days.zone().day_of(since)),
-                                 latest_birth(age, days.zone().day_of(events_until_)), [&](Ordinal person) {
-      offer(days.start_of(birthday(population.birth(person), age)), person);
-    });
+    population.each_born_between(
+        latest_birth(age, days.zone().day_of(since)), latest_birth(age, days.zone().day_of(events_until_)),
+        [&](Ordinal person) { offer(days.start_of(birthday(population.birth(person), age)), person); });
   }
 }
 

@@ -1,16 +1,21 @@
 // Keeps all grants current: with every fact, every law and every hour, in the transaction that changes them.
 //
 //   on_change, on_law_change      what a transaction did is noted (and dropped again if it is discarded)
-//   before_commit                 who is touched is derived anew, from the index and the notes; what changes for
+//   before_commit                 who is touched is derived anew, from the index and the notes; what changes
+//   for
 //                                 their lines is written to the feed
 //   after_commit                  the index takes it over; who waits for the feed is told
 //
-// 1. The index is written by the writer thread alone, after a commit; so before it, readers see nothing of it.
-// 2. All that the feed ever said is the state at the moment of its last block, or of a commit before: a node that
+// 1. The index is written by the writer thread alone, after a commit; so before it, readers see nothing of
+// it.
+// 2. All that the feed ever said is the state at the moment of its last block, or of a commit before: a node
+// that
 //    starts derives everybody at that moment, and then advances to now, and so says exactly what is missing.
-// 3. A line is said again only if something is granted or taken away. That a grant ends at a moment that the edges
+// 3. A line is said again only if something is granted or taken away. That a grant ends at a moment that the
+// edges
 //    already know is not said.
-// 4. What time alone changes (attestations begin, birthdays, lines begin or end, laws begin or end) waits in a queue
+// 4. What time alone changes (attestations begin, birthdays, lines begin or end, laws begin or end) waits in
+// a queue
 //    of a day; the rest of time is looked through once a day.
 #pragma once
 
@@ -53,14 +58,15 @@ class GrantKeeper final : public registry::ChangeObserver, public LawObserver, p
     const Clock& clock;
     Random& random;
     int threads = 2;  ///< for deriving everybody
-    /// Where the index is saved between runs, and the log that says what came after; without both it is always built
-    /// from the database.
+    /// Where the index is saved between runs, and the log that says what came after; without both it is
+    /// always built from the database.
     std::filesystem::path snapshot = {};
     const audit::Log* log = nullptr;
   };
 
-  /// Loads keys, numbers and the whole population, as of the feed's last block (now, if there is none). Then: add it
-  /// to the database as a hook after the lawbook, to the lawbook and the registry as an observer, and call advance().
+  /// Loads keys, numbers and the whole population, as of the feed's last block (now, if there is none). Then:
+  /// add it to the database as a hook after the lawbook, to the lawbook and the registry as an observer, and
+  /// call advance().
   static Result<std::unique_ptr<GrantKeeper>> open(const Parts& parts, std::shared_ptr<const Law> law);
   ~GrantKeeper() override;
 
@@ -77,20 +83,22 @@ class GrantKeeper final : public registry::ChangeObserver, public LawObserver, p
   /// True if advance() would run a transaction.
   [[nodiscard]] bool due() const;
 
-  /// Forgets what the feed said before a moment; who lags behind it must take a snapshot. Not on the writer thread.
+  /// Forgets what the feed said before a moment; who lags behind it must take a snapshot. Not on the writer
+  /// thread.
   Result<void> trim_feed(Instant before);
 
-  /// Saves the index, so that the next start is quick. In the background the work is done by a fork of the process,
-  /// and neither readers nor writers wait for it. Not on the writer thread.
+  /// Saves the index, so that the next start is quick. In the background the work is done by a fork of the
+  /// process, and neither readers nor writers wait for it. Not on the writer thread.
   enum class Saving : std::uint8_t { here, in_background };
   Result<void> save(Saving saving);
 
-  /// Derives everybody from the database alone and compares. For tests, drills and the command line: it takes as
-  /// long as reading everything.
+  /// Derives everybody from the database alone and compares. For tests, drills and the command line: it takes
+  /// as long as reading everything.
   Result<KeeperCheck> check(store::Session& session) const;
 
   Result<void> on_change(store::Session& session, const registry::Change& change) override;
-  Result<void> on_law_change(store::Session& session, const std::shared_ptr<const Law>& next, Instant now) override;
+  Result<void> on_law_change(store::Session& session, const std::shared_ptr<const Law>& next,
+                             Instant now) override;
   void begin_transaction() override;
   void discard_transaction() override;
   Result<void> before_commit(store::Session& session) override;
@@ -119,13 +127,13 @@ class GrantKeeper final : public registry::ChangeObserver, public LawObserver, p
   struct Plan {
     Instant now = instant_min;
     std::shared_ptr<const NumberedLaw> law;
-    std::optional<ActiveLaw> active;         ///< set if the law in force changes
+    std::optional<ActiveLaw> active;  ///< set if the law in force changes
     std::optional<BulkDerivation> bulk;
     std::vector<KnownPerson> persons;
     std::vector<NewProfile> profiles;
     std::vector<FeedBlock> blocks;
     std::map<OrganisationIndex, SipKey> keys;
-    std::vector<Event> events;               ///< taken off the queue
+    std::vector<Event> events;  ///< taken off the queue
   };
   using Touched = std::map<std::uint64_t, KnownPerson>;
   /// What a line was granted before this commit, and is from it on.
@@ -140,7 +148,8 @@ class GrantKeeper final : public registry::ChangeObserver, public LawObserver, p
   Result<void> load_population();
   Result<Population> build_population(store::Session& session, Instant as_of) const;
   Result<Population> restore_population(store::Session& session, Instant as_of) const;
-  Result<void> reload(store::Session& session, Population& population, const std::set<std::uint64_t>& persons) const;
+  Result<void> reload(store::Session& session, Population& population,
+                      const std::set<std::uint64_t>& persons) const;
   [[nodiscard]] SnapshotFit fit() const;
   Result<std::shared_ptr<const NumberedLaw>> number(store::Session& session, std::shared_ptr<const Law> law);
 
@@ -165,20 +174,20 @@ class GrantKeeper final : public registry::ChangeObserver, public LawObserver, p
   Parts parts_;
   FeedHub hub_;
   std::unique_ptr<LivePopulation> live_;
-  mutable std::shared_mutex keys_mutex_;           // guards keys_
+  mutable std::shared_mutex keys_mutex_;  // guards keys_
   std::map<OrganisationIndex, SipKey> keys_;
-  std::atomic<std::int64_t> next_due_{0};          // microseconds: when advance() has something to do
+  std::atomic<std::int64_t> next_due_{0};  // microseconds: when advance() has something to do
 
   // Writer thread only.
   std::shared_ptr<const NumberedLaw> law_;
-  MeasureNumbers numbers_;                         // grows with committed laws
+  MeasureNumbers numbers_;  // grows with committed laws
   std::map<OrganisationIndex, std::uint64_t> ends_;
   Notes notes_;
   std::size_t marked_changes_ = 0;
   std::shared_ptr<const NumberedLaw> marked_law_;
   Plan plan_;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
-  Instant events_until_ = instant_min;             // later events aren't in the queue yet
+  Instant events_until_ = instant_min;  // later events aren't in the queue yet
 };
 
 }  // namespace dayaq::regime

@@ -97,21 +97,23 @@ Result<void> GrantKeeper::load_catalogue(std::shared_ptr<const Law> law) {
 Result<Population> GrantKeeper::build_population(store::Session& session, Instant as_of) const {
   DAYAQ_TRY(const std::int64_t persons, parts_.registry.count_persons(session));
   const auto expected = std::size_t(persons);
-  PopulationBuilder builder(std::make_shared<const DayStarts>(parts_.country.zone()), districts_of(parts_.country),
-                            parts_.country.statuses().size(), as_of,
+  PopulationBuilder builder(std::make_shared<const DayStarts>(parts_.country.zone()),
+                            districts_of(parts_.country), parts_.country.statuses().size(), as_of,
                             {.persons = expected, .facts = expected / 2, .lines = expected + expected / 2});
   DAYAQ_TRY_OK(parts_.registry.each_person_core(session, {}, [&](const registry::PersonCore& person) {
-    builder.add_person({.id = person.id, .birth = person.birth, .death = person.death, .place = person.place});
+    builder.add_person(
+        {.id = person.id, .birth = person.birth, .death = person.death, .place = person.place});
   }));
   builder.seal_persons();
   DAYAQ_TRY_OK(parts_.registry.each_attestation(session, {}, as_of, [&](const registry::Attestation& a) {
     builder.add_fact(a.person, a.status, counts_in(a));
   }));
-  DAYAQ_TRY_OK(parts_.registry.each_subscription(session, {}, as_of, [&](const registry::SubscriptionView& s) {
-    const auto key = keys_.find(s.provider);
-    if (key == keys_.end()) return;
-    builder.add_line(make_line_key(key->second, s.kind, s.number), s.holder, s.kind, s.provider, s.valid);
-  }));
+  DAYAQ_TRY_OK(
+      parts_.registry.each_subscription(session, {}, as_of, [&](const registry::SubscriptionView& s) {
+        const auto key = keys_.find(s.provider);
+        if (key == keys_.end()) return;
+        builder.add_line(make_line_key(key->second, s.kind, s.number), s.holder, s.kind, s.provider, s.valid);
+      }));
   return builder.finish();
 }
 
@@ -123,7 +125,8 @@ Result<void> GrantKeeper::load_population() {
     auto population = restore_population(session, as_of);
     if (!population) {
       if (population.error().kind != ErrorKind::not_found) {
-        log::warning("keeper.snapshot", "the index is built from the database", {{"why", population.error().code}});
+        log::warning("keeper.snapshot", "the index is built from the database",
+                     {{"why", population.error().code}});
       }
       population = build_population(session, as_of);
     }
@@ -143,7 +146,8 @@ Result<void> GrantKeeper::load_population() {
 SnapshotFit GrantKeeper::fit() const {
   std::string names;
   for (const registry::Place& place : parts_.country.places()) names += place.code.value() + '\n';
-  for (const registry::StatusDefinition& status : parts_.country.statuses()) names += status.code.value() + '\n';
+  for (const registry::StatusDefinition& status : parts_.country.statuses())
+    names += status.code.value() + '\n';
   names += parts_.country.zone().name();
   Bytes keys;
   const std::shared_lock lock(keys_mutex_);
@@ -175,7 +179,8 @@ Result<void> GrantKeeper::save(Saving saving) {
   while (child > 0 && ::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   if (child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
-  return fail(ErrorKind::unavailable, "snapshot.failed", "The index could not be saved.", "the saving process failed");
+  return fail(ErrorKind::unavailable, "snapshot.failed", "The index could not be saved.",
+              "the saving process failed");
 }
 
 Result<Population> GrantKeeper::restore_population(store::Session& session, Instant as_of) const {
@@ -190,15 +195,17 @@ Result<Population> GrantKeeper::restore_population(store::Session& session, Inst
   std::set<std::uint64_t> persons;
   bool follows = saved.state.audit_size <= size;
   if (follows) {
-    DAYAQ_TRY_OK(parts_.log->each(saved.state.audit_size, size, [&](const audit::Entry& entry) -> Result<bool> {
-      if (entry.subject) persons.insert(entry.subject->value());
-      // An import's entry stands for many persons whom it doesn't name.
-      follows = !entry.leaf.contains(R"("action":"import.)") && persons.size() <= behind_max;
-      return follows;
-    }));
+    DAYAQ_TRY_OK(
+        parts_.log->each(saved.state.audit_size, size, [&](const audit::Entry& entry) -> Result<bool> {
+          if (entry.subject) persons.insert(entry.subject->value());
+          // An import's entry stands for many persons whom it doesn't name.
+          follows = !entry.leaf.contains(R"("action":"import.)") && persons.size() <= behind_max;
+          return follows;
+        }));
   }
   if (!follows) {
-    return fail(ErrorKind::conflict, "snapshot.behind", "The saved index is too far behind; it is built anew.");
+    return fail(ErrorKind::conflict, "snapshot.behind",
+                "The saved index is too far behind; it is built anew.");
   }
   DAYAQ_TRY_OK(reload(session, saved.population, persons));
   if (as_of > saved.population.as_of()) saved.population.catch_up(as_of);
@@ -220,8 +227,10 @@ Result<void> GrantKeeper::reload(store::Session& session, Population& population
     DAYAQ_TRY(const auto record, parts_.registry.person(session, PersonId(id)));
     if (!record) continue;
     const registry::Person& person = record->person;
-    KnownPerson known{.record = {.id = person.id, .birth = person.birth, .death = person.death, .place = person.place},
-                      .facts = {}, .lines = {}};
+    KnownPerson known{
+        .record = {.id = person.id, .birth = person.birth, .death = person.death, .place = person.place},
+        .facts = {},
+        .lines = {}};
     DAYAQ_TRY(const auto attestations, parts_.registry.attestations_of(session, person.id));
     for (const registry::Attestation& a : attestations) {
       const Period counts = counts_in(a);
@@ -232,7 +241,9 @@ Result<void> GrantKeeper::reload(store::Session& session, Population& population
     for (const registry::Subscription& s : lines) {
       const auto key = keys_.find(s.provider);
       if (key == keys_.end() || s.valid.empty() || s.valid.until <= population.as_of()) continue;
-      known.lines.push_back({.key = make_line_key(key->second, s.kind, s.number), .kind = s.kind, .provider = s.provider,
+      known.lines.push_back({.key = make_line_key(key->second, s.kind, s.number),
+                             .kind = s.kind,
+                             .provider = s.provider,
                              .valid = s.valid});
     }
     if (population.put(known)) continue;
@@ -264,8 +275,11 @@ Result<std::map<std::uint64_t, registry::PersonFacts>> bucket_facts(store::Sessi
     people[a.person.value()].attestations.push_back(a);
   }));
   DAYAQ_TRY_OK(registry.each_subscription(session, range, t, [&](const registry::SubscriptionView& s) {
-    people[s.holder.value()].subscriptions.push_back(
-        {.kind = s.kind, .provider = s.provider, .number = std::string(s.number), .holder = s.holder, .valid = s.valid});
+    people[s.holder.value()].subscriptions.push_back({.kind = s.kind,
+                                                      .provider = s.provider,
+                                                      .number = std::string(s.number),
+                                                      .holder = s.holder,
+                                                      .valid = s.valid});
   }));
   return people;
 }
@@ -289,7 +303,8 @@ Result<KeeperCheck> GrantKeeper::check(store::Session& session) const {
         using Named = std::tuple<std::string, int, std::string, Instant>;
         std::vector<Named> expected;
         for (const Grant& grant : derive_line(facts, s, law->law, t, civil)) {
-          expected.emplace_back(grant.regime.value(), grant.version, grant.measure.value(), grant.period.until);
+          expected.emplace_back(grant.regime.value(), grant.version, grant.measure.value(),
+                                grant.period.until);
         }
         std::vector<Named> actual;
         const auto key = line_key(s.provider, s.kind, s.number);
@@ -297,13 +312,17 @@ Result<KeeperCheck> GrantKeeper::check(store::Session& session) const {
           for (const LineGrant& grant : decision.grants) {
             const LawfulMeasure& measure = *law->find(grant.measure);
             const Regime& regime = measure.version->regime;
-            actual.emplace_back(regime.code.value(), regime.version, measure.measure->code.value(), grant.until);
+            actual.emplace_back(regime.code.value(), regime.version, measure.measure->code.value(),
+                                grant.until);
           }
         });
         std::ranges::sort(expected);
         std::ranges::sort(actual);
-        if (!known) differs(id, fmt::format("a subscription that began {} isn't in the index", format_instant(s.valid.from)));
-        else if (expected != actual) differs(id, "a subscription's grants aren't those derived from the database");
+        if (!known)
+          differs(id, fmt::format("a subscription that began {} isn't in the index",
+                                  format_instant(s.valid.from)));
+        else if (expected != actual)
+          differs(id, "a subscription's grants aren't those derived from the database");
       }
     }
   }
@@ -314,7 +333,8 @@ Result<KeeperCheck> GrantKeeper::check(store::Session& session) const {
     }
     return begun;
   });
-  if (held != found.lines) differs(0, fmt::format("{} subscriptions in the index, {} in the database", held, found.lines));
+  if (held != found.lines)
+    differs(0, fmt::format("{} subscriptions in the index, {} in the database", held, found.lines));
   return found;
 }
 

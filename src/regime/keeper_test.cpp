@@ -37,9 +37,11 @@ TEST_P(Keeper, KeepsGrantsAndFeedAsADerivationFromNothingHasThem) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Histories, Keeper,
-                         testing::Combine(testing::Values(store::Engine::sqlite), testing::Range<std::uint64_t>(1, 25)));
+                         testing::Combine(testing::Values(store::Engine::sqlite),
+                                          testing::Range<std::uint64_t>(1, 25)));
 INSTANTIATE_TEST_SUITE_P(HistoriesOnPostgreSql, Keeper,
-                         testing::Combine(testing::Values(store::Engine::postgresql), testing::Range<std::uint64_t>(100, 103)));
+                         testing::Combine(testing::Values(store::Engine::postgresql),
+                                          testing::Range<std::uint64_t>(100, 103)));
 
 }  // namespace
 }  // namespace dayaq::regime

@@ -7,7 +7,9 @@
 namespace dayaq::regime {
 namespace {
 
-constexpr std::size_t words_for(std::size_t persons) { return (persons + word_bits - 1) / word_bits; }
+constexpr std::size_t words_for(std::size_t persons) {
+  return (persons + word_bits - 1) / word_bits;
+}
 
 std::size_t id_home(std::uint64_t id, std::size_t slots) {
   // Ids are keyed hashes, but of 63 bits, and tests number theirs from 1.
@@ -16,8 +18,8 @@ std::size_t id_home(std::uint64_t id, std::size_t slots) {
 
 }  // namespace
 
-Population::Population(std::shared_ptr<const DayStarts> days, std::vector<PlaceIndex> districts, std::size_t statuses,
-                       Instant as_of, std::size_t tail)
+Population::Population(std::shared_ptr<const DayStarts> days, std::vector<PlaceIndex> districts,
+                       std::size_t statuses, Instant as_of, std::size_t tail)
     : days_(std::move(days)), districts_(std::move(districts)), as_of_(as_of) {
   const std::size_t capacity = words_for(tail) * word_bits;
   const std::size_t words = words_for(capacity);
@@ -36,7 +38,9 @@ Population::Population(Population&&) noexcept = default;
 Population& Population::operator=(Population&&) noexcept = default;
 Population::~Population() = default;
 
-std::size_t Population::tail_for(std::size_t persons) { return std::max(tail_min, persons / 16); }
+std::size_t Population::tail_for(std::size_t persons) {
+  return std::max(tail_min, persons / 16);
+}
 
 Ordinal Population::find(PersonId id) const {
   for (std::size_t i = id_home(id.value(), by_id_.size());; i = i + 1 == by_id_.size() ? 0 : i + 1) {
@@ -52,7 +56,9 @@ void Population::index_id(Ordinal person) {
   by_id_[i] = person + 1;
 }
 
-std::size_t Population::range_of(Ordinal person) const { return range_of_word_[person / word_bits]; }
+std::size_t Population::range_of(Ordinal person) const {
+  return range_of_word_[person / word_bits];
+}
 
 PlaceIndex Population::place(Ordinal person) const {
   return person < sorted_end_ ? ranges_[range_of(person)].place : tail_places_[person - sorted_end_];
@@ -111,13 +117,16 @@ void Population::line_periods_of(Ordinal person, std::vector<LinePeriod>& out) c
 }
 
 KnownPerson Population::known(Ordinal person) const {
-  KnownPerson out{.record = {.id = id(person), .birth = birth(person), .death = death(person), .place = place(person)},
-                  .facts = {}, .lines = {}};
+  KnownPerson out{
+      .record = {.id = id(person), .birth = birth(person), .death = death(person), .place = place(person)},
+      .facts = {},
+      .lines = {}};
   const auto held = facts(person);
   out.facts.assign(held.begin(), held.end());
   for (const LineKey key : keys(person)) {
     const Line& line = *lines_.find(key);
-    out.lines.push_back({.key = key, .kind = line.kind, .provider = line.provider, .valid = line_period(key)});
+    out.lines.push_back(
+        {.key = key, .kind = line.kind, .provider = line.provider, .valid = line_period(key)});
   }
   const auto [first, last] = waiting_.equal_range(person);
   for (auto it = first; it != last; ++it) out.lines.push_back(it->second);
@@ -178,8 +187,10 @@ Ordinal Population::move_to_tail(Ordinal from, const PersonRecord& person) {
 }
 
 void Population::set_life(Ordinal person, const std::optional<Date>& death) {
-  if (death) deaths_[person] = *death;
-  else if (!deaths_.empty()) deaths_.erase(person);
+  if (death)
+    deaths_[person] = *death;
+  else if (!deaths_.empty())
+    deaths_.erase(person);
   alive_.put(person, as_of_ < life_end(person) && days_->start_of(birth(person)) <= as_of_);
 }
 
@@ -196,8 +207,8 @@ bool Population::remove_fact(Ordinal person, StatusIndex status, const Period& p
   if (found == facts.end()) return false;
   facts.erase(found);
   statuses_[status].put(person, std::ranges::any_of(facts, [&](const Fact& fact) {
-    return fact.status == status && fact.from <= as_of_ && as_of_ < fact.until;
-  }));
+                          return fact.status == status && fact.from <= as_of_ && as_of_ < fact.until;
+                        }));
   return true;
 }
 
@@ -351,8 +362,8 @@ std::size_t Population::bytes_of_lines() const {
 std::size_t Population::bytes() const {
   std::size_t bits = (3 + subscription_kinds + statuses_.size()) * alive_.array().bytes();
   for (const LineLayer& layer : layers_) bits += layer.digits.size() * alive_.array().bytes();
-  return ids_.bytes() + births_.bytes() + tail_places_.bytes() + by_id_.bytes() + range_of_word_.bytes() + bits +
-         fact_index_.bytes() + facts_.bytes() + bytes_of_lines() + changes_.size() * 160;
+  return ids_.bytes() + births_.bytes() + tail_places_.bytes() + by_id_.bytes() + range_of_word_.bytes() +
+         bits + fact_index_.bytes() + facts_.bytes() + bytes_of_lines() + changes_.size() * 160;
 }
 
 }  // namespace dayaq::regime

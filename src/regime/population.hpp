@@ -1,14 +1,17 @@
-// The population in memory, laid out so that a preview is range arithmetic and counting of bits, and a decision two
-// reads of memory.
+// The population in memory, laid out so that a preview is range arithmetic and counting of bits, and a
+// decision two reads of memory.
 //
 //   ordinal:   0 .............. sorted_end | tail .......... capacity
 //              by district, settlement, birth   moved and new persons, in the order of their coming
 //
-// * A person is an ordinal. Those of one settlement are neighbours, oldest first: a place is one range of ordinals,
+// * A person is an ordinal. Those of one settlement are neighbours, oldest first: a place is one range of
+// ordinals,
 //   an age band inside a settlement one sub-range. Each settlement begins on a word of 64.
-// * Each status is one bit set (who has it at `as_of`), and each (kind, operator) a number of lines per person,
+// * Each status is one bit set (who has it at `as_of`), and each (kind, operator) a number of lines per
+// person,
 //   its binary digits spread over bit sets: lines of a set of persons = sum of 2^k x popcount(set & digit k).
-// * Attestations, and the keys of a person's lines, stand in two tables by ordinal, with an index entry for each 64
+// * Attestations, and the keys of a person's lines, stand in two tables by ordinal, with an index entry for
+// each 64
 //   persons; those of changed persons stand in a map beside until the next compaction.
 // * A person who moves leaves their ordinal empty and goes to the tail, like everybody who is new.
 //
@@ -87,7 +90,8 @@ struct LineLayer {
   std::vector<Bits> digits;
 };
 
-/// Adds or takes away one line of a person in the layer of its kind and operator, which is made if there is none.
+/// Adds or takes away one line of a person in the layer of its kind and operator, which is made if there is
+/// none.
 void count_line(std::vector<LineLayer>& layers, std::size_t words, Ordinal person, SubscriptionKind kind,
                 OrganisationIndex provider, bool add);
 
@@ -105,7 +109,7 @@ class Population {
   [[nodiscard]] Instant as_of() const { return as_of_; }
   [[nodiscard]] std::size_t persons() const { return persons_; }
   [[nodiscard]] Ordinal sorted_end() const { return sorted_end_; }
-  [[nodiscard]] Ordinal end() const { return end_; }          ///< ordinals in use lie below this
+  [[nodiscard]] Ordinal end() const { return end_; }  ///< ordinals in use lie below this
   [[nodiscard]] std::size_t words() const { return alive_.words(); }
   [[nodiscard]] std::size_t tail_room() const { return ids_.size() - end_; }
   [[nodiscard]] std::size_t changed() const { return changes_.size(); }
@@ -114,7 +118,7 @@ class Population {
   [[nodiscard]] std::span<const PlaceIndex> districts() const { return districts_; }
   [[nodiscard]] std::span<const PlaceRange> ranges() const { return ranges_; }
 
-  [[nodiscard]] Ordinal find(PersonId id) const;               ///< no_ordinal if unknown
+  [[nodiscard]] Ordinal find(PersonId id) const;  ///< no_ordinal if unknown
   [[nodiscard]] PersonId id(Ordinal person) const { return PersonId(ids_[person]); }
   [[nodiscard]] Date birth(Ordinal person) const { return Date(std::chrono::days(births_[person])); }
   [[nodiscard]] const std::int32_t* births() const { return births_.data(); }
@@ -122,7 +126,7 @@ class Population {
   [[nodiscard]] std::optional<Date> death(Ordinal person) const;
   /// When a person's life ends: the end of the day of death, instant_max while they live.
   [[nodiscard]] Instant life_end(Ordinal person) const;
-  [[nodiscard]] const Bits& alive() const { return alive_; }   ///< at as_of
+  [[nodiscard]] const Bits& alive() const { return alive_; }  ///< at as_of
   [[nodiscard]] std::size_t statuses() const { return statuses_.size(); }
   [[nodiscard]] const Bits& status(StatusIndex index) const { return statuses_[index]; }  ///< at as_of
   [[nodiscard]] const Bits& has_line(SubscriptionKind kind) const { return has_line_[std::size_t(kind)]; }
@@ -146,31 +150,35 @@ class Population {
   /// The period of a line in the table; without bounds for all but those whose end is known.
   [[nodiscard]] Period line_period(LineKey key) const;
   [[nodiscard]] const std::unordered_map<LineKey, Period>& line_periods() const { return line_periods_; }
-  /// By holder: lines that begin later than as_of. They aren't in the table, where their key may still be another's.
+  /// By holder: lines that begin later than as_of. They aren't in the table, where their key may still be
+  /// another's.
   [[nodiscard]] const std::unordered_multimap<Ordinal, KnownLine>& waiting() const { return waiting_; }
   /// A person's lines as rules see them: at most one of each kind, unless periods differ.
   void line_periods_of(Ordinal person, std::vector<LinePeriod>& out) const;
   [[nodiscard]] KnownPerson known(Ordinal person) const;
 
-  [[nodiscard]] std::size_t bytes() const;        ///< of memory held, roughly
-  [[nodiscard]] std::size_t bytes_of_lines() const;  ///< of it, for decisions: table, keys of persons, profiles
+  [[nodiscard]] std::size_t bytes() const;  ///< of memory held, roughly
+  [[nodiscard]] std::size_t bytes_of_lines()
+      const;  ///< of it, for decisions: table, keys of persons, profiles
 
   // --- Changing. What changed holds at once; the caller derives profiles anew. ---
 
   /// A new person, or what is known of a known one now. False if the tail is full: compact first.
   [[nodiscard]] bool put_person(const PersonRecord& person);
-  /// Makes what is known of a person exactly this. Their lines lose their profiles if they are new or changed.
-  /// False if the tail is full: compact first.
+  /// Makes what is known of a person exactly this. Their lines lose their profiles if they are new or
+  /// changed. False if the tail is full: compact first.
   [[nodiscard]] bool put(const KnownPerson& known);
   void add_fact(Ordinal person, StatusIndex status, const Period& period);
-  bool remove_fact(Ordinal person, StatusIndex status, const Period& period);  ///< false if there is none such
+  bool remove_fact(Ordinal person, StatusIndex status,
+                   const Period& period);  ///< false if there is none such
   /// A new line, or a line that got another holder or period; one that begins after as_of waits.
   void put_line(const KnownLine& line, Ordinal person);
   /// Removes a person's line from the table.
   void remove_line(LineKey key, Ordinal person);
   void set_profile(LineKey key, std::span<const LineGrant> grants, Second changes_at);
   /// Takes over profiles of a bulk derivation; `profile` and `changes_at` go by slot of lines().slots().
-  void set_profiles(Profiles profiles, std::span<const ProfileId> profile, std::span<const Second> changes_at);
+  void set_profiles(Profiles profiles, std::span<const ProfileId> profile,
+                    std::span<const Second> changes_at);
   /// Moves as_of on. The bits of persons with a boundary in between are right only after refresh().
   void advance(Instant as_of) { as_of_ = as_of; }
   void refresh(Ordinal person);
@@ -207,24 +215,24 @@ class Population {
   Ordinal sorted_end_ = 0;
   Ordinal end_ = 0;
 
-  Array<std::uint64_t> ids_;             // 0: nobody
-  Array<std::int32_t> births_;           // days since 1970
+  Array<std::uint64_t> ids_;    // 0: nobody
+  Array<std::int32_t> births_;  // days since 1970
   std::vector<PlaceRange> ranges_;
-  Array<std::uint16_t> range_of_word_;   // the range in which a word's persons live
+  Array<std::uint16_t> range_of_word_;  // the range in which a word's persons live
   Array<PlaceIndex> tail_places_;
-  Array<Ordinal> by_id_;                 // open addressing; ordinal + 1
+  Array<Ordinal> by_id_;  // open addressing; ordinal + 1
   std::unordered_map<Ordinal, Date> deaths_;
   Bits alive_;
-  Bits changed_;                         // look in changes_
-  Bits timed_;                           // has a line in line_periods_ or waiting_
+  Bits changed_;  // look in changes_
+  Bits timed_;    // has a line in line_periods_ or waiting_
   std::vector<Bits> statuses_;
   std::array<Bits, subscription_kinds> has_line_;
   std::vector<LineLayer> layers_;
-  Array<std::uint32_t> fact_index_;      // of each word's first fact
+  Array<std::uint32_t> fact_index_;  // of each word's first fact
   Array<Fact> facts_;
   Array<std::uint32_t> key_index_;
   Array<LineKey> keys_;
-  Array<std::uint8_t> key_persons_;      // the low six bits of each key's ordinal
+  Array<std::uint8_t> key_persons_;  // the low six bits of each key's ordinal
   std::unordered_map<Ordinal, Change> changes_;
   Lines lines_;
   std::unordered_map<LineKey, Period> line_periods_;
@@ -240,18 +248,20 @@ class PopulationBuilder {
     std::size_t facts = 0;
     std::size_t lines = 0;
   };
-  PopulationBuilder(std::shared_ptr<const DayStarts> days, std::vector<PlaceIndex> districts, std::size_t statuses,
-                    Instant as_of, Expected expected);
+  PopulationBuilder(std::shared_ptr<const DayStarts> days, std::vector<PlaceIndex> districts,
+                    std::size_t statuses, Instant as_of, Expected expected);
 
   void add_person(const PersonRecord& person);
   /// No more persons follow: sorts them.
   void seal_persons();
   /// Facts and lines of persons who aren't there are left out.
   void add_fact(PersonId person, StatusIndex status, const Period& period);
-  void add_line(LineKey key, PersonId person, SubscriptionKind kind, OrganisationIndex provider, const Period& valid);
+  void add_line(LineKey key, PersonId person, SubscriptionKind kind, OrganisationIndex provider,
+                const Period& valid);
   /// The population, its lines without profiles.
   [[nodiscard]] Population finish();
-  /// With the lines and profiles of another population instead, whose holders are all among the persons added.
+  /// With the lines and profiles of another population instead, whose holders are all among the persons
+  /// added.
   [[nodiscard]] Population finish_with_lines_of(const Population& other);
 
  private:
@@ -303,8 +313,8 @@ void Population::each_born_between(Date after, Date until, F&& f) const {
   const auto high = std::int32_t(until.time_since_epoch().count());
   for (const PlaceRange& range : ranges_) {
     const std::int32_t* end = births_.data() + range.end;
-    for (const auto* birth = std::upper_bound(births_.data() + range.begin, end, low); birth < end && *birth <= high;
-         ++birth) {
+    for (const auto* birth = std::upper_bound(births_.data() + range.begin, end, low);
+         birth < end && *birth <= high; ++birth) {
       if (const auto person = Ordinal(birth - births_.data()); ids_[person] != 0) f(person);
     }
   }

@@ -1,8 +1,10 @@
 // Large arrays of plain values: on huge pages where the kernel gives them, not initialised unless asked for.
 //
-// A population is a few hundred megabytes that are read at random or streamed: with 4 KB pages every random read
-// would miss the TLB too, and std::vector would write each byte once before it is read from a file.
+// A population is a few hundred megabytes that are read at random or streamed: with 4 KB pages every random
+// read would miss the TLB too, and std::vector would write each byte once before it is read from a file.
 #pragma once
+
+#include <sys/mman.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -10,8 +12,6 @@
 #include <span>
 #include <type_traits>
 #include <utility>
-
-#include <sys/mman.h>
 
 namespace dayaq::regime {
 

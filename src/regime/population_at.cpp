@@ -34,8 +34,8 @@ void PopulationAt::move_statuses(const std::vector<StatusIndex>& statuses) {
       return;
     }
     bits->put(fact.person, std::ranges::any_of(population_.facts(fact.person), [&](const Fact& other) {
-      return other.status == fact.status && other.from <= t_ && t_ < other.until;
-    }));
+                return other.status == fact.status && other.from <= t_ && t_ < other.until;
+              }));
   });
 }
 

@@ -9,13 +9,13 @@
 
 namespace dayaq::regime {
 
-/// At `as_of` it only points to the population's own sets. For a later moment it makes copies of those that differ,
-/// by what is known now: one pass over all attestations, about 50 ms for ten million persons.
-/// The population must outlive it and not change.
+/// At `as_of` it only points to the population's own sets. For a later moment it makes copies of those that
+/// differ, by what is known now: one pass over all attestations, about 50 ms for ten million persons. The
+/// population must outlive it and not change.
 class PopulationAt {
  public:
-  /// A moment before population.as_of() is taken for it. `statuses`: those that will be asked for. `steady_until`:
-  /// if nothing begins or ends before, no copies are needed for a moment before.
+  /// A moment before population.as_of() is taken for it. `statuses`: those that will be asked for.
+  /// `steady_until`: if nothing begins or ends before, no copies are needed for a moment before.
   PopulationAt(const Population& population, Instant t, const std::vector<StatusIndex>& statuses,
                Instant steady_until = instant_min);
 

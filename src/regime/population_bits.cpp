@@ -22,44 +22,45 @@ struct Loops {
 };
 
 // The plain loops, compiled once for each instruction set: the compiler vectorises them for it.
-#define DAYAQ_PLAIN_LOOPS(suffix, attributes)                                                                  \
-  attributes std::uint64_t count_##suffix(const Word* a, std::size_t n) {                                      \
-    std::uint64_t sum = 0;                                                                                     \
-    for (std::size_t i = 0; i < n; ++i) sum += std::uint64_t(std::popcount(a[i]));                             \
-    return sum;                                                                                                \
-  }                                                                                                            \
-  attributes std::uint64_t count_and_##suffix(const Word* a, const Word* b, std::size_t n) {                   \
-    std::uint64_t sum = 0;                                                                                     \
-    for (std::size_t i = 0; i < n; ++i) sum += std::uint64_t(std::popcount(a[i] & b[i]));                      \
-    return sum;                                                                                                \
-  }                                                                                                            \
-  attributes std::uint64_t count_and_not_##suffix(const Word* a, const Word* b, std::size_t n) {               \
-    std::uint64_t sum = 0;                                                                                     \
-    for (std::size_t i = 0; i < n; ++i) sum += std::uint64_t(std::popcount(a[i] & ~b[i]));                     \
-    return sum;                                                                                                \
-  }                                                                                                            \
-  attributes void both_##suffix(Word* out, const Word* a, const Word* b, std::size_t n) {                      \
-    for (std::size_t i = 0; i < n; ++i) out[i] = a[i] & b[i];                                                  \
-  }                                                                                                            \
-  attributes void either_##suffix(Word* out, const Word* a, const Word* b, std::size_t n) {                    \
-    for (std::size_t i = 0; i < n; ++i) out[i] = a[i] | b[i];                                                  \
-  }                                                                                                            \
-  attributes void negate_##suffix(Word* out, const Word* a, std::size_t n) {                                   \
-    for (std::size_t i = 0; i < n; ++i) out[i] = ~a[i];                                                        \
+#define DAYAQ_PLAIN_LOOPS(suffix, attributes)                                                    \
+  attributes std::uint64_t count_##suffix(const Word* a, std::size_t n) {                        \
+    std::uint64_t sum = 0;                                                                       \
+    for (std::size_t i = 0; i < n; ++i) sum += std::uint64_t(std::popcount(a[i]));               \
+    return sum;                                                                                  \
+  }                                                                                              \
+  attributes std::uint64_t count_and_##suffix(const Word* a, const Word* b, std::size_t n) {     \
+    std::uint64_t sum = 0;                                                                       \
+    for (std::size_t i = 0; i < n; ++i) sum += std::uint64_t(std::popcount(a[i] & b[i]));        \
+    return sum;                                                                                  \
+  }                                                                                              \
+  attributes std::uint64_t count_and_not_##suffix(const Word* a, const Word* b, std::size_t n) { \
+    std::uint64_t sum = 0;                                                                       \
+    for (std::size_t i = 0; i < n; ++i) sum += std::uint64_t(std::popcount(a[i] & ~b[i]));       \
+    return sum;                                                                                  \
+  }                                                                                              \
+  attributes void both_##suffix(Word* out, const Word* a, const Word* b, std::size_t n) {        \
+    for (std::size_t i = 0; i < n; ++i) out[i] = a[i] & b[i];                                    \
+  }                                                                                              \
+  attributes void either_##suffix(Word* out, const Word* a, const Word* b, std::size_t n) {      \
+    for (std::size_t i = 0; i < n; ++i) out[i] = a[i] | b[i];                                    \
+  }                                                                                              \
+  attributes void negate_##suffix(Word* out, const Word* a, std::size_t n) {                     \
+    for (std::size_t i = 0; i < n; ++i) out[i] = ~a[i];                                          \
   }
 
 DAYAQ_PLAIN_LOOPS(portable, )
-constexpr Loops portable_loops{Engine::portable, count_portable, count_and_portable, count_and_not_portable,
+constexpr Loops portable_loops{Engine::portable, count_portable,  count_and_portable, count_and_not_portable,
                                both_portable,    either_portable, negate_portable};
 
 #if defined(__x86_64__)
 DAYAQ_PLAIN_LOOPS(avx2, __attribute__((target("avx2,popcnt"))))
-constexpr Loops avx2_loops{Engine::avx2, count_avx2, count_and_avx2, count_and_not_avx2,
+constexpr Loops avx2_loops{Engine::avx2, count_avx2,  count_and_avx2, count_and_not_avx2,
                            both_avx2,    either_avx2, negate_avx2};
 
 #define DAYAQ_AVX512 __attribute__((target("avx512f,avx512vl,avx512vpopcntdq,popcnt")))
 
-// Neither compiler makes the vpopcntq loop that keeps two sums in flight and masks the rest, so it stands here.
+// Neither compiler makes the vpopcntq loop that keeps two sums in flight and masks the rest, so it stands
+// here.
 template <class Combine>
 DAYAQ_AVX512 inline std::uint64_t sum_avx512(std::size_t n, Combine combine) {
   __m512i first = _mm512_setzero_si512();
@@ -78,7 +79,9 @@ DAYAQ_AVX512 inline std::uint64_t sum_avx512(std::size_t n, Combine combine) {
 
 struct One {
   const Word* a;
-  DAYAQ_AVX512 __m512i operator()(std::size_t i, __mmask8 mask) const { return _mm512_maskz_loadu_epi64(mask, a + i); }
+  DAYAQ_AVX512 __m512i operator()(std::size_t i, __mmask8 mask) const {
+    return _mm512_maskz_loadu_epi64(mask, a + i);
+  }
 };
 struct And {
   const Word* a;
@@ -95,7 +98,9 @@ struct AndNot {
   }
 };
 
-DAYAQ_AVX512 std::uint64_t count_avx512(const Word* a, std::size_t n) { return sum_avx512(n, One{a}); }
+DAYAQ_AVX512 std::uint64_t count_avx512(const Word* a, std::size_t n) {
+  return sum_avx512(n, One{a});
+}
 DAYAQ_AVX512 std::uint64_t count_and_avx512(const Word* a, const Word* b, std::size_t n) {
   return sum_avx512(n, And{a, b});
 }
@@ -109,10 +114,11 @@ constexpr Loops avx512_loops{Engine::avx512, count_avx512, count_and_avx512, cou
 
 bool has(Engine engine) {
 #if defined(__x86_64__)
-  if (engine == Engine::avx2) return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("popcnt") != 0;
+  if (engine == Engine::avx2)
+    return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("popcnt") != 0;
   if (engine == Engine::avx512) {
-    return has(Engine::avx2) && __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512vl") != 0 &&
-           __builtin_cpu_supports("avx512vpopcntdq") != 0;
+    return has(Engine::avx2) && __builtin_cpu_supports("avx512f") != 0 &&
+           __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("avx512vpopcntdq") != 0;
   }
 #endif
   return engine == Engine::portable;
@@ -134,20 +140,27 @@ std::atomic<const Loops*>& chosen() {
   return loops;
 }
 
-const Loops& loops() { return *chosen().load(std::memory_order_relaxed); }
+const Loops& loops() {
+  return *chosen().load(std::memory_order_relaxed);
+}
 
 }  // namespace
 
 std::string_view to_string(Engine engine) {
   switch (engine) {
-    case Engine::portable: return "portable";
-    case Engine::avx2: return "avx2";
-    case Engine::avx512: return "avx512";
+    case Engine::portable:
+      return "portable";
+    case Engine::avx2:
+      return "avx2";
+    case Engine::avx512:
+      return "avx512";
   }
   return "";
 }
 
-Engine engine() { return loops().engine; }
+Engine engine() {
+  return loops().engine;
+}
 
 bool use(Engine engine) {
   if (!has(engine)) return false;
@@ -155,12 +168,24 @@ bool use(Engine engine) {
   return true;
 }
 
-std::uint64_t count(const Word* a, std::size_t n) { return loops().count(a, n); }
-std::uint64_t count_and(const Word* a, const Word* b, std::size_t n) { return loops().count_and(a, b, n); }
-std::uint64_t count_and_not(const Word* a, const Word* b, std::size_t n) { return loops().count_and_not(a, b, n); }
-void both(Word* out, const Word* a, const Word* b, std::size_t n) { loops().both(out, a, b, n); }
-void either(Word* out, const Word* a, const Word* b, std::size_t n) { loops().either(out, a, b, n); }
-void negate(Word* out, const Word* a, std::size_t n) { loops().negate(out, a, n); }
+std::uint64_t count(const Word* a, std::size_t n) {
+  return loops().count(a, n);
+}
+std::uint64_t count_and(const Word* a, const Word* b, std::size_t n) {
+  return loops().count_and(a, b, n);
+}
+std::uint64_t count_and_not(const Word* a, const Word* b, std::size_t n) {
+  return loops().count_and_not(a, b, n);
+}
+void both(Word* out, const Word* a, const Word* b, std::size_t n) {
+  loops().both(out, a, b, n);
+}
+void either(Word* out, const Word* a, const Word* b, std::size_t n) {
+  loops().either(out, a, b, n);
+}
+void negate(Word* out, const Word* a, std::size_t n) {
+  loops().negate(out, a, n);
+}
 
 void fill(Word* words, std::size_t begin, std::size_t end, bool value) {
   if (begin >= end) return;
@@ -180,9 +205,13 @@ void fill(Word* words, std::size_t begin, std::size_t end, bool value) {
 
 }  // namespace bits
 
-void Bits::set_range(std::size_t begin, std::size_t end) { bits::fill(words_.data(), begin, end, true); }
+void Bits::set_range(std::size_t begin, std::size_t end) {
+  bits::fill(words_.data(), begin, end, true);
+}
 
-std::uint64_t Bits::count() const { return bits::count(words_.data(), words_.size()); }
+std::uint64_t Bits::count() const {
+  return bits::count(words_.data(), words_.size());
+}
 
 Bits Bits::copy() const {
   Bits out;

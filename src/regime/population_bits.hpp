@@ -1,7 +1,7 @@
 // Bit sets over the population and the loops over their words that previews are made of.
 //
-// Each loop exists three times: for AVX-512 with VPOPCNTDQ, for AVX2, and portable. The best that the processor has
-// is chosen once at the first call.
+// Each loop exists three times: for AVX-512 with VPOPCNTDQ, for AVX2, and portable. The best that the
+// processor has is chosen once at the first call.
 #pragma once
 
 #include <cstddef>

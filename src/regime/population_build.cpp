@@ -7,7 +7,9 @@
 namespace dayaq::regime {
 namespace {
 
-constexpr std::size_t words_for(std::size_t persons) { return (persons + word_bits - 1) / word_bits; }
+constexpr std::size_t words_for(std::size_t persons) {
+  return (persons + word_bits - 1) / word_bits;
+}
 
 /// Turns counts into where each group begins; the last element becomes the total.
 void counts_to_begins(std::span<std::uint32_t> counts) {
@@ -44,7 +46,8 @@ void PopulationBuilder::place_persons() {
   for (const PlaceIndex place : places) {
     if (counts[place] == 0) continue;
     range_of_place[place] = std::uint16_t(p.ranges_.size());
-    p.ranges_.push_back({.place = place, .district = p.districts_[place], .begin = begin, .end = begin + counts[place]});
+    p.ranges_.push_back(
+        {.place = place, .district = p.districts_[place], .begin = begin, .end = begin + counts[place]});
     begin = Ordinal(words_for(p.ranges_.back().end) * word_bits);
   }
   p.sorted_end_ = p.end_ = begin;
@@ -64,7 +67,9 @@ void PopulationBuilder::place_persons() {
   raw_persons_ = {};
   for (std::size_t i = 0; i + 1 < begins.size(); ++i) {
     std::sort(sorted.data() + begins[i], sorted.data() + begins[i + 1],
-              [](const RawPerson& a, const RawPerson& b) { return std::pair(a.birth, a.id) < std::pair(b.birth, b.id); });
+              [](const RawPerson& a, const RawPerson& b) {
+                return std::pair(a.birth, a.id) < std::pair(b.birth, b.id);
+              });
   }
 
   const std::size_t capacity = p.sorted_end_ + words_for(Population::tail_for(sorted.size())) * word_bits;
@@ -81,7 +86,8 @@ void PopulationBuilder::place_persons() {
     // The words' empty rest is as young as the youngest, so that the range stays sorted.
     const auto rest_end = Ordinal(words_for(range.end) * word_bits);
     for (Ordinal i = range.end; i < rest_end; ++i) p.births_[i] = p.births_[range.end - 1];
-    for (std::size_t w = range.begin / word_bits; w < rest_end / word_bits; ++w) p.range_of_word_[w] = std::uint16_t(r);
+    for (std::size_t w = range.begin / word_bits; w < rest_end / word_bits; ++w)
+      p.range_of_word_[w] = std::uint16_t(r);
   }
   p.persons_ = sorted.size();
 }
@@ -108,7 +114,8 @@ void PopulationBuilder::seal_persons() {
     if (p.ids_[i] == 0) continue;
     p.index_id(i);
   }
-  // Whoever is born by now and hasn't died lives; as_of is a moment of today, births are sorted within a place.
+  // Whoever is born by now and hasn't died lives; as_of is a moment of today, births are sorted within a
+  // place.
   const Date today = p.days_->zone().day_of(p.as_of_);
   for (const PlaceRange& range : p.ranges_) {
     const auto births = p.births_.span().subspan(range.begin, range.end - range.begin);
@@ -125,8 +132,9 @@ void PopulationBuilder::seal_persons() {
 void PopulationBuilder::enqueue(const RawRow& row) {
   DAYAQ_ASSERT(sealed_);
   const Population& p = population_;
-  __builtin_prefetch(p.by_id_.data() + (static_cast<unsigned __int128>(row.person * 0x9e3779b97f4a7c15u) *
-                                        p.by_id_.size() >> 64));
+  __builtin_prefetch(
+      p.by_id_.data() +
+      (static_cast<unsigned __int128>(row.person * 0x9e3779b97f4a7c15u) * p.by_id_.size() >> 64));
   if (row.key != 0) p.lines_.prefetch(row.key);
   RawRow& place = ring_[ring_next_++ % ring_size];
   if (place.person != 0) settle(place);
@@ -135,13 +143,19 @@ void PopulationBuilder::enqueue(const RawRow& row) {
 
 void PopulationBuilder::add_fact(PersonId person, StatusIndex status, const Period& period) {
   if (period.empty() || period.until <= population_.as_of_) return;
-  enqueue({.person = person.value(), .key = 0, .period = period, .status = status, .kind = {}, .provider = 0});
+  enqueue(
+      {.person = person.value(), .key = 0, .period = period, .status = status, .kind = {}, .provider = 0});
 }
 
-void PopulationBuilder::add_line(LineKey key, PersonId person, SubscriptionKind kind, OrganisationIndex provider,
-                                 const Period& valid) {
+void PopulationBuilder::add_line(LineKey key, PersonId person, SubscriptionKind kind,
+                                 OrganisationIndex provider, const Period& valid) {
   if (valid.empty() || valid.until <= population_.as_of_) return;
-  enqueue({.person = person.value(), .key = key, .period = valid, .status = 0, .kind = kind, .provider = provider});
+  enqueue({.person = person.value(),
+           .key = key,
+           .period = valid,
+           .status = 0,
+           .kind = kind,
+           .provider = provider});
 }
 
 void PopulationBuilder::settle(const RawRow& row) {
@@ -154,8 +168,8 @@ void PopulationBuilder::settle(const RawRow& row) {
     return;
   }
   if (row.period.from > p.as_of_) {
-    p.waiting_.emplace(person,
-                       KnownLine{.key = row.key, .kind = row.kind, .provider = row.provider, .valid = row.period});
+    p.waiting_.emplace(
+        person, KnownLine{.key = row.key, .kind = row.kind, .provider = row.provider, .valid = row.period});
     return;
   }
   if (p.lines_.find(row.key) != nullptr) return;
@@ -209,7 +223,9 @@ void PopulationBuilder::index_keys() {
   p.key_persons_ = Array<std::uint8_t>(owned.size());
   for (std::size_t w = 0; w < words; ++w) {
     std::sort(owned.data() + p.key_index_[w], owned.data() + p.key_index_[w + 1],
-              [](const Owned& a, const Owned& b) { return std::pair(a.person, a.key) < std::pair(b.person, b.key); });
+              [](const Owned& a, const Owned& b) {
+                return std::pair(a.person, a.key) < std::pair(b.person, b.key);
+              });
   }
   for (std::size_t i = 0; i < owned.size(); ++i) {
     p.keys_[i] = owned[i].key;
@@ -253,7 +269,8 @@ Population Population::compacted() const {
   PopulationBuilder builder(days_, districts_, statuses_.size(), as_of_,
                             {.persons = persons_, .facts = facts_.size(), .lines = 0});
   for (Ordinal i = 0; i < end_; ++i) {
-    if (ids_[i] != 0) builder.add_person({.id = id(i), .birth = birth(i), .death = death(i), .place = place(i)});
+    if (ids_[i] != 0)
+      builder.add_person({.id = id(i), .birth = birth(i), .death = death(i), .place = place(i)});
   }
   builder.seal_persons();
   each_fact([&](const Fact& fact) {

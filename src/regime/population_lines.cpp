@@ -8,9 +8,14 @@ namespace dayaq::regime {
 namespace {
 
 constexpr std::size_t slots_min = 64;
-// A new table is two thirds full at its expected size and grows at four fifths: about 34 bytes a line, 2.5 probes.
-constexpr std::size_t slots_for(std::size_t lines) { return std::max(slots_min, lines + lines / 2); }
-constexpr std::size_t full_at(std::size_t slots) { return slots / 5 * 4; }
+// A new table is two thirds full at its expected size and grows at four fifths: about 34 bytes a line, 2.5
+// probes.
+constexpr std::size_t slots_for(std::size_t lines) {
+  return std::max(slots_min, lines + lines / 2);
+}
+constexpr std::size_t full_at(std::size_t slots) {
+  return slots / 5 * 4;
+}
 
 }  // namespace
 

@@ -1,8 +1,8 @@
 // The table of subscriptions that decisions are read from: key -> holder and profile.
 //
-// Open addressing with linear probing over 24-byte slots. Keys are SipHash values, so the slot of a key is simply
-// the high half of key x capacity: any capacity will do, and the table lies nearly sorted by key, which makes
-// ranges of keys (a feed snapshot's pages) contiguous.
+// Open addressing with linear probing over 24-byte slots. Keys are SipHash values, so the slot of a key is
+// simply the high half of key x capacity: any capacity will do, and the table lies nearly sorted by key,
+// which makes ranges of keys (a feed snapshot's pages) contiguous.
 #pragma once
 
 #include <cstdint>
@@ -68,7 +68,8 @@ class Lines {
     for (std::size_t i = home(first), steps = 0; steps < slots_.size(); i = next(i), ++steps) {
       const Line& line = slots_[i];
       if (line.key == 0) {
-        if (i >= stop || i < home(first)) return;  // behind the last home slot only displaced lines can follow
+        if (i >= stop || i < home(first))
+          return;  // behind the last home slot only displaced lines can follow
         continue;
       }
       if (line.key >= first && line.key <= last) f(line);

@@ -10,7 +10,8 @@ namespace {
 std::uint64_t hash_of(std::span<const LineGrant> grants) {
   std::uint64_t hash = grants.size();
   for (const LineGrant& grant : grants) {
-    hash = (hash ^ std::uint64_t(to_micros(grant.until)) ^ std::uint64_t(grant.measure) << 32) * 0x9e3779b97f4a7c15u;
+    hash = (hash ^ std::uint64_t(to_micros(grant.until)) ^ std::uint64_t(grant.measure) << 32) *
+           0x9e3779b97f4a7c15u;
     hash ^= hash >> 29;
   }
   return hash;

@@ -1,7 +1,7 @@
 // Profiles: the lists of grants that lines have in common, each kept once.
 //
-// Ten million lines have a few thousand different lists of grants between them: most grants end with their measure,
-// and those that end for a person alone end on a midnight. A line therefore holds a number.
+// Ten million lines have a few thousand different lists of grants between them: most grants end with their
+// measure, and those that end for a person alone end on a midnight. A line therefore holds a number.
 #pragma once
 
 #include <cstdint>

@@ -17,9 +17,12 @@ using registry::PersonFacts;
 using test::World;
 
 KnownPerson known_of(const World& world, const PersonFacts& facts) {
-  KnownPerson known{.record = {.id = facts.person.id, .birth = facts.person.birth, .death = facts.person.death,
+  KnownPerson known{.record = {.id = facts.person.id,
+                               .birth = facts.person.birth,
+                               .death = facts.person.death,
                                .place = facts.person.place},
-                    .facts = {}, .lines = {}};
+                    .facts = {},
+                    .lines = {}};
   for (const auto& a : facts.attestations) {
     const Period counts = test::effective(a);
     if (counts.empty() || counts.until <= world.now) continue;
@@ -63,7 +66,8 @@ void expect_alike(World& world, const Population& a, const Population& b) {
     ASSERT_EQ(in_a.record.death, in_b.record.death);
     for (KnownPerson* known : {&in_a, &in_b}) {
       for (Fact& fact : known->facts) fact.person = 0;
-      std::ranges::sort(known->facts, {}, [](const Fact& f) { return std::tuple(f.status, f.from, f.until); });
+      std::ranges::sort(known->facts, {},
+                        [](const Fact& f) { return std::tuple(f.status, f.from, f.until); });
       std::ranges::sort(known->lines, {}, [](const KnownLine& l) { return std::pair(l.key, l.valid.until); });
     }
     ASSERT_EQ(in_a.facts, in_b.facts);
@@ -156,8 +160,10 @@ TEST_P(PopulationIndex, ComesBackFromItsFile) {
   Changed changed(GetParam());
   dayaq::test::TemporaryFolder folder("snapshot");
   const SnapshotFit fit{.catalogue = 1, .feed_keys = 2};
-  ASSERT_TRUE(SnapshotFile::save(folder / "index", *changed.population, {.audit_size = 5, .as_of = changed.world.now}, fit));
-  const auto saved = SnapshotFile::load(folder / "index", changed.world.days, changed.world.districts, test::statuses, fit);
+  ASSERT_TRUE(SnapshotFile::save(folder / "index", *changed.population,
+                                 {.audit_size = 5, .as_of = changed.world.now}, fit));
+  const auto saved =
+      SnapshotFile::load(folder / "index", changed.world.days, changed.world.districts, test::statuses, fit);
   ASSERT_TRUE(saved) << saved.error().detail;
   EXPECT_EQ(saved->state.audit_size, 5u);
   EXPECT_EQ(saved->population.as_of(), changed.world.now);
@@ -168,10 +174,12 @@ INSTANTIATE_TEST_SUITE_P(Worlds, PopulationIndex, testing::Range<std::uint64_t>(
 
 struct SnapshotOnDisk : testing::Test {
   SnapshotOnDisk() {
-    if (!SnapshotFile::save(path, *changed.population, {.audit_size = 5, .as_of = changed.world.now}, fit)) std::abort();
+    if (!SnapshotFile::save(path, *changed.population, {.audit_size = 5, .as_of = changed.world.now}, fit))
+      std::abort();
   }
   std::string_view load(const SnapshotFit& wanted) {
-    const auto saved = SnapshotFile::load(path, changed.world.days, changed.world.districts, test::statuses, wanted);
+    const auto saved =
+        SnapshotFile::load(path, changed.world.days, changed.world.districts, test::statuses, wanted);
     return saved ? "" : saved.error().code;
   }
   Changed changed{1};
@@ -191,7 +199,8 @@ TEST_F(SnapshotOnDisk, CutOffAnywhereIsRefused) {
   for (int i = 1; i <= 20; ++i) {
     std::filesystem::resize_file(path, size - size * std::uintmax_t(i) / 21);
     EXPECT_EQ(load(fit), "snapshot.damaged");
-    ASSERT_TRUE(SnapshotFile::save(path, *changed.population, {.audit_size = 5, .as_of = changed.world.now}, fit));
+    ASSERT_TRUE(
+        SnapshotFile::save(path, *changed.population, {.audit_size = 5, .as_of = changed.world.now}, fit));
   }
 }
 
@@ -219,7 +228,8 @@ TEST(Lines, FindsWhatWasPutAndNotWhatWasTakenAway) {
   std::map<LineKey, Ordinal> expected;
   for (int i = 0; i < 60'000; ++i) {
     // Keys close together, so that they displace each other, at the end of the table too.
-    const LineKey key = random.below(2) == 0 ? ~LineKey(0) - random.below(300) : 1 + random.below(20'000) * (~LineKey(0) / 20'001);
+    const LineKey key = random.below(2) == 0 ? ~LineKey(0) - random.below(300)
+                                             : 1 + random.below(20'000) * (~LineKey(0) / 20'001);
     if (expected.contains(key) && random.below(2) == 0) {
       EXPECT_TRUE(lines.erase(key));
       expected.erase(key);
@@ -235,7 +245,8 @@ TEST(Lines, FindsWhatWasPutAndNotWhatWasTakenAway) {
   }
   EXPECT_EQ(lines.find(12345), nullptr);
   EXPECT_FALSE(lines.erase(12345));
-  for (const auto& [low, high] : {std::pair<LineKey, LineKey>{0, ~LineKey(0) >> 1}, {~LineKey(0) >> 1, ~LineKey(0)}}) {
+  for (const auto& [low, high] :
+       {std::pair<LineKey, LineKey>{0, ~LineKey(0) >> 1}, {~LineKey(0) >> 1, ~LineKey(0)}}) {
     std::size_t seen = 0;
     lines.each_between(low, high, [&](const Line&) { ++seen; });
     const auto wanted = std::distance(expected.lower_bound(low), expected.upper_bound(high));
@@ -245,7 +256,8 @@ TEST(Lines, FindsWhatWasPutAndNotWhatWasTakenAway) {
 
 TEST(Profiles, KeepOneListOnceAndForgetItWithItsLastUser) {
   Profiles profiles;
-  const std::vector<LineGrant> grants{{.until = instant_max, .measure = 1}, {.until = instant_max, .measure = 2}};
+  const std::vector<LineGrant> grants{{.until = instant_max, .measure = 1},
+                                      {.until = instant_max, .measure = 2}};
   const ProfileId first = profiles.take(grants);
   EXPECT_EQ(profiles.take(grants), first);
   EXPECT_EQ(profiles.take(std::span<const LineGrant>()), 0u);

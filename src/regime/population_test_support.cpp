@@ -13,9 +13,11 @@ World::World(std::uint64_t seed) : random(seed) {
   days = std::make_shared<const DayStarts>(*Zone::create("Asia/Baku"));
   now = sys_days(2026y / November / 21) + 8h;
   // Three districts with three settlements each; districts first, as in a country pack.
-  for (PlaceIndex d = 0; d < 3; ++d) places.push_back({.code = PlaceCode(fmt::format("D{}", d)), .district = d});
+  for (PlaceIndex d = 0; d < 3; ++d)
+    places.push_back({.code = PlaceCode(fmt::format("D{}", d)), .district = d});
   for (PlaceIndex s = 0; s < 9; ++s) {
-    places.push_back({.code = PlaceCode(fmt::format("S{}", s)), .district = PlaceIndex(s / 3),
+    places.push_back({.code = PlaceCode(fmt::format("S{}", s)),
+                      .district = PlaceIndex(s / 3),
                       .kind = registry::PlaceKind::town});
   }
   for (const registry::Place& place : places) districts.push_back(place.district);
@@ -31,15 +33,19 @@ registry::PersonFacts World::person() {
   registry::PersonFacts facts;
   facts.person.id = PersonId(next_id++);
   facts.person.birth = days->zone().day_of(now) - std::chrono::days(random.below(100 * 365));
-  if (random.below(4) == 0) facts.person.birth = sys_days(year(int(1930 + 4 * random.below(20))) / February / 29);
+  if (random.below(4) == 0)
+    facts.person.birth = sys_days(year(int(1930 + 4 * random.below(20))) / February / 29);
   if (random.below(12) == 0) {
-    facts.person.death = std::max(facts.person.birth, days->zone().day_of(now) - std::chrono::days(random.below(3)));
+    facts.person.death =
+        std::max(facts.person.birth, days->zone().day_of(now) - std::chrono::days(random.below(3)));
   }
   facts.person.place = PlaceIndex(3 + random.below(9));
   facts.residences.push_back({.place = facts.person.place, .period = {}});
   for (std::uint64_t i = random.below(4); i > 0; --i) {
-    registry::Attestation a{.id = registry::AttestationId(next_id * 8 + i), .person = facts.person.id,
-                            .status = StatusIndex(random.below(statuses)), .issuer = 0,
+    registry::Attestation a{.id = registry::AttestationId(next_id * 8 + i),
+                            .person = facts.person.id,
+                            .status = StatusIndex(random.below(statuses)),
+                            .issuer = 0,
                             .valid = {.from = around_now(40), .until = instant_max},
                             .recorded = now - hours(random.below(200))};
     if (random.below(3) != 0) a.valid.until = a.valid.from + hours(1 + random.below(60 * 24));
@@ -47,8 +53,10 @@ registry::PersonFacts World::person() {
     facts.attestations.push_back(a);
   }
   for (std::uint64_t i = random.below(5); i > 0; --i) {
-    registry::Subscription s{.kind = SubscriptionKind(random.below(3)), .provider = OrganisationIndex(random.below(providers)),
-                             .number = fmt::format("99450{:07}", next_id * 8 + i), .holder = facts.person.id,
+    registry::Subscription s{.kind = SubscriptionKind(random.below(3)),
+                             .provider = OrganisationIndex(random.below(providers)),
+                             .number = fmt::format("99450{:07}", next_id * 8 + i),
+                             .holder = facts.person.id,
                              .valid = {.from = now - hours(random.below(9999)), .until = instant_max}};
     if (random.below(6) == 0) s.valid.from = around_now(20);
     if (random.below(6) == 0) s.valid.until = s.valid.from + hours(1 + random.below(40 * 24));
@@ -64,7 +72,8 @@ Rule World::rule(int depth) {
     case 0:
     case 1:
       rule.kind = Rule::Kind::status;
-      for (std::uint64_t i = 0; i <= random.below(2); ++i) rule.statuses.push_back(StatusIndex(random.below(statuses)));
+      for (std::uint64_t i = 0; i <= random.below(2); ++i)
+        rule.statuses.push_back(StatusIndex(random.below(statuses)));
       break;
     case 2:
       rule.kind = Rule::Kind::age;
@@ -74,7 +83,8 @@ Rule World::rule(int depth) {
       break;
     case 3:
       rule.kind = Rule::Kind::residence;
-      for (std::uint64_t i = 0; i <= random.below(2); ++i) rule.places.push_back(PlaceIndex(random.below(12)));
+      for (std::uint64_t i = 0; i <= random.below(2); ++i)
+        rule.places.push_back(PlaceIndex(random.below(12)));
       break;
     case 4:
       rule.kind = random.below(4) == 0 ? Rule::Kind::everyone : Rule::Kind::subscription;
@@ -95,8 +105,10 @@ Law World::law() {
   std::vector<std::shared_ptr<const RegimeVersion>> versions;
   for (int r = 0; r < 3; ++r) {
     auto version = std::make_shared<RegimeVersion>();
-    version->regime = {.code = RegimeCode(fmt::format("regime-{}", r)), .version = 1, .title = {}, .summary = {}};
-    version->regime.period = {.from = now - std::chrono::days(random.below(30)), .until = now + hours(random.below(3000))};
+    version->regime = {
+        .code = RegimeCode(fmt::format("regime-{}", r)), .version = 1, .title = {}, .summary = {}};
+    version->regime.period = {.from = now - std::chrono::days(random.below(30)),
+                              .until = now + hours(random.below(3000))};
     if (random.below(4) == 0) version->regime.period.until = instant_max;
     if (random.below(3) == 0) version->regime.territory.push_back(PlaceIndex(random.below(12)));
     version->state = RegimeState::approved;
@@ -133,7 +145,9 @@ Period effective(const registry::Attestation& a) {
 Population World::index(const std::vector<registry::PersonFacts>& people) const {
   PopulationBuilder builder(days, districts, statuses, now, {});
   for (const auto& facts : people) {
-    builder.add_person({.id = facts.person.id, .birth = facts.person.birth, .death = facts.person.death,
+    builder.add_person({.id = facts.person.id,
+                        .birth = facts.person.birth,
+                        .death = facts.person.death,
                         .place = facts.person.place});
   }
   builder.seal_persons();

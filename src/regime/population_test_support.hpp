@@ -1,5 +1,5 @@
-// Random people, rules and their index, for tests: the same facts as registry records (what the plain definitions of
-// rule.hpp are asked about) and as a Population.
+// Random people, rules and their index, for tests: the same facts as registry records (what the plain
+// definitions of rule.hpp are asked about) and as a Population.
 #pragma once
 
 #include <memory>

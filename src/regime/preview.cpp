@@ -23,7 +23,8 @@ std::uint8_t kinds_of(const Measure& measure) {
 }
 
 bool from_provider(const Measure& measure, OrganisationIndex provider) {
-  return measure.providers.empty() || std::ranges::find(measure.providers, provider) != measure.providers.end();
+  return measure.providers.empty() ||
+         std::ranges::find(measure.providers, provider) != measure.providers.end();
 }
 
 std::vector<Candidate> in_force(const Law& law, Instant t, const RegimeCode& code) {
@@ -32,13 +33,17 @@ std::vector<Candidate> in_force(const Law& law, Instant t, const RegimeCode& cod
     const LawfulMeasure& lawful = law.measures()[i];
     const Regime& regime = lawful.version->regime;
     if (!code.value().empty() && regime.code != code) continue;
-    out.push_back({.regime = regime.code, .version = regime.version, .measure = lawful.measure, .rule = lawful.rule,
+    out.push_back({.regime = regime.code,
+                   .version = regime.version,
+                   .measure = lawful.measure,
+                   .rule = lawful.rule,
                    .period = lawful.period});
   }
   return out;
 }
 
-/// Lays out what is to be counted, counts it, and reads the report off the counts. Equal rules are counted once.
+/// Lays out what is to be counted, counts it, and reads the report off the counts. Equal rules are counted
+/// once.
 class Comparison {
  public:
   Comparison(const PopulationAt& at, std::vector<Candidate> after, std::vector<Candidate> before)
@@ -57,16 +62,24 @@ class Comparison {
     for (std::size_t i = 0; i < after_.size(); ++i) {
       const auto same = former(after_[i]);
       before_of_after_.push_back(same);
-      unions_.push_back({.any = {after_rules_[i]}, .none = same ? std::vector{before_rules_[*same]} : std::vector<std::size_t>{}});
-      unions_.push_back({.any = same ? std::vector{before_rules_[*same]} : std::vector<std::size_t>{}, .none = {after_rules_[i]}});
+      unions_.push_back({.any = {after_rules_[i]},
+                         .none = same ? std::vector{before_rules_[*same]} : std::vector<std::size_t>{}});
+      unions_.push_back({.any = same ? std::vector{before_rules_[*same]} : std::vector<std::size_t>{},
+                         .none = {after_rules_[i]}});
     }
   }
 
   Preview report(const PreviewOptions& options, bool compare) {
     const Counts counts = count_rules(at_, rules_, unions_, options.territory, options.threads);
-    Preview out{.at = at_.at(), .places = counts.places, .living = {}, .measures = {}, .any = {},
-                .any_by_place = std::vector<Reach>(counts.places.size()), .bytes = counts.bytes};
-    for (std::size_t p = 0; p < counts.places.size(); ++p) out.living.push_back(counts.persons_of(everybody_, p));
+    Preview out{.at = at_.at(),
+                .places = counts.places,
+                .living = {},
+                .measures = {},
+                .any = {},
+                .any_by_place = std::vector<Reach>(counts.places.size()),
+                .bytes = counts.bytes};
+    for (std::size_t p = 0; p < counts.places.size(); ++p)
+      out.living.push_back(counts.persons_of(everybody_, p));
     for (std::size_t i = 0; i < after_.size(); ++i) out.measures.push_back(measure(counts, i, compare));
     for (std::size_t i = 0; i < before_.size(); ++i) {
       if (compare && !continued(i)) out.measures.push_back(ended(counts, i));
@@ -96,7 +109,8 @@ class Comparison {
 
   std::optional<std::size_t> former(const Candidate& candidate) const {
     for (std::size_t i = 0; i < before_.size(); ++i) {
-      if (before_[i].regime == candidate.regime && before_[i].measure->code == candidate.measure->code) return i;
+      if (before_[i].regime == candidate.regime && before_[i].measure->code == candidate.measure->code)
+        return i;
     }
     return std::nullopt;
   }
@@ -111,8 +125,13 @@ class Comparison {
     const Candidate& candidate = after_[index];
     const std::size_t rule = after_rules_[index];
     const std::size_t gained = union_row(any_ + 3 + 2 * index);
-    MeasurePreview out{.regime = candidate.regime, .version = candidate.version, .code = candidate.measure->code,
-                       .ended = false, .total = {}, .by_place = std::vector<Reach>(counts.places.size()), .lines = {}};
+    MeasurePreview out{.regime = candidate.regime,
+                       .version = candidate.version,
+                       .code = candidate.measure->code,
+                       .ended = false,
+                       .total = {},
+                       .by_place = std::vector<Reach>(counts.places.size()),
+                       .lines = {}};
     std::vector<ReachedLines> by_layer;
     for (const LineLayer& layer : at_.layers()) {
       by_layer.push_back({.kind = layer.kind, .provider = layer.provider, .lines = 0});
@@ -144,8 +163,13 @@ class Comparison {
 
   MeasurePreview ended(const Counts& counts, std::size_t index) const {
     const Candidate& candidate = before_[index];
-    MeasurePreview out{.regime = candidate.regime, .version = candidate.version, .code = candidate.measure->code,
-                       .ended = true, .total = {}, .by_place = std::vector<Reach>(counts.places.size()), .lines = {}};
+    MeasurePreview out{.regime = candidate.regime,
+                       .version = candidate.version,
+                       .code = candidate.measure->code,
+                       .ended = true,
+                       .total = {},
+                       .by_place = std::vector<Reach>(counts.places.size()),
+                       .lines = {}};
     for (std::size_t p = 0; p < counts.places.size(); ++p) {
       out.by_place[p].lost = counts.persons_of(before_rules_[index], p);
       add(out.total, out.by_place[p]);
@@ -211,12 +235,19 @@ std::uint64_t monthly_cost(const Benefit& benefit, std::uint64_t beneficiaries, 
     if (benefit.expected_use == 0) {
       const auto quota = static_cast<unsigned __int128>(benefit.quota.value_or(0));
       switch (benefit.quota_period) {
-        case QuotaPeriod::day: units = quota * 210 * 30; break;
-        case QuotaPeriod::week: units = quota * 210 * 30 / 7; break;
-        case QuotaPeriod::month: units = quota * 210; break;
+        case QuotaPeriod::day:
+          units = quota * 210 * 30;
+          break;
+        case QuotaPeriod::week:
+          units = quota * 210 * 30 / 7;
+          break;
+        case QuotaPeriod::month:
+          units = quota * 210;
+          break;
         case QuotaPeriod::regime: {
           const bool endless = period.from == instant_min || period.until == instant_max;
-          const auto days = endless ? 30 : std::chrono::ceil<std::chrono::days>(period.until - period.from).count();
+          const auto days =
+              endless ? 30 : std::chrono::ceil<std::chrono::days>(period.until - period.from).count();
           units = quota * 210 * 30 / std::uint64_t(std::max<std::int64_t>(days, 30));
           break;
         }
@@ -224,19 +255,25 @@ std::uint64_t monthly_cost(const Benefit& benefit, std::uint64_t beneficiaries, 
     }
   }
   const auto per = std::max<std::uint64_t>(benefit.cost_per, 1);
-  return std::uint64_t(units * beneficiaries * benefit.cost_qepik * unsigned(benefit.percent) / per / 210 / 100);
+  return std::uint64_t(units * beneficiaries * benefit.cost_qepik * unsigned(benefit.percent) / per / 210 /
+                       100);
 }
 
-Preview preview_draft(const PopulationAt& at, const Regime& draft, const Law& law, const PreviewOptions& options) {
+Preview preview_draft(const PopulationAt& at, const Regime& draft, const Law& law,
+                      const PreviewOptions& options) {
   std::vector<Candidate> after;
   for (const Measure& measure : draft.measures) {
-    after.push_back({.regime = draft.code, .version = draft.version, .measure = &measure,
-                     .rule = within(measure.who, draft.territory), .period = measure.period});
+    after.push_back({.regime = draft.code,
+                     .version = draft.version,
+                     .measure = &measure,
+                     .rule = within(measure.who, draft.territory),
+                     .period = measure.period});
   }
   return Comparison(at, std::move(after), in_force(law, at.at(), draft.code)).report(options, true);
 }
 
-Preview preview_law(const PopulationAt& at, const Law& law, const RegimeCode& code, const PreviewOptions& options) {
+Preview preview_law(const PopulationAt& at, const Law& law, const RegimeCode& code,
+                    const PreviewOptions& options) {
   return Comparison(at, in_force(law, at.at(), code), {}).report(options, false);
 }
 

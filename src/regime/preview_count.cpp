@@ -11,23 +11,29 @@
 namespace dayaq::regime {
 namespace {
 
-std::vector<Block> blocks_of(const Population& population, Territory territory, std::vector<PlaceIndex>& places) {
+std::vector<Block> blocks_of(const Population& population, Territory territory,
+                             std::vector<PlaceIndex>& places) {
   std::vector<Block> blocks;
   const auto ranges = population.ranges();
   for (std::size_t r = 0; r < ranges.size();) {
     std::size_t last = r + 1;
-    while (territory == Territory::district && last < ranges.size() && ranges[last].district == ranges[r].district) {
+    while (territory == Territory::district && last < ranges.size() &&
+           ranges[last].district == ranges[r].district) {
       ++last;
     }
-    const std::size_t end = last < ranges.size() ? ranges[last].begin / word_bits : population.sorted_end() / word_bits;
+    const std::size_t end =
+        last < ranges.size() ? ranges[last].begin / word_bits : population.sorted_end() / word_bits;
     std::size_t first_range = r;
     for (std::size_t word = ranges[r].begin / word_bits; word < end; word += block_words) {
       const std::size_t words = std::min(block_words, end - word);
       while (ranges[first_range].end <= word * word_bits && first_range + 1 < last) ++first_range;
       std::size_t last_range = first_range + 1;
       while (last_range < last && ranges[last_range].begin < (word + words) * word_bits) ++last_range;
-      blocks.push_back({.word = word, .words = words, .territory = places.size(),
-                        .first_range = first_range, .last_range = last_range});
+      blocks.push_back({.word = word,
+                        .words = words,
+                        .territory = places.size(),
+                        .first_range = first_range,
+                        .last_range = last_range});
     }
     places.push_back(territory == Territory::district ? ranges[r].district : ranges[r].place);
     r = last;
@@ -43,14 +49,24 @@ std::vector<Block> blocks_of(const Population& population, Territory territory, 
 class Counter {
  public:
   Counter(const PopulationAt& at, std::span<const RuleProgram> programs, std::span<const CountedRule> rules,
-          std::span<const CountedUnion> unions, const std::vector<std::size_t>& territory_of_place, std::size_t places)
-      : at_(at), programs_(programs), rules_(rules), unions_(unions), territory_of_place_(territory_of_place),
-        places_(places), layer_count_(at.layers().size()), persons_((rules.size() + unions.size()) * places, 0),
-        lines_(rules.size() * layer_count_ * places, 0), results_(rules.size()), buffers_(rules.size()),
+          std::span<const CountedUnion> unions, const std::vector<std::size_t>& territory_of_place,
+          std::size_t places)
+      : at_(at),
+        programs_(programs),
+        rules_(rules),
+        unions_(unions),
+        territory_of_place_(territory_of_place),
+        places_(places),
+        layer_count_(at.layers().size()),
+        persons_((rules.size() + unions.size()) * places, 0),
+        lines_(rules.size() * layer_count_ * places, 0),
+        results_(rules.size()),
+        buffers_(rules.size()),
         scratch_(RuleProgram::scratch_buffers) {}
 
   void count(const Block& block) {
-    for (std::size_t i = 0; i < programs_.size(); ++i) results_[i] = programs_[i].run(block, buffers_[i], scratch_);
+    for (std::size_t i = 0; i < programs_.size(); ++i)
+      results_[i] = programs_[i].run(block, buffers_[i], scratch_);
     if (block.tail) {
       for (std::size_t i = 0; i < rules_.size(); ++i) count_tail(block, i);
     } else {
@@ -144,7 +160,8 @@ class Counter {
 };
 
 /// The territory of each place. Somebody in the tail may live where nobody lived before: that adds one.
-std::vector<std::size_t> territories(const Population& population, Territory territory, std::vector<PlaceIndex>& places) {
+std::vector<std::size_t> territories(const Population& population, Territory territory,
+                                     std::vector<PlaceIndex>& places) {
   constexpr std::size_t unknown = ~std::size_t(0);
   const auto districts = population.districts();
   std::vector<std::size_t> out(districts.size(), unknown);
@@ -185,8 +202,8 @@ std::uint64_t bytes_read(const PopulationAt& at, std::span<const CountedRule> ru
 
 }  // namespace
 
-Counts count_rules(const PopulationAt& at, std::span<const CountedRule> rules, std::span<const CountedUnion> unions,
-                   Territory territory, int threads) {
+Counts count_rules(const PopulationAt& at, std::span<const CountedRule> rules,
+                   std::span<const CountedUnion> unions, Territory territory, int threads) {
   Counts counts;
   const Population& population = at.population();
   const std::vector<Block> blocks = blocks_of(population, territory, counts.places);

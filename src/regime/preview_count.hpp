@@ -1,9 +1,9 @@
-// Counting: for how many persons of each territory each of several rules holds, and how many lines they have with
-// each operator. The engine under previews and bulk derivation.
+// Counting: for how many persons of each territory each of several rules holds, and how many lines they have
+// with each operator. The engine under previews and bulk derivation.
 //
-// The population is walked once, in blocks of words that stay in the first-level caches. Each rule becomes a small
-// tree over bit sets: a status is a set, an age band a range of ordinals inside each settlement, a residence a
-// choice of settlements. What is the same for a whole block (all, none) costs nothing.
+// The population is walked once, in blocks of words that stay in the first-level caches. Each rule becomes a
+// small tree over bit sets: a status is a set, an age band a range of ordinals inside each settlement, a
+// residence a choice of settlements. What is the same for a whole block (all, none) costs nothing.
 #pragma once
 
 #include <cstdint>

@@ -10,8 +10,9 @@ namespace dayaq::regime {
 namespace {
 
 void put_reach(std::string& out, const Reach& reach) {
-  fmt::format_to(std::back_inserter(out), R"({{"persons":{},"lines":{},"gained":{},"lost":{},"cost_qepik":{}}})",
-                 reach.persons, reach.lines, reach.gained, reach.lost, reach.cost_qepik);
+  fmt::format_to(std::back_inserter(out),
+                 R"({{"persons":{},"lines":{},"gained":{},"lost":{},"cost_qepik":{}}})", reach.persons,
+                 reach.lines, reach.gained, reach.lost, reach.cost_qepik);
 }
 
 template <class List, class Put>
@@ -37,8 +38,9 @@ std::string preview_json(const Preview& preview, const PreviewNames& names) {
   std::size_t index = 0;
   put_list(out, preview.places, [&](PlaceIndex place) {
     const registry::Place& known = names.country.place(place);
-    fmt::format_to(std::back_inserter(out), R"({{"code":"{}","name":{{"az":{},"en":{},"ru":{}}},"living":{}}})",
-                   known.code, http::json_string(known.name.az), http::json_string(known.name.in(Language::en)),
+    fmt::format_to(std::back_inserter(out),
+                   R"({{"code":"{}","name":{{"az":{},"en":{},"ru":{}}},"living":{}}})", known.code,
+                   http::json_string(known.name.az), http::json_string(known.name.in(Language::en)),
                    http::json_string(known.name.in(Language::ru)), preview.living[index++]);
   });
   out += R"(,"measures":)";

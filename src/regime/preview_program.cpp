@@ -8,7 +8,9 @@ namespace {
 using namespace std::chrono;
 constexpr int age_end = 200;
 
-std::int32_t day_number(Date day) { return std::int32_t(day.time_since_epoch().count()); }
+std::int32_t day_number(Date day) {
+  return std::int32_t(day.time_since_epoch().count());
+}
 
 }  // namespace
 
@@ -22,7 +24,9 @@ Date latest_birth(int years_old, Date day) {
 }
 
 RuleProgram::RuleProgram(const Rule& rule, const PopulationAt& population)
-    : at_(&population), day_(population.population().days().zone().day_of(population.at())), root_(compile(rule)) {}
+    : at_(&population),
+      day_(population.population().days().zone().day_of(population.at())),
+      root_(compile(rule)) {}
 
 RuleProgram::Node RuleProgram::compile(const Rule& rule) const {
   Node node{.kind = rule.kind, .children = {}, .sets = {}, .bands = {}, .ranges = {}, .places = {}};
@@ -31,13 +35,20 @@ RuleProgram::Node RuleProgram::compile(const Rule& rule) const {
     case Rule::Kind::status:
       for (const StatusIndex status : rule.statuses) node.sets.push_back(at_->status(status).data());
       break;
-    case Rule::Kind::subscription: node.sets.push_back(at_->has_line(rule.subscription).data()); break;
-    case Rule::Kind::age: compile_age(rule, node); break;
-    case Rule::Kind::residence: compile_residence(rule, node); break;
+    case Rule::Kind::subscription:
+      node.sets.push_back(at_->has_line(rule.subscription).data());
+      break;
+    case Rule::Kind::age:
+      compile_age(rule, node);
+      break;
+    case Rule::Kind::residence:
+      compile_residence(rule, node);
+      break;
     case Rule::Kind::all:
     case Rule::Kind::any:
     case Rule::Kind::negation:
-    case Rule::Kind::everyone: break;
+    case Rule::Kind::everyone:
+      break;
   }
   return node;
 }
@@ -60,9 +71,8 @@ void RuleProgram::compile_residence(const Rule& rule, Node& node) const {
   const Population& p = at_->population();
   node.places.resize(p.districts().size());
   for (std::size_t place = 0; place < node.places.size(); ++place) {
-    node.places[place] = std::ranges::any_of(rule.places, [&](PlaceIndex wanted) {
-      return place == wanted || p.districts()[place] == wanted;
-    });
+    node.places[place] = std::ranges::any_of(
+        rule.places, [&](PlaceIndex wanted) { return place == wanted || p.districts()[place] == wanted; });
   }
   for (const PlaceRange& range : p.ranges()) node.ranges.push_back(node.places[range.place]);
 }
@@ -71,9 +81,12 @@ const Word* RuleProgram::run(const Block& block, BlockBuffer& out, Scratch& scra
   const Word* alive = at_->alive().data() + block.word;
   const Value value = evaluate(root_, block, scratch, 0);
   switch (value.kind) {
-    case Value::Kind::none: return nullptr;
-    case Value::Kind::all: return alive;
-    case Value::Kind::some: break;
+    case Value::Kind::none:
+      return nullptr;
+    case Value::Kind::all:
+      return alive;
+    case Value::Kind::some:
+      break;
   }
   bits::both(out.data(), value.words, alive, block.words);
   return out.data();
@@ -83,11 +96,15 @@ RuleProgram::Value RuleProgram::evaluate(const Node& node, const Block& block, S
                                          std::size_t depth) const {
   BlockBuffer& out = scratch[depth];
   switch (node.kind) {
-    case Rule::Kind::everyone: return {.kind = Value::Kind::all};
+    case Rule::Kind::everyone:
+      return {.kind = Value::Kind::all};
     case Rule::Kind::status:
-    case Rule::Kind::subscription: return any_of_sets(node, block, out);
-    case Rule::Kind::age: return age(node, block, out);
-    case Rule::Kind::residence: return residence(node, block, out);
+    case Rule::Kind::subscription:
+      return any_of_sets(node, block, out);
+    case Rule::Kind::age:
+      return age(node, block, out);
+    case Rule::Kind::residence:
+      return residence(node, block, out);
     case Rule::Kind::negation: {
       const Value value = evaluate(node.children.front(), block, scratch, depth);
       if (value.kind == Value::Kind::none) return {.kind = Value::Kind::all};
@@ -96,7 +113,8 @@ RuleProgram::Value RuleProgram::evaluate(const Node& node, const Block& block, S
       return {.kind = Value::Kind::some, .words = out.data()};
     }
     case Rule::Kind::all:
-    case Rule::Kind::any: return combine(node, block, scratch, depth);
+    case Rule::Kind::any:
+      return combine(node, block, scratch, depth);
   }
   return {};
 }
@@ -117,7 +135,8 @@ RuleProgram::Value RuleProgram::combine(const Node& node, const Block& block, Sc
       continue;
     }
     Word* out = scratch[depth].data();
-    any ? bits::either(out, sum.words, value.words, block.words) : bits::both(out, sum.words, value.words, block.words);
+    any ? bits::either(out, sum.words, value.words, block.words)
+        : bits::both(out, sum.words, value.words, block.words);
     sum.words = out;
   }
   return sum;
@@ -174,7 +193,8 @@ RuleProgram::Value RuleProgram::age(const Node& node, const Block& block, BlockB
 
 RuleProgram::Value RuleProgram::residence(const Node& node, const Block& block, BlockBuffer& out) const {
   const Population& p = at_->population();
-  if (block.tail) return each_in_tail(block, out, [&](Ordinal person) { return node.places[p.place(person)]; });
+  if (block.tail)
+    return each_in_tail(block, out, [&](Ordinal person) { return node.places[p.place(person)]; });
   std::size_t inside = 0;
   for (std::size_t r = block.first_range; r < block.last_range; ++r) inside += node.ranges[r] ? 1 : 0;
   if (inside == 0) return {.kind = Value::Kind::none};

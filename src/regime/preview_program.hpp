@@ -29,7 +29,8 @@ class RuleProgram {
   using Scratch = std::vector<BlockBuffer>;
   static constexpr std::size_t scratch_buffers = 16;
 
-  /// The words of those alive for whom the rule holds, or nullptr for nobody. Points into the population or to `out`.
+  /// The words of those alive for whom the rule holds, or nullptr for nobody. Points into the population or
+  /// to `out`.
   [[nodiscard]] const Word* run(const Block& block, BlockBuffer& out, Scratch& scratch) const;
 
  private:
@@ -41,11 +42,11 @@ class RuleProgram {
   struct Node {
     Rule::Kind kind = Rule::Kind::everyone;
     std::vector<Node> children;
-    std::vector<const Word*> sets;                            // status, subscription: any of these
-    std::vector<std::pair<Ordinal, Ordinal>> bands;           // age: of each range
-    std::int32_t birth_after = 0, birth_until = 0;            // age: after < birth <= until, for the tail
-    std::vector<bool> ranges;                                 // residence: of each range
-    std::vector<bool> places;                                 // residence: of each place, for the tail
+    std::vector<const Word*> sets;                   // status, subscription: any of these
+    std::vector<std::pair<Ordinal, Ordinal>> bands;  // age: of each range
+    std::int32_t birth_after = 0, birth_until = 0;   // age: after < birth <= until, for the tail
+    std::vector<bool> ranges;                        // residence: of each range
+    std::vector<bool> places;                        // residence: of each place, for the tail
   };
 
   [[nodiscard]] Node compile(const Rule& rule) const;

@@ -22,13 +22,15 @@ std::map<std::pair<PlaceIndex, std::string>, std::uint64_t> count_by_definition(
     if (!holds(rule, facts, t, world.civil())) continue;
     ++counts[{facts.person.place, "persons"}];
     for (const auto& s : facts.subscriptions) {
-      if (s.valid.contains(t)) ++counts[{facts.person.place, std::to_string(int(s.kind)) + "/" + std::to_string(s.provider)}];
+      if (s.valid.contains(t))
+        ++counts[{facts.person.place, std::to_string(int(s.kind)) + "/" + std::to_string(s.provider)}];
     }
   }
   return counts;
 }
 
-void expect_same_counts(World& world, const std::vector<PersonFacts>& people, const Population& population, Instant t) {
+void expect_same_counts(World& world, const std::vector<PersonFacts>& people, const Population& population,
+                        Instant t) {
   std::vector<CountedRule> rules;
   for (int i = 0; i < 12; ++i) rules.push_back({.rule = world.rule(4), .layers = {}});
   std::vector<StatusIndex> statuses;
@@ -41,11 +43,13 @@ void expect_same_counts(World& world, const std::vector<PersonFacts>& people, co
   for (std::size_t r = 0; r < rules.size(); ++r) {
     auto expected = count_by_definition(world, people, rules[r].rule, t);
     for (std::size_t p = 0; p < counts.places.size(); ++p) {
-      ASSERT_EQ(counts.persons_of(r, p), (expected[{counts.places[p], "persons"}])) << "rule " << r << " place " << p;
+      ASSERT_EQ(counts.persons_of(r, p), (expected[{counts.places[p], "persons"}]))
+          << "rule " << r << " place " << p;
       for (std::size_t l = 0; l < at.layers().size(); ++l) {
         const LineLayer& layer = at.layers()[l];
         const auto name = std::to_string(int(layer.kind)) + "/" + std::to_string(layer.provider);
-        ASSERT_EQ(counts.lines_of(r, l, p), (expected[{counts.places[p], name}])) << "rule " << r << " " << name;
+        ASSERT_EQ(counts.lines_of(r, l, p), (expected[{counts.places[p], name}]))
+            << "rule " << r << " " << name;
       }
     }
     std::uint64_t all = 0;
@@ -117,10 +121,20 @@ struct PreviewDraft : testing::Test {
     for (int i = 0; i < 3000; ++i) people.push_back(world.person());
   }
   static Measure measure(std::string code, Rule who) {
-    Measure out{.code = MeasureCode(std::move(code)), .title = {}, .legal_basis = {}, .who = std::move(who), .benefits = {},
-                .providers = {}, .period = {}};
-    out.benefits.push_back({.kind = BenefitKind::voice, .traffic_class = {}, .quota = 6000, .unit = Unit::seconds,
-                            .delivered_on = 1, .cost_qepik = 3, .cost_per = 60});
+    Measure out{.code = MeasureCode(std::move(code)),
+                .title = {},
+                .legal_basis = {},
+                .who = std::move(who),
+                .benefits = {},
+                .providers = {},
+                .period = {}};
+    out.benefits.push_back({.kind = BenefitKind::voice,
+                            .traffic_class = {},
+                            .quota = 6000,
+                            .unit = Unit::seconds,
+                            .delivered_on = 1,
+                            .cost_qepik = 3,
+                            .cost_per = 60});
     return out;
   }
   static Rule has(StatusIndex status) { return Rule{.kind = Rule::Kind::status, .statuses = {status}}; }
@@ -141,8 +155,12 @@ struct PreviewDraft : testing::Test {
 };
 
 TEST_F(PreviewDraft, TellsWhomADraftGainsAndLosesAgainstTheVersionInForce) {
-  Regime old{.code = RegimeCode("quarantine"), .version = 1, .measures = {measure("calls", has(0)), measure("films", has(1))}};
-  Regime draft{.code = RegimeCode("quarantine"), .version = 2, .measures = {measure("calls", has(2)), measure("rooms", has(3))}};
+  Regime old{.code = RegimeCode("quarantine"),
+             .version = 1,
+             .measures = {measure("calls", has(0)), measure("films", has(1))}};
+  Regime draft{.code = RegimeCode("quarantine"),
+               .version = 2,
+               .measures = {measure("calls", has(2)), measure("rooms", has(3))}};
   const Law law({lawful(old)});
   const Population population = world.index(people);
   const PopulationAt at(population, world.now, statuses_of(draft, law));
@@ -184,11 +202,13 @@ TEST_F(PreviewDraft, CostsTheQuotaOfEveryLineReached) {
   }
   ASSERT_GT(lines, 0u);
   EXPECT_EQ(preview.measures[0].total.lines, lines);
-  EXPECT_NEAR(double(preview.measures[0].total.cost_qepik), double(lines * 300), double(preview.places.size()));
+  EXPECT_NEAR(double(preview.measures[0].total.cost_qepik), double(lines * 300),
+              double(preview.places.size()));
 }
 
 TEST_F(PreviewDraft, StaysInsideTheRegimesTerritory) {
-  Regime draft{.code = RegimeCode("local"), .version = 1, .territory = {4}, .measures = {measure("calls", Rule{})}};
+  Regime draft{
+      .code = RegimeCode("local"), .version = 1, .territory = {4}, .measures = {measure("calls", Rule{})}};
   const Population population = world.index(people);
   const Preview preview = preview_draft(PopulationAt(population, world.now, {}), draft, Law(),
                                         {.territory = Territory::settlement, .threads = 1});
@@ -199,8 +219,13 @@ TEST_F(PreviewDraft, StaysInsideTheRegimesTerritory) {
 }
 
 TEST(MonthlyCost, SpreadsAQuotaOfTheWholeRegimeOverItsMonths) {
-  Benefit benefit{.kind = BenefitKind::data, .traffic_class = {}, .quota = 9000, .unit = Unit::octets,
-                  .quota_period = QuotaPeriod::regime, .cost_qepik = 2, .cost_per = 1000};
+  Benefit benefit{.kind = BenefitKind::data,
+                  .traffic_class = {},
+                  .quota = 9000,
+                  .unit = Unit::octets,
+                  .quota_period = QuotaPeriod::regime,
+                  .cost_qepik = 2,
+                  .cost_per = 1000};
   const Instant start = std::chrono::sys_days(2026y / 1 / 1);
   EXPECT_EQ(monthly_cost(benefit, 10, {.from = start, .until = start + 24h * 90}), 60u);
   EXPECT_EQ(monthly_cost(benefit, 10, {}), 180u);

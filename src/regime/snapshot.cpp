@@ -1,11 +1,11 @@
 #include "regime/snapshot.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <bit>
 #include <cerrno>
 #include <cstring>
-
-#include <fcntl.h>
-#include <unistd.h>
 
 #include "base/bytes.hpp"
 
@@ -16,7 +16,8 @@ constexpr std::uint64_t magic = 0x3149514159414421;  // "!DAYAQI1"
 constexpr std::uint64_t format = 1;
 constexpr std::size_t buffer_bytes = std::size_t(4) << 20;
 
-/// A checksum at the speed of memory: four sums in flight. It finds damage, not malice; the file is the node's own.
+/// A checksum at the speed of memory: four sums in flight. It finds damage, not malice; the file is the
+/// node's own.
 class Sum {
  public:
   void add(const std::byte* data, std::size_t size) {
@@ -40,7 +41,9 @@ class Sum {
     std::memcpy(&value, data, size);
     return value;
   }
-  void mix(std::size_t lane, std::uint64_t value) { lanes_[lane] = std::rotl(lanes_[lane] ^ value, 29) * prime; }
+  void mix(std::size_t lane, std::uint64_t value) {
+    lanes_[lane] = std::rotl(lanes_[lane] ^ value, 29) * prime;
+  }
   std::array<std::uint64_t, 4> lanes_{1, 2, 3, 4};
 };
 
@@ -53,9 +56,18 @@ struct PackedLine {
   std::uint8_t unused = 0;
 };
 static_assert(sizeof(PackedLine) == 16);
-struct PackedDeath { Ordinal person; std::int32_t day; };
-struct PackedPeriod { LineKey key; Instant from, until; };
-struct PackedWaiting { KnownLine line; Ordinal person; };
+struct PackedDeath {
+  Ordinal person;
+  std::int32_t day;
+};
+struct PackedPeriod {
+  LineKey key;
+  Instant from, until;
+};
+struct PackedWaiting {
+  KnownLine line;
+  Ordinal person;
+};
 
 class Out {
  public:
@@ -86,7 +98,8 @@ class Out {
   /// The checksum and all that is still in the buffer, flushed to disk. False if any write failed.
   [[nodiscard]] bool finish() {
     const std::uint64_t sum = sum_.value();
-    buffer_.insert(buffer_.end(), reinterpret_cast<const std::byte*>(&sum), reinterpret_cast<const std::byte*>(&sum + 1));
+    buffer_.insert(buffer_.end(), reinterpret_cast<const std::byte*>(&sum),
+                   reinterpret_cast<const std::byte*>(&sum + 1));
     flush();
     return ok_ && ::fsync(fd_) == 0;
   }
@@ -179,7 +192,8 @@ struct Descriptor {
 };
 
 std::unexpected<Error> damaged(const char* what) {
-  return fail(ErrorKind::invalid_input, "snapshot.damaged", "The saved index is damaged; it is built anew.", what);
+  return fail(ErrorKind::invalid_input, "snapshot.damaged", "The saved index is damaged; it is built anew.",
+              what);
 }
 
 }  // namespace
@@ -228,7 +242,8 @@ void SnapshotParts::write(Out& out, const Population& p) {
 
 void SnapshotParts::write_maps(Out& out, const Population& p) {
   std::vector<PackedDeath> deaths;
-  for (const auto& [person, day] : p.deaths_) deaths.push_back({person, std::int32_t(day.time_since_epoch().count())});
+  for (const auto& [person, day] : p.deaths_)
+    deaths.push_back({person, std::int32_t(day.time_since_epoch().count())});
   out.list(deaths);
   out.number(p.changes_.size());
   for (const auto& [person, change] : p.changes_) {
@@ -246,7 +261,8 @@ void SnapshotParts::write_maps(Out& out, const Population& p) {
   std::size_t next = 0;
   for (const Line& line : p.lines_.slots()) {
     if (line.key == 0) continue;
-    packed[next++] = {.key = line.key, .person = line.person, .provider = line.provider, .kind = line.kind, .unused = 0};
+    packed[next++] = {
+        .key = line.key, .person = line.person, .provider = line.provider, .kind = line.kind, .unused = 0};
   }
   out.list(packed.span());
 }
@@ -284,7 +300,8 @@ bool SnapshotParts::read(In& in, Population& p) {
 }
 
 void SnapshotParts::read_maps(In& in, Population& p) {
-  for (const PackedDeath& death : in.list<PackedDeath>()) p.deaths_[death.person] = Date(std::chrono::days(death.day));
+  for (const PackedDeath& death : in.list<PackedDeath>())
+    p.deaths_[death.person] = Date(std::chrono::days(death.day));
   const std::uint64_t changes = in.number();
   for (std::uint64_t i = 0; i < changes && in.ok(); ++i) {
     const auto person = Ordinal(in.number());
@@ -295,7 +312,8 @@ void SnapshotParts::read_maps(In& in, Population& p) {
   for (const PackedPeriod& period : in.list<PackedPeriod>()) {
     p.line_periods_[period.key] = {.from = period.from, .until = period.until};
   }
-  for (const PackedWaiting& waiting : in.list<PackedWaiting>()) p.waiting_.emplace(waiting.person, waiting.line);
+  for (const PackedWaiting& waiting : in.list<PackedWaiting>())
+    p.waiting_.emplace(waiting.person, waiting.line);
   const Array<PackedLine> packed = in.array<PackedLine>();
   p.lines_ = Lines(packed.size());
   // The file has them in the table's order, so that this walks through memory.
@@ -309,9 +327,10 @@ bool SnapshotParts::consistent(const Population& p) {
   // The checksum has found damage; this finds a program that wrote another layout under the same number.
   const std::size_t capacity = p.ids_.size();
   const std::size_t words = capacity / word_bits;
-  return p.births_.size() == capacity && p.sorted_end_ <= p.end_ && p.end_ <= capacity && p.by_id_.size() > p.persons_ &&
-         p.tail_places_.size() == capacity - p.sorted_end_ && p.range_of_word_.size() == p.sorted_end_ / word_bits &&
-         p.alive_.words() == words && p.fact_index_.size() == words + 1 && p.key_index_.size() == words + 1 &&
+  return p.births_.size() == capacity && p.sorted_end_ <= p.end_ && p.end_ <= capacity &&
+         p.by_id_.size() > p.persons_ && p.tail_places_.size() == capacity - p.sorted_end_ &&
+         p.range_of_word_.size() == p.sorted_end_ / word_bits && p.alive_.words() == words &&
+         p.fact_index_.size() == words + 1 && p.key_index_.size() == words + 1 &&
          p.fact_index_[words] == p.facts_.size() && p.key_index_[words] == p.keys_.size() &&
          p.keys_.size() == p.key_persons_.size();
 }
@@ -327,9 +346,9 @@ Result<void> SnapshotFile::save(const std::filesystem::path& path, const Populat
     const Descriptor file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
     if (file.fd < 0) return failed("open");
     Out out(file.fd);
-    for (const std::uint64_t number : {magic, format, std::uint64_t(sizeof(Fact)), std::uint64_t(sizeof(PlaceRange)),
-                                       fit.catalogue, fit.feed_keys, state.audit_size,
-                                       std::uint64_t(to_micros(state.as_of))}) {
+    for (const std::uint64_t number :
+         {magic, format, std::uint64_t(sizeof(Fact)), std::uint64_t(sizeof(PlaceRange)), fit.catalogue,
+          fit.feed_keys, state.audit_size, std::uint64_t(to_micros(state.as_of))}) {
       out.number(number);
     }
     SnapshotParts::write(out, population);
@@ -342,11 +361,13 @@ Result<void> SnapshotFile::save(const std::filesystem::path& path, const Populat
   return {};
 }
 
-Result<SavedPopulation> SnapshotFile::load(const std::filesystem::path& path, std::shared_ptr<const DayStarts> days,
+Result<SavedPopulation> SnapshotFile::load(const std::filesystem::path& path,
+                                           std::shared_ptr<const DayStarts> days,
                                            std::vector<PlaceIndex> districts, std::size_t statuses,
                                            const SnapshotFit& fit) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.fd < 0) return fail(ErrorKind::not_found, "snapshot.missing", "There is no saved index yet.", path.string());
+  if (file.fd < 0)
+    return fail(ErrorKind::not_found, "snapshot.missing", "There is no saved index yet.", path.string());
   ::posix_fadvise(file.fd, 0, 0, POSIX_FADV_SEQUENTIAL);
   const off_t size = ::lseek(file.fd, 0, SEEK_END);
   ::lseek(file.fd, 0, SEEK_SET);
@@ -359,8 +380,9 @@ Result<SavedPopulation> SnapshotFile::load(const std::filesystem::path& path, st
     return fail(ErrorKind::conflict, "snapshot.other",
                 "The saved index was made by another version or for another country pack; it is built anew.");
   }
-  SavedPopulation saved{.state = {.audit_size = head[6], .as_of = from_micros(std::int64_t(head[7]))},
-                        .population = Population(std::move(days), std::move(districts), statuses, Instant(), 0)};
+  SavedPopulation saved{
+      .state = {.audit_size = head[6], .as_of = from_micros(std::int64_t(head[7]))},
+      .population = Population(std::move(days), std::move(districts), statuses, Instant(), 0)};
   if (!SnapshotParts::read(in, saved.population)) return damaged("a part is cut off or doesn't fit");
   if (!in.sum_fits()) return damaged("the checksum doesn't fit");
   return saved;

@@ -1,9 +1,8 @@
 // A node with law book and keeper, and the random history of it that tests make.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include "regime/keeper.hpp"
 #include "regime/law_test_support.hpp"
@@ -31,7 +30,8 @@ struct Replica {
 
   void apply(const feed::Block& block) {
     EXPECT_EQ(block.first_sequence, last + 1);
-    for (const feed::Definition& definition : block.definitions) measures[definition.measure] = definition.period;
+    for (const feed::Definition& definition : block.definitions)
+      measures[definition.measure] = definition.period;
     for (const feed::SubscriptionLine& line : block.lines) lines[line.key] = block.lists[line.list];
     last = block.last_sequence();
   }
@@ -40,7 +40,8 @@ struct Replica {
     const auto found = lines.find(key);
     if (found == lines.end()) return out;
     for (const feed::GrantLine& grant : found->second) {
-      if (!measures.contains(grant.measure)) ADD_FAILURE() << "measure " << grant.measure << " was never defined";
+      if (!measures.contains(grant.measure))
+        ADD_FAILURE() << "measure " << grant.measure << " was never defined";
       const Instant until = std::min(grant.until, measures.at(grant.measure).until);
       if (until > t) out.push_back({.until = until, .measure = grant.measure});
     }
@@ -50,16 +51,22 @@ struct Replica {
 
 /// A node with law book and keeper, and the history that random officials make on it.
 struct Node {
-  explicit Node(store::Engine engine, std::uint64_t seed) : random(seed), node(engine, nullptr, all_migrations()) {
+  explicit Node(store::Engine engine, std::uint64_t seed)
+      : random(seed), node(engine, nullptr, all_migrations()) {
     start();
   }
   void start() {
     book = std::make_unique<Lawbook>(azerbaijan().file_context(), *node.log);
     must(node.db().read([&](Session& session) { return book->load(session); }));
     node.db().add_hook(*book);
-    keeper = must(GrantKeeper::open({.db = node.db(), .country = node.pack, .registry = *node.rows,
-                                     .organisations = *node.organisations, .clock = node.clock, .random = node.random,
-                                     .snapshot = node.opened.folder / "index.snapshot", .log = node.log.get()},
+    keeper = must(GrantKeeper::open({.db = node.db(),
+                                     .country = node.pack,
+                                     .registry = *node.rows,
+                                     .organisations = *node.organisations,
+                                     .clock = node.clock,
+                                     .random = node.random,
+                                     .snapshot = node.opened.folder / "index.snapshot",
+                                     .log = node.log.get()},
                                     book->law()));
     node.db().add_hook(*keeper);
     book->add_observer(*keeper);
@@ -80,9 +87,14 @@ struct Node {
     std::string id;
     for (int i = 0; i < 7; ++i) id += "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ"[random.below(34)];
     const auto places = node.pack.places();
-    return {.id = node.person_id(id), .national_id = id, .family_name = "Synthetic", .given_name = "Person",
-            .birth = node.pack.zone().day_of(now()) - std::chrono::days(random.below(95 * 365)), .death = std::nullopt,
-            .place = registry::PlaceIndex(node.pack.district_count() + random.below(places.size() - node.pack.district_count()))};
+    return {.id = node.person_id(id),
+            .national_id = id,
+            .family_name = "Synthetic",
+            .given_name = "Person",
+            .birth = node.pack.zone().day_of(now()) - std::chrono::days(random.below(95 * 365)),
+            .death = std::nullopt,
+            .place = registry::PlaceIndex(node.pack.district_count() +
+                                          random.below(places.size() - node.pack.district_count()))};
   }
   Instant later(std::uint64_t hours_max) { return now() + 1h * std::int64_t(1 + random.below(hours_max)); }
   registry::Person& somebody() { return people[random.below(people.size())]; }
@@ -95,8 +107,10 @@ struct Node {
       DAYAQ_TRY_OK(record_person(session, registry, people.back(), "cli"));
     } else if (pick == 1) {
       registry::Person& person = somebody();
-      if (random.below(3) == 0) person.birth -= std::chrono::days(400);
-      else person.place = new_person().place;
+      if (random.below(3) == 0)
+        person.birth -= std::chrono::days(400);
+      else
+        person.place = new_person().place;
       if (random.below(10) == 0 && !person.death) person.death = node.pack.zone().day_of(now());
       DAYAQ_TRY_OK(record_person(session, registry, person, "cli"));
     } else if (pick < 6) {
@@ -123,10 +137,13 @@ struct Node {
     for (std::size_t o = 0; o < node.organisations->size(); ++o) {
       const auto issuer = registry::OrganisationIndex(o);
       if (!node.organisations->may_issue(issuer, status) || random.below(2) == 0) continue;
-      registry::AttestRequest request{.id = registry::AttestationId(random.next() >> 2 | 1), .person = somebody().id,
-                                      .status = status, .issuer = issuer,
+      registry::AttestRequest request{.id = registry::AttestationId(random.next() >> 2 | 1),
+                                      .person = somebody().id,
+                                      .status = status,
+                                      .issuer = issuer,
                                       .valid = {.from = now() - 24h, .until = later(200)}};
-      if (random.below(3) == 0) request.valid.from = later(60), request.valid.until = request.valid.from + 48h;
+      if (random.below(3) == 0)
+        request.valid.from = later(60), request.valid.until = request.valid.from + 48h;
       attested.push_back(request);
       return ignore(attest(session, registry, request, "cli"));
     }
@@ -136,11 +153,13 @@ struct Node {
     const auto kind = SubscriptionKind(random.below(3));
     const char* mobile[] = {"azercell", "bakcell", "nar"};
     const char* home[] = {"aztelekom", "katv1"};
-    registry::Subscription s{.kind = kind,
-                             .provider = node.organisation(kind == SubscriptionKind::mobile ? mobile[random.below(3)]
-                                                                                           : home[random.below(2)]),
-                             .number = fmt::format("99450{:07}", random.below(60)), .holder = somebody().id,
-                             .valid = {.from = now(), .until = instant_max}};
+    registry::Subscription s{
+        .kind = kind,
+        .provider = node.organisation(kind == SubscriptionKind::mobile ? mobile[random.below(3)]
+                                                                       : home[random.below(2)]),
+        .number = fmt::format("99450{:07}", random.below(60)),
+        .holder = somebody().id,
+        .valid = {.from = now(), .until = instant_max}};
     if (random.below(4) == 0) s.valid.from = later(50);
     if (random.below(5) == 0) s.valid.until = s.valid.from + 30h;
     numbers.push_back(s);
@@ -148,9 +167,15 @@ struct Node {
   }
 
   std::string random_who() {
-    const char* whos[] = {"{status: pensioner}", "{status: [pupil, student]}", "{age: {from: 60}}", "{age: {under: 18}}",
-                          "{subscription: tv}", "{everyone: true}", "{not: {status: quarantined}}",
-                          "{all: [{not: {residence: AZ-BA}}, {any: [{status: teacher}, {age: {from: 30, under: 50}}]}]}"};
+    const char* whos[] = {
+        "{status: pensioner}",
+        "{status: [pupil, student]}",
+        "{age: {from: 60}}",
+        "{age: {under: 18}}",
+        "{subscription: tv}",
+        "{everyone: true}",
+        "{not: {status: quarantined}}",
+        "{all: [{not: {residence: AZ-BA}}, {any: [{status: teacher}, {age: {from: 30, under: 50}}]}]}"};
     return whos[random.below(std::size(whos))];
   }
   Regime random_regime(const std::string& code) {
@@ -161,14 +186,16 @@ legal_basis: {{az: Qərar}}
 territory: country
 period: {{from: 2026-11-01, until: {}}}
 measures:
-)", code, random.below(2) == 0 ? "2026-12-05" : "2027-06-01");
+)",
+                                   code, random.below(2) == 0 ? "2026-12-05" : "2027-06-01");
     for (std::uint64_t m = 0; m < 1 + random.below(3); ++m) {
       text += fmt::format(R"(  - code: measure-{}
     title: {{az: Tədbir}}
     who: {}
     benefits:
       - {{gives: data, traffic: all, quota: {} GB, per: month, cost: 1 qepik per MB}}
-)", m, random_who(), 1 + random.below(9));
+)",
+                          m, random_who(), 1 + random.below(9));
     }
     auto regime = parse_regime(text, azerbaijan().file_context());
     if (!regime) throw std::runtime_error(format_errors(regime.error(), "regime", text));
@@ -180,7 +207,9 @@ measures:
     const Regime regime = random_regime(code);
     const auto pick = random.below(5);
     must(node.db().write([&](Session& session) -> Result<void> {
-      if (pick == 0) return ignore(book->end(session, RegimeCode(code), random.below(2) == 0 ? now() : later(40), "org:a/key:1", now()));
+      if (pick == 0)
+        return ignore(book->end(session, RegimeCode(code), random.below(2) == 0 ? now() : later(40),
+                                "org:a/key:1", now()));
       auto made = book->submit(session, regime, "org:a/key:1", now());
       if (!made) made = book->amend(session, regime, "org:a/key:1", now());
       if (!made) return ignore(made);
@@ -195,12 +224,13 @@ measures:
     for (const auto provider : keeper->hub().operators()) {
       Replica& replica = replicas[provider];
       must(node.db().read([&](Session& session) {
-        return FeedStore::each_block(session, provider, replica.last, [&](const FeedBlockRow& row) -> Result<bool> {
-          BytesView bytes = row.block;
-          DAYAQ_TRY(const feed::Block block, feed::decode(bytes));
-          replica.apply(block);
-          return true;
-        });
+        return FeedStore::each_block(session, provider, replica.last,
+                                     [&](const FeedBlockRow& row) -> Result<bool> {
+                                       BytesView bytes = row.block;
+                                       DAYAQ_TRY(const feed::Block block, feed::decode(bytes));
+                                       replica.apply(block);
+                                       return true;
+                                     });
       }));
     }
     keeper->live().read([&](const LiveState& state) {
