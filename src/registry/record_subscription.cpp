@@ -110,7 +110,7 @@ Result<Recorded> put_subscription(store::Session& session, const Registry& regis
         DAYAQ_TRY_OK(close(session, registry, latest_of(latest, s.valid.until)));
         return Recorded::changed;
       case Meaning::before:
-        is_latest = false;
+        if (latest.provider == s.provider) is_latest = false;
         break;
       case Meaning::overlaps: {
         // Told before, and ended since by another: a file imported again is harmless.

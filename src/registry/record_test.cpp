@@ -1,5 +1,6 @@
 #include "registry/record.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -361,6 +362,58 @@ TEST_P(Records, AnEndedSubscriptionIsNotLive) {
   EXPECT_EQ(all_about(aygun().id).subscriptions[0].valid.until, start + 24h);
   EXPECT_EQ(subscribe(mobile(aygun().id, "azercell", now()))->recorded, Recorded::fresh)
       << "the line came back";
+}
+
+TEST_P(Records, ANumberHasOneHolderAtATimeWhateverHappens) {
+  std::vector<PersonId> people;
+  for (const char* id : {"5ABC123", "5ABC124", "5ABC125"}) {
+    Person person = aygun();
+    person.national_id = id;
+    person.id = node.person_id(id);
+    ASSERT_TRUE(record(person));
+    people.push_back(person.id);
+  }
+  const std::array operators{node.organisation("azercell"), node.organisation("bakcell"),
+                             node.organisation("nar")};
+  SeededRandom random(11);
+  for (int history = 0; history < 12; ++history) {
+    const std::string number = fmt::format("9945012345{:02}", history);
+    for (int step = 0; step < 20; ++step) {
+      node.clock.advance(std::chrono::hours(1 + random.below(5)));
+      const OrganisationIndex provider = operators[random.below(3)];
+      if (random.below(3) == 0) {
+        (void)node.write([&](auto& session, auto& registry) {
+          return end_subscription(session, registry, SubscriptionKind::mobile, provider, number,
+                                  now() + std::chrono::hours(random.below(8)), "cli");
+        });
+      } else {
+        (void)subscribe({SubscriptionKind::mobile,
+                         provider,
+                         number,
+                         people[random.below(3)],
+                         {now() - std::chrono::hours(random.below(6)), instant_max}});
+      }
+    }
+    std::vector<Subscription> all;
+    for (const PersonId person : people) {
+      for (const Subscription& s : all_about(person).subscriptions) {
+        if (s.number == number) all.push_back(s);
+      }
+    }
+    ASSERT_FALSE(all.empty());
+    std::ranges::sort(all, {}, [](const Subscription& s) { return s.valid.from; });
+    for (std::size_t i = 1; i < all.size(); ++i) {
+      EXPECT_LE(all[i - 1].valid.until, all[i].valid.from) << number << " row " << i;
+    }
+    const Subscription& last = all.back();
+    for (const OrganisationIndex provider : operators) {
+      const auto holder = test::must(node.read([&](auto& session, auto& rows) {
+        return find_holder(session, rows, SubscriptionKind::mobile, provider, number, now());
+      }));
+      const bool live = provider == last.provider && last.valid.contains(now());
+      EXPECT_EQ(holder, live ? std::optional(last.holder) : std::nullopt) << number;
+    }
+  }
 }
 
 TEST_P(Records, RefusesNumbersProvidersAndHoldersThatCannotBe) {
