@@ -1,4 +1,5 @@
-// Runs every file of the folders given through a fuzzer's entry point, so that corpora are tests in every build.
+// Runs every file of the folders given through a fuzzer's entry point, so that corpora are tests in every
+// build.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>

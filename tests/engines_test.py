@@ -45,7 +45,8 @@ class EnginesAnswerAlike(unittest.TestCase):
     def everything(self, node):
         out = {}
         for kind in ("persons", "attestations", "subscriptions"):
-            out[kind] = sorted(node.cli("export", kind).stdout.splitlines())
+            # The test's own: the synthetic population's numbers go by the node's secret.
+            out[kind] = sorted(row for row in node.cli("export", kind).stdout.splitlines() if row.startswith("1"))
         moments = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"
         for number in range(60):
             answer = node.get(f"/v1/persons/{national_id(number)}/grants?reason=test&lang=en", key=node.key())
