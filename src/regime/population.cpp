@@ -11,11 +11,6 @@ constexpr std::size_t words_for(std::size_t persons) {
   return (persons + word_bits - 1) / word_bits;
 }
 
-std::size_t id_home(std::uint64_t id, std::size_t slots) {
-  // Ids are keyed hashes, but of 63 bits, and tests number theirs from 1.
-  return std::size_t((static_cast<unsigned __int128>(id * 0x9e3779b97f4a7c15u) * slots) >> 64);
-}
-
 }  // namespace
 
 Population::Population(std::shared_ptr<const DayStarts> days, std::vector<PlaceIndex> districts,
@@ -43,7 +38,7 @@ std::size_t Population::tail_for(std::size_t persons) {
 }
 
 Ordinal Population::find(PersonId id) const {
-  for (std::size_t i = id_home(id.value(), by_id_.size());; i = i + 1 == by_id_.size() ? 0 : i + 1) {
+  for (std::size_t i = slot_of_id(id.value(), by_id_.size());; i = i + 1 == by_id_.size() ? 0 : i + 1) {
     if (by_id_[i] == 0) return no_ordinal;
     const Ordinal person = by_id_[i] - 1;
     if (ids_[person] == id.value()) return person;
@@ -51,7 +46,7 @@ Ordinal Population::find(PersonId id) const {
 }
 
 void Population::index_id(Ordinal person) {
-  std::size_t i = id_home(ids_[person], by_id_.size());
+  std::size_t i = slot_of_id(ids_[person], by_id_.size());
   while (by_id_[i] != 0) i = i + 1 == by_id_.size() ? 0 : i + 1;
   by_id_[i] = person + 1;
 }
@@ -176,7 +171,7 @@ Ordinal Population::move_to_tail(Ordinal from, const PersonRecord& person) {
   for (auto [it, last] = waiting_.equal_range(from); it != last; ++it) waiting.push_back(it->second);
   waiting_.erase(from);
   for (const KnownLine& line : waiting) waiting_.emplace(to, line);
-  std::size_t slot = id_home(person.id.value(), by_id_.size());
+  std::size_t slot = slot_of_id(person.id.value(), by_id_.size());
   while (by_id_[slot] != from + 1) slot = slot + 1 == by_id_.size() ? 0 : slot + 1;
   by_id_[slot] = to + 1;
   ids_[from] = 0;

@@ -6,6 +6,7 @@
 
 #include <sys/mman.h>
 
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -14,6 +15,17 @@
 #include <utility>
 
 namespace dayaq::regime {
+
+__extension__ using Wide = unsigned __int128;  // both compilers have it, the standard doesn't
+
+/// Spreads evenly distributed hashes over any number of slots: the high half of hash x slots.
+[[nodiscard]] inline std::size_t slot_of(std::uint64_t hash, std::size_t slots) {
+  return static_cast<std::size_t>((static_cast<Wide>(hash) * slots) >> 64);
+}
+/// The same for ids, which may have their entropy anywhere.
+[[nodiscard]] inline std::size_t slot_of_id(std::uint64_t id, std::size_t slots) {
+  return slot_of(id * 0x9e3779b97f4a7c15u, slots);
+}
 
 template <class T>
 class Array {

@@ -106,11 +106,9 @@ void PopulationBuilder::seal_persons() {
 
   p.by_id_ = Array<Ordinal>::zeroed(capacity + capacity / 2);
   constexpr Ordinal ahead = 16;
-  const auto home = [&](std::uint64_t id) {
-    return std::size_t((static_cast<unsigned __int128>(id * 0x9e3779b97f4a7c15u) * p.by_id_.size()) >> 64);
-  };
   for (Ordinal i = 0; i < p.sorted_end_; ++i) {
-    if (i + ahead < p.sorted_end_) __builtin_prefetch(p.by_id_.data() + home(p.ids_[i + ahead]), 1);
+    if (i + ahead < p.sorted_end_)
+      __builtin_prefetch(p.by_id_.data() + slot_of_id(p.ids_[i + ahead], p.by_id_.size()), 1);
     if (p.ids_[i] == 0) continue;
     p.index_id(i);
   }
@@ -132,9 +130,7 @@ void PopulationBuilder::seal_persons() {
 void PopulationBuilder::enqueue(const RawRow& row) {
   DAYAQ_ASSERT(sealed_);
   const Population& p = population_;
-  __builtin_prefetch(
-      p.by_id_.data() +
-      (static_cast<unsigned __int128>(row.person * 0x9e3779b97f4a7c15u) * p.by_id_.size() >> 64));
+  __builtin_prefetch(p.by_id_.data() + slot_of_id(row.person, p.by_id_.size()));
   if (row.key != 0) p.lines_.prefetch(row.key);
   RawRow& place = ring_[ring_next_++ % ring_size];
   if (place.person != 0) settle(place);

@@ -77,9 +77,7 @@ class Lines {
   }
 
  private:
-  [[nodiscard]] std::size_t home(LineKey key) const {
-    return std::size_t((static_cast<unsigned __int128>(key) * slots_.size()) >> 64);
-  }
+  [[nodiscard]] std::size_t home(LineKey key) const { return slot_of(key, slots_.size()); }
   [[nodiscard]] std::size_t next(std::size_t i) const { return i + 1 == slots_.size() ? 0 : i + 1; }
   void place(const Line& line);
   void grow();

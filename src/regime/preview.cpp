@@ -229,11 +229,11 @@ bool delivers_on(const Measure& measure, SubscriptionKind kind, OrganisationInde
 
 std::uint64_t monthly_cost(const Benefit& benefit, std::uint64_t beneficiaries, const Period& period) {
   // Units times 210 (= 7 x 30), so that weeks and regimes of whole days stay exact.
-  unsigned __int128 units = 210;
+  Wide units = 210;
   if (benefit.unit != Unit::none) {
-    units = 210 * static_cast<unsigned __int128>(benefit.expected_use);
+    units = 210 * static_cast<Wide>(benefit.expected_use);
     if (benefit.expected_use == 0) {
-      const auto quota = static_cast<unsigned __int128>(benefit.quota.value_or(0));
+      const auto quota = static_cast<Wide>(benefit.quota.value_or(0));
       switch (benefit.quota_period) {
         case QuotaPeriod::day:
           units = quota * 210 * 30;
