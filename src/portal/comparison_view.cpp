@@ -68,9 +68,12 @@ void fill_row(View& row, const ComparedMeasure& measure, std::uint64_t longest, 
 /// Where costs and expected use come from; once where benefits say the same.
 void add_assumptions(View& view, const regime::Measure& measure, const Page& page) {
   std::set<std::string> said;
+  View* list = nullptr;
   for (const regime::Benefit& benefit : measure.benefits) {
     const std::string& text = benefit.assumption.in(page.language());
-    if (!text.empty() && said.insert(text).second) view.add("ASSUMPTION").set("TEXT", text);
+    if (text.empty() || !said.insert(text).second) continue;
+    if (list == nullptr) list = &view.add("ASSUMPTIONS");
+    list->add("ASSUMPTION").set("TEXT", text);
   }
 }
 

@@ -14,7 +14,7 @@ namespace dayaq::portal {
 namespace {
 
 constexpr int map_margin = 4;
-constexpr double tolerance = 1.6;  // units; what nobody sees on a screen
+constexpr double tolerance = 2;  // units; what nobody sees on a screen
 constexpr std::size_t labels_max = 7;
 constexpr int label_width = 96;  // of an average name
 constexpr int label_height = 26;

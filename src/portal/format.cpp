@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cmath>
@@ -47,18 +48,23 @@ std::string Format::difference(std::int64_t number) const {
   return number > 0 ? "+" + group_digits(number) : group_digits(number);
 }
 
-std::string Format::decimal(double number, int decimals) const {
+std::string Format::fixed(double number, int decimals) const {
   std::string digits = fmt::format("{:.{}f}", std::abs(number), decimals);
-  std::string fraction;
-  if (const std::size_t point = digits.find('.'); point != std::string::npos) {
-    fraction = digits.substr(point + 1);
-    digits.resize(point);
-    while (fraction.ends_with('0')) fraction.pop_back();
-  }
-  const bool zero = digits == "0" && fraction.empty();
+  const std::size_t point = digits.find('.');
+  const std::string fraction = point == std::string::npos ? "" : digits.substr(point + 1);
+  digits.resize(std::min(point, digits.size()));
+  const bool zero = digits.find_first_not_of('0') == std::string::npos &&
+                    fraction.find_first_not_of('0') == std::string::npos;
   std::string out = number < 0 && !zero ? "\u2212" : "";
   out += group_digits(std::stoll(digits));
-  if (!fraction.empty()) out += text("decimal_point") + fraction;
+  return fraction.empty() ? out : out + text("decimal_point") + fraction;
+}
+
+std::string Format::decimal(double number, int decimals) const {
+  std::string out = fixed(number, decimals);
+  if (decimals == 0) return out;
+  out.erase(out.find_last_not_of('0') + 1);
+  if (out.ends_with(text("decimal_point"))) out.pop_back();
   return out;
 }
 

@@ -37,6 +37,8 @@ class Format {
   [[nodiscard]] std::string difference(std::int64_t number) const;
   /// Digits with the language's decimal sign, at most `decimals`, without trailing zeros: 12.5 "12,5".
   [[nodiscard]] std::string decimal(double number, int decimals) const;
+  /// The same with just `decimals` digits: 2 "2,00".
+  [[nodiscard]] std::string fixed(double number, int decimals) const;
   /// Qepik as manat: below 100 manat to the qepik, else to the manat.
   [[nodiscard]] std::string money(std::int64_t qepik) const;
   /// The same with a sign, for what changes.

@@ -82,6 +82,9 @@ TEST_F(Formats, WriteNumbersSharesAndDifferences) {
   EXPECT_EQ(az.difference(-1200), "\u22121\u202f200");
   EXPECT_EQ(az.difference(0), "0");
   EXPECT_EQ(az.decimal(-0.04, 1), "0");
+  EXPECT_EQ(az.decimal(200, 0), "200");
+  EXPECT_EQ(en.decimal(-1234.5, 2), "\u22121\u202f234.5");
+  EXPECT_EQ(en.fixed(2, 2), "2.00");
 }
 
 TEST_F(Formats, WriteQuantitiesWithTheirUnits) {

@@ -6,11 +6,12 @@
 #include <array>
 #include <cmath>
 
+#include "portal/shades.hpp"
+
 namespace dayaq::portal {
 namespace {
 
-constexpr int shades_max = 6;
-constexpr std::size_t top_max = 10;
+constexpr std::size_t top_max = 8;
 
 struct DistrictReach {
   registry::PlaceIndex place = 0;
@@ -72,29 +73,70 @@ void fill_row(View& row, const DistrictReach& district, const Page& page) {
   row.set("COST", page.format().money(signed_of(district.reach.cost_qepik)));
 }
 
-void add_map(View& view, const std::vector<DistrictReach>& districts, const Page& page) {
+/// What the map's colours stand for.
+struct MapScale {
+  bool cost = false;  ///< manat a month for each resident; else percent of residents
+
+  [[nodiscard]] double value(const DistrictReach& district) const {
+    if (!cost) return district.share() * 100;
+    if (district.residents == 0) return 0;
+    return static_cast<double>(district.reach.cost_qepik) / 100 / static_cast<double>(district.residents);
+  }
+  [[nodiscard]] std::string text(std::string_view amount, const Format& format) const {
+    return format.fill(cost ? "manat" : "percent", {{"amount", amount}});
+  }
+  [[nodiscard]] std::string text(double value, const Format& format) const {
+    return text(format.decimal(value, cost ? 2 : 1), format);
+  }
+  [[nodiscard]] std::string range(double from, double until, const Format& format) const {
+    if (!cost) until = std::min(until, 100.0);
+    if (from == until) return text(from, format);
+    const int decimals = until - from >= 0.99 ? 0 : until - from >= 0.099 ? 1 : 2;
+    return text(format.fixed(from, decimals) + "–" + format.fixed(until, decimals), format);
+  }
+};
+
+void add_legend(View& map, const Shades& shades, const MapScale& scale, bool anywhere_none,
+                const Format& format) {
+  map.set("KEY_NAME", format.text(scale.cost ? "map_key_cost" : "map_key"));
+  const auto add = [&](int colour, const std::string& name) {
+    View& key = map.add("KEY");
+    key.set("SHADE", fmt::format("{}", colour));
+    key.set("NAME", name);
+  };
+  if (anywhere_none) add(0, format.text("map_none"));
+  for (int shade = 1; shade <= shades.count(); ++shade) {
+    add(shades.colour(shade), scale.range(shades.from(shade), shades.until(shade), format));
+  }
+}
+
+void add_map(View& view, const std::vector<DistrictReach>& districts, const MapScale& scale,
+             const Page& page) {
   const Format& format = page.format();
-  std::vector<double> shares;
-  for (const DistrictReach& district : districts) shares.push_back(district.share());
-  const Shades shades(shares);
+  std::vector<double> values;
+  for (const DistrictReach& district : districts) values.push_back(scale.value(district));
+  const Shades shades(values);
   View& map = view.add("MAP");
   map.set("WIDTH", fmt::format("{}", DistrictMap::width));
   map.set("HEIGHT", fmt::format("{}", page.site().map().height()));
-  const auto [least, most] = std::ranges::minmax_element(districts, {}, &DistrictReach::share);
+  const auto [least, most] = std::ranges::minmax_element(values);
+  const auto name_at = [&](auto value) {
+    return name_of(districts[static_cast<std::size_t>(value - values.begin())].place, page);
+  };
   const std::string count = fmt::format("{}", districts.size());
   map.set("DESC", format.fill("map_desc", {{"count", count},
-                                           {"most", name_of(most->place, page)},
-                                           {"most_share", format.share(most->share())},
-                                           {"least", name_of(least->place, page)},
-                                           {"least_share", format.share(least->share())}}));
+                                           {"most", name_at(most)},
+                                           {"most_share", scale.text(*most, format)},
+                                           {"least", name_at(least)},
+                                           {"least_share", scale.text(*least, format)}}));
   for (const auto& shape : page.site().map().districts()) {
     if (shape.place >= districts.size()) continue;
-    const DistrictReach& district = districts[shape.place];
+    const double value = values[shape.place];
     View& path = map.add("DISTRICT");
-    path.set("SHADE", fmt::format("{}", shades.of(district.share())));
+    path.set("SHADE", fmt::format("{}", shades.colour(shades.of(value))));
     path.set("PATH", shape.path);
     path.set("LABEL", format.fill("map_label", {{"name", name_of(shape.place, page)},
-                                                {"share", format.share(district.share())}}));
+                                                {"share", scale.text(value, format)}}));
   }
   for (const auto& label : page.site().map().labels()) {
     View& place = map.add("PLACE");
@@ -102,45 +144,11 @@ void add_map(View& view, const std::vector<DistrictReach>& districts, const Page
     place.set("Y", fmt::format("{}", label.at.y));
     place.set("NAME", name_of(label.place, page));
   }
-  if (std::ranges::any_of(shares, [](double share) { return share == 0; })) {
-    View& key = map.add("KEY");
-    key.set("SHADE", "0");
-    key.set("NAME", format.text("map_none"));
-  }
-  for (int shade = 1; shade <= shades.count(); ++shade) {
-    View& key = map.add("KEY");
-    key.set("SHADE", fmt::format("{}", shade));
-    key.set("NAME", fmt::format("{}–{}", format.decimal(shades.from(shade) * 100, 1),
-                                format.share(shades.until(shade))));
-  }
+  add_legend(map, shades, scale, std::ranges::any_of(values, [](double value) { return value <= 0; }),
+             format);
 }
 
 }  // namespace
-
-Shades::Shades(const std::vector<double>& shares) {
-  double least = 1, most = 0;
-  for (const double share : shares) {
-    if (share <= 0) continue;
-    least = std::min(least, share);
-    most = std::max(most, share);
-  }
-  if (most <= 0) {
-    least = 0;
-    most = 1;
-  }
-  // The narrowest round width with which the classes hold all shares.
-  for (const double width : {0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2}) {
-    width_ = width;
-    first_ = std::floor(least / width + 1e-9) * width;
-    count_ = std::max(1, static_cast<int>(std::ceil((most - first_) / width - 1e-9)));
-    if (count_ <= shades_max) return;
-  }
-}
-
-int Shades::of(double share) const {
-  if (share <= 0) return 0;
-  return std::clamp(static_cast<int>(std::floor((share - first_) / width_ + 1e-9)) + 1, 1, count_);
-}
 
 std::string bar_width(std::uint64_t value, std::uint64_t longest) {
   if (value == 0 || longest == 0) return "0";
@@ -168,6 +176,11 @@ std::string choice_title(const TerritoryChoice& choice, const Page& page) {
   return page.format().fill("map_what", {{"title", measure->title.in(page.language())}});
 }
 
+std::string districts_title(const TerritoryChoice& choice, const Page& page) {
+  const regime::Measure* measure = chosen_measure(choice);
+  return measure == nullptr ? page.format().text("map_all") : measure->title.in(page.language());
+}
+
 void add_measure_options(View& view, const TerritoryChoice& choice, const Page& page) {
   const regime::Measure* chosen = chosen_measure(choice);
   add_option(view, "", page.format().text("map_all"), chosen == nullptr);
@@ -180,7 +193,7 @@ void add_territory(View& view, const TerritoryChoice& choice, const Page& page) 
   std::vector<DistrictReach> districts = districts_of(choice, page);
   View& territory = page.include(view, "TERRITORY", "territory.html");
   territory.set("WHAT", choice_title(choice, page));
-  add_map(territory, districts, page);
+  add_map(territory, districts, {.cost = chosen_measure(choice) == nullptr}, page);
   if (!choice.path.empty()) {
     const regime::Measure* chosen = chosen_measure(choice);
     if (chosen != nullptr) territory.add("WHOLE").set("HREF", choice.path);
@@ -213,6 +226,8 @@ void add_district_table(View& view, const TerritoryChoice& choice, const Page& p
     total.reach.lines += district.reach.lines;
     total.reach.cost_qepik += district.reach.cost_qepik;
   }
+  view.set("LINES_NAME",
+           page.format().text(chosen_measure(choice) == nullptr ? "figure_lines_sum" : "figure_lines"));
   fill_row(view, total, page);  // a person lives in one district, so the sum counts each once
 }
 

@@ -9,22 +9,6 @@
 
 namespace dayaq::portal {
 
-/// Shares of residents in up to six classes of a round width, so that a legend reads well.
-class Shades {
- public:
-  explicit Shades(const std::vector<double>& shares);
-  /// 1 .. count() for a share; 0 for nobody.
-  [[nodiscard]] int of(double share) const;
-  [[nodiscard]] int count() const { return count_; }
-  [[nodiscard]] double from(int shade) const { return first_ + width_ * (shade - 1); }
-  [[nodiscard]] double until(int shade) const { return first_ + width_ * shade; }
-
- private:
-  double first_ = 0;
-  double width_ = 1;
-  int count_ = 1;
-};
-
 [[nodiscard]] inline std::int64_t signed_of(std::uint64_t number) {
   return static_cast<std::int64_t>(number);
 }
@@ -47,11 +31,15 @@ struct TerritoryChoice {
 [[nodiscard]] const regime::MeasurePreview* measure_preview(const regime::Preview& preview,
                                                             const MeasureCode& code);
 
-/// "The colour shows which share of each district's residents at least one measure reaches."
+/// What the map of the choice shows, as a sentence.
 [[nodiscard]] std::string choice_title(const TerritoryChoice& choice, const Page& page);
+/// What the table of the choice shows: the measure's title, or "all measures".
+[[nodiscard]] std::string districts_title(const TerritoryChoice& choice, const Page& page);
 /// The choice of a measure, all together first.
 void add_measure_options(View& view, const TerritoryChoice& choice, const Page& page);
-/// The territory section of a page: map, legend, the districts with the most persons.
+/// The territory section of a page. The map shows of one measure which share of the residents it reaches, of
+/// all together what they cost a month for each resident: somebody is reached by something nearly everywhere.
+/// Besides the map: legend, the districts with the most persons.
 void add_territory(View& view, const TerritoryChoice& choice, const Page& page);
 /// Every district with its figures and bars, and the sum: the table that stands for the map.
 void add_district_table(View& view, const TerritoryChoice& choice, const Page& page);

@@ -65,7 +65,7 @@ void add_reach(View& view, const RegimeContent& content, const Page& page) {
   View& section = view.add("REACHED");
   const regime::Reach& any = content.preview->any;
   add_figure(section, format.text("figure_persons"), format.number(signed_of(any.persons)));
-  add_figure(section, format.text("figure_lines"), format.number(signed_of(any.lines)));
+  add_figure(section, format.text("figure_lines_sum"), format.number(signed_of(any.lines)));
   add_figure(section, format.text("figure_cost"), format.money_short(signed_of(any.cost_qepik)));
   add_figure(section, format.text("figure_measures"),
              format.number(static_cast<std::int64_t>(content.shown->regime.measures.size())));
@@ -151,7 +151,7 @@ Result<std::string> districts_page(Page& page, const RegimeContent& content) {
   view.set("REGIME_HREF", path_of(shown));
   view.set("REGIME_TITLE", shown.regime.title.in(page.language()));
   const TerritoryChoice choice{shown.regime, *content.preview, content.measure, path_of(shown)};
-  view.set("CHOICE", choice_title(choice, page));
+  view.set("CHOICE", districts_title(choice, page));
   add_measure_options(view, choice, page);
   add_district_table(view, choice, page);
   return page.render({path_of(shown) + "/territory", query_of(content), "/regimes"},
