@@ -25,9 +25,13 @@ std::string organisation_json(const Organisation& organisation) {
 
 Result<Organisation> parse_organisation(const http::Request& request) {
   DAYAQ_TRY(const JsonBody body,
-            JsonBody::parse(request.body, {"name.az", "name.en", "name.ru", "kind", "issues[]"}));
+            JsonBody::parse(request.body, {"code", "name.az", "name.en", "name.ru", "kind", "issues[]"}));
   Organisation organisation;
   organisation.code = OrganisationCode(request.parameter("code"));
+  DAYAQ_TRY(const auto code, body.text("code"));
+  if (code && *code != organisation.code.value()) {
+    return fail_field("registry.code", "code", "The code in the body isn't the one in the address.");
+  }
   DAYAQ_TRY(organisation.name.az, body.required("name.az"));
   DAYAQ_TRY(organisation.name.en, body.required("name.en"));
   DAYAQ_TRY(organisation.name.ru, body.required("name.ru"));
@@ -54,11 +58,11 @@ std::string places_json(const CountryPack& country) {
   std::string out = R"({"places":[)";
   const char* comma = "";
   for (const Place& place : country.places()) {
-    out += fmt::format(
-        R"({}{{"code":"{}","district":"{}","kind":"{}","name":{},)"
-        R"("population":{},"latitude":{},"longitude":{}}})",
-        std::exchange(comma, ","), place.code, country.place(place.district).code, to_string(place.kind),
-        name_json(place.name), place.population, place.latitude, place.longitude);
+    out += fmt::format(R"({}{{"code":"{}","district":"{}","kind":"{}","name":{},)"
+                       R"("population":{},"latitude":{},"longitude":{}}})",
+                       std::exchange(comma, ","), place.code, country.place(place.district).code,
+                       to_string(place.kind), name_json(place.name), place.population, place.latitude,
+                       place.longitude);
   }
   return out + "]}";
 }
@@ -71,17 +75,42 @@ constexpr const char* organisation_schema = R"json({"type":"object","properties"
     "tv_operator","business"]},
   "issues":{"type":"array","items":{"type":"string"},"description":"The statuses it may attest."}}})json";
 
+/// What the country pack says, the same for as long as the process runs.
+void add_catalogue_routes(http::Router& router, const ApiContext& context) {
+  router.add_schema("StatusList", R"json({"type":"object","properties":{"statuses":{"type":"array",
+    "items":{"type":"object"}}}})json");
+  router.add_schema("PlaceList", R"json({"type":"object","properties":{"places":{"type":"array",
+    "items":{"type":"object"}}}})json");
+  router.add({.method = http::Method::get,
+              .pattern = "/v1/statuses",
+              .run = http::Run::inline_,
+              .operation = "list_statuses",
+              .summary = "The statuses that organisations attest.",
+              .request_schema = "",
+              .response_schema = "StatusList",
+              .tag = "registry"},
+             [text = statuses_json(context.registry.country)](const http::Request&) {
+               return http::Response::json(text);
+             });
+  router.add({.method = http::Method::get,
+              .pattern = "/v1/places",
+              .run = http::Run::inline_,
+              .operation = "list_places",
+              .summary = "Districts and settlements.",
+              .request_schema = "",
+              .response_schema = "PlaceList",
+              .tag = "registry"},
+             [text = places_json(context.registry.country)](const http::Request&) {
+               return http::Response::json(text);
+             });
+}
+
 }  // namespace
 
 void add_organisation_routes(http::Router& router, const ApiContext& context) {
   router.add_schema("Organisation", organisation_schema);
   router.add_schema("OrganisationList", R"json({"type":"object","properties":{"organisations":{"type":"array",
     "items":{"$ref":"#/components/schemas/Organisation"}}}})json");
-  router.add_schema("StatusList", R"json({"type":"object","properties":{"statuses":{"type":"array",
-    "items":{"type":"object"}}}})json");
-  router.add_schema("PlaceList", R"json({"type":"object","properties":{"places":{"type":"array",
-    "items":{"type":"object"}}}})json");
-
   router.add({.method = http::Method::get,
               .pattern = "/v1/organisations",
               .scope = http::Scope::organisations_read,
@@ -138,28 +167,7 @@ void add_organisation_routes(http::Router& router, const ApiContext& context) {
                if (!index) return refuse(index.error());
                return http::Response::json(organisation_json(*organisation));
              });
-  router.add({.method = http::Method::get,
-              .pattern = "/v1/statuses",
-              .run = http::Run::inline_,
-              .operation = "list_statuses",
-              .summary = "The statuses that organisations attest.",
-              .request_schema = "",
-              .response_schema = "StatusList",
-              .tag = "registry"},
-             [text = statuses_json(context.registry.country)](const http::Request&) {
-               return http::Response::json(text);
-             });
-  router.add({.method = http::Method::get,
-              .pattern = "/v1/places",
-              .run = http::Run::inline_,
-              .operation = "list_places",
-              .summary = "Districts and settlements.",
-              .request_schema = "",
-              .response_schema = "PlaceList",
-              .tag = "registry"},
-             [text = places_json(context.registry.country)](const http::Request&) {
-               return http::Response::json(text);
-             });
+  add_catalogue_routes(router, context);
 }
 
 }  // namespace dayaq::registry

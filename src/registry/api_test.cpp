@@ -168,6 +168,9 @@ TEST_F(Api, OrganisationsAreListedAddedAndChanged) {
       R"({"name":{"az":"Quba","en":"Guba","ru":"Губа"},"kind":"hospital","issues":["health_worker"]})";
   EXPECT_EQ(call(Method::put, "/v1/organisations/quba-hospital", body).status, 200);
   EXPECT_EQ(field(call(Method::get, "/v1/organisations/quba-hospital").body, "ru"), "Губа");
+  const std::string as_read = call(Method::get, "/v1/organisations/quba-hospital").body;
+  EXPECT_EQ(call(Method::put, "/v1/organisations/quba-hospital", as_read).status, 200);
+  EXPECT_EQ(call(Method::put, "/v1/organisations/other", as_read).status, 400);
   EXPECT_EQ(call(Method::put, "/v1/organisations/Quba", body).status, 400);
   EXPECT_EQ(call(Method::get, "/v1/statuses").body.find("wizard"), std::string::npos);
   EXPECT_NE(call(Method::get, "/v1/places").body.find("AZ-BA-587084"), std::string::npos);
