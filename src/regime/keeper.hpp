@@ -146,7 +146,7 @@ class GrantKeeper final : public registry::ChangeObserver, public LawObserver, p
   explicit GrantKeeper(const Parts& parts) : parts_(parts) {}
   Result<void> load_catalogue(std::shared_ptr<const Law> law);
   Result<void> load_population();
-  Result<Population> build_population(store::Session& session, Instant as_of) const;
+  [[nodiscard]] Result<Population> build_population(Instant as_of) const;
   Result<Population> restore_population(store::Session& session, Instant as_of) const;
   Result<void> reload(store::Session& session, Population& population,
                       const std::set<std::uint64_t>& persons) const;

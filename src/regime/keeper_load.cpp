@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <thread>
 
 #include "audit/log.hpp"
 #include "base/log.hpp"
@@ -17,6 +18,45 @@ std::vector<PlaceIndex> districts_of(const registry::CountryPack& country) {
   std::vector<PlaceIndex> out;
   for (const registry::Place& place : country.places()) out.push_back(place.district);
   return out;
+}
+
+using BucketRange = registry::RegistryStore::BucketRange;
+
+/// Reads all buckets on several threads, each on a connection of its own, and hands the rows over in batches,
+/// one thread at a time. Nothing is written meanwhile: the node isn't serving yet.
+template <class Row, class Read, class Take>
+Result<void> stream(store::Database& db, int threads, Read&& read, Take&& take) {
+  constexpr std::size_t batch_rows = 4096;
+  std::mutex taking;
+  const auto run = [&](BucketRange range) -> Result<void> {
+    std::vector<Row> batch;
+    batch.reserve(batch_rows);
+    const auto flush = [&] {
+      const std::lock_guard lock(taking);
+      for (const Row& row : batch) take(row);
+      batch.clear();
+    };
+    DAYAQ_TRY_OK(db.read([&](store::Session& session) {
+      return read(session, range, [&](const Row& row) {
+        batch.push_back(row);
+        if (batch.size() == batch_rows) flush();
+      });
+    }));
+    flush();
+    return {};
+  };
+  const std::int64_t parts = std::max(threads, 1);
+  std::vector<Result<void>> results(static_cast<std::size_t>(parts));
+  {
+    std::vector<std::jthread> others;
+    for (std::int64_t i = 0; i < parts; ++i) {
+      const BucketRange range{.from = registry::buckets * i / parts,
+                              .until = registry::buckets * (i + 1) / parts};
+      others.emplace_back([&, range, i] { results[static_cast<std::size_t>(i)] = run(range); });
+    }
+  }
+  for (auto& result : results) DAYAQ_TRY_OK(std::move(result));
+  return {};
 }
 
 /// What the index must say of an attestation as it is stored.
@@ -94,25 +134,58 @@ Result<void> GrantKeeper::load_catalogue(std::shared_ptr<const Law> law) {
   });
 }
 
-Result<Population> GrantKeeper::build_population(store::Session& session, Instant as_of) const {
-  DAYAQ_TRY(const std::int64_t persons, parts_.registry.count_persons(session));
+Result<Population> GrantKeeper::build_population(Instant as_of) const {
+  DAYAQ_TRY(const std::int64_t persons,
+            parts_.db.read([&](store::Session& session) { return parts_.registry.count_persons(session); }));
   const auto expected = std::size_t(persons);
   PopulationBuilder builder(std::make_shared<const DayStarts>(parts_.country.zone()),
                             districts_of(parts_.country), parts_.country.statuses().size(), as_of,
                             {.persons = expected, .facts = expected / 2, .lines = expected + expected / 2});
-  DAYAQ_TRY_OK(parts_.registry.each_person_core(session, {}, [&](const registry::PersonCore& person) {
-    builder.add_person(
-        {.id = person.id, .birth = person.birth, .death = person.death, .place = person.place});
-  }));
+  const registry::RegistryStore& rows = parts_.registry;
+  DAYAQ_TRY_OK(stream<PersonRecord>(
+      parts_.db, parts_.threads,
+      [&](store::Session& session, BucketRange range, auto&& put) {
+        return rows.each_person_core(session, range, [&](const registry::PersonCore& person) {
+          put(PersonRecord{
+              .id = person.id, .birth = person.birth, .death = person.death, .place = person.place});
+        });
+      },
+      [&](const PersonRecord& person) { builder.add_person(person); }));
   builder.seal_persons();
-  DAYAQ_TRY_OK(parts_.registry.each_attestation(session, {}, as_of, [&](const registry::Attestation& a) {
-    builder.add_fact(a.person, a.status, counts_in(a));
-  }));
-  DAYAQ_TRY_OK(
-      parts_.registry.each_subscription(session, {}, as_of, [&](const registry::SubscriptionView& s) {
-        const auto key = keys_.find(s.provider);
-        if (key == keys_.end()) return;
-        builder.add_line(make_line_key(key->second, s.kind, s.number), s.holder, s.kind, s.provider, s.valid);
+
+  struct FactRow {
+    PersonId person;
+    StatusIndex status;
+    Period counts;
+  };
+  DAYAQ_TRY_OK(stream<FactRow>(
+      parts_.db, parts_.threads,
+      [&](store::Session& session, BucketRange range, auto&& put) {
+        return rows.each_attestation(session, range, as_of, [&](const registry::Attestation& a) {
+          put(FactRow{.person = a.person, .status = a.status, .counts = counts_in(a)});
+        });
+      },
+      [&](const FactRow& row) { builder.add_fact(row.person, row.status, row.counts); }));
+
+  struct LineRow {
+    PersonId holder;
+    KnownLine line;
+  };
+  DAYAQ_TRY_OK(stream<LineRow>(
+      parts_.db, parts_.threads,
+      [&](store::Session& session, BucketRange range, auto&& put) {
+        return rows.each_subscription(session, range, as_of, [&](const registry::SubscriptionView& s) {
+          const auto key = keys_.find(s.provider);
+          if (key == keys_.end()) return;
+          put(LineRow{.holder = s.holder,
+                      .line = {.key = make_line_key(key->second, s.kind, s.number),
+                               .kind = s.kind,
+                               .provider = s.provider,
+                               .valid = s.valid}});
+        });
+      },
+      [&](const LineRow& row) {
+        builder.add_line(row.line.key, row.holder, row.line.kind, row.line.provider, row.line.valid);
       }));
   return builder.finish();
 }
@@ -121,24 +194,31 @@ Result<void> GrantKeeper::load_population() {
   Instant said = instant_min;
   for (const auto& [provider, last] : ends_) said = std::max(said, hub_.end(provider).created);
   const Instant as_of = said == instant_min ? parts_.clock.now() : said;
-  return parts_.db.read([&](store::Session& session) -> Result<void> {
-    auto population = restore_population(session, as_of);
-    if (!population) {
-      if (population.error().kind != ErrorKind::not_found) {
-        log::warning("keeper.snapshot", "the index is built from the database",
-                     {{"why", population.error().code}});
-      }
-      population = build_population(session, as_of);
+  const auto started = std::chrono::steady_clock::now();
+  auto population =
+      parts_.db.read([&](store::Session& session) { return restore_population(session, as_of); });
+  const bool restored = bool(population);
+  if (!restored) {
+    if (population.error().kind != ErrorKind::not_found) {
+      log::warning("keeper.rebuild", "the index is built from the database",
+                   {{"why", population.error().code}});
     }
-    if (!population) return std::unexpected(population.error());
-    const Instant t = population->as_of();
-    const ActiveLaw active(law_->law, law_->numbers, t);
-    BulkDerivation bulk = derive_all(*population, active, t, parts_.threads);
-    population->set_profiles(std::move(bulk.profiles), bulk.profile.span(), bulk.changes_at.span());
-    live_ = std::make_unique<LivePopulation>(std::move(*population), law_, active);
-    fill_events(t);
-    return {};
-  });
+    population = build_population(as_of);
+  }
+  if (!population) return std::unexpected(population.error());
+  const Instant t = population->as_of();
+  const ActiveLaw active(law_->law, law_->numbers, t);
+  BulkDerivation bulk = derive_all(*population, active, t, parts_.threads);
+  population->set_profiles(std::move(bulk.profiles), bulk.profile.span(), bulk.changes_at.span());
+  const auto took = std::chrono::duration<double>(std::chrono::steady_clock::now() - started);
+  log::info("keeper.loaded", "the index is in memory",
+            {{"persons", population->persons()},
+             {"lines", population->lines().size()},
+             {"from", restored ? "file" : "database"},
+             {"seconds", fmt::format("{:.2f}", took.count())}});
+  live_ = std::make_unique<LivePopulation>(std::move(*population), law_, active);
+  fill_events(t);
+  return {};
 }
 
 // --- The saved index ---
