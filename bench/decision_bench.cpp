@@ -1,4 +1,5 @@
 // links: dayaq::regime
+// figures: decision decision_memory derive_all
 // decision: subscription key -> grants, in process, over eleven million subscriptions, against an
 // open-addressing table of 32-byte records looked up with the same keys in the same run.
 #include <fmt/format.h>

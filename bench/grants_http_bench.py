@@ -23,14 +23,15 @@ def main():
     node = Node(persons=PERSONS, folder=folder)
     exported = node.cli("export", "subscriptions").stdout.splitlines()
     head = exported[0].split(",")
-    kind, number = head.index("kind"), head.index("number")
+    kind, number, provider = head.index("kind"), head.index("number"), head.index("provider")
     lines = [row.split(",") for row in exported[1:]]
-    lines = [f"{row[kind]}:{row[number]}" for row in lines if row[kind] == "mobile"]
+    lines = [f"{row[kind]}:{row[number]}" for row in lines
+             if row[kind] == "mobile" and row[provider] == "azercell"]
     random.Random(1).shuffle(lines)
     lines = lines[:100_000]
     node.start("--io-threads", "1")
     subprocess.run(["taskset", "-acp", "0", str(node.process.pid)], check=True, stdout=subprocess.DEVNULL)
-    key = node.key("decider")
+    key = node.key("azercell")
     sizes = []
     for line in lines[:500]:
         answer = node.get(f"/v1/grants?subscription={line}", key=key)

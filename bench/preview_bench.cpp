@@ -1,4 +1,5 @@
 // links: dayaq::regime
+// figures: preview_10m preview_10m_bandwidth preview_10m_by_settlement
 // preview_10m: the ten measures of the special quarantine over ten million persons by district, against
 // DuckDB (bench/duckdb/preview.mjs) answering the same question from the same data, and against the memory's
 // own speed.

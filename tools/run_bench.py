@@ -17,7 +17,7 @@ def programs(build):
         if not found:
             continue
         with open(os.path.join(folder, file)) as source:
-            head = source.read(600)
+            head = source.read(1500)
         figures = re.search(r"figures: *(.*)", head)
         names = figures.group(1).split() if figures else [found.group(1)]
         path = os.path.join(folder, file)

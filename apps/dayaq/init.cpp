@@ -37,7 +37,6 @@ Result<void> make_keys(node::Node& node, bool demo) {
                         {"official-1", "digital-agency", official},
                         {"official-2", "digital-agency", official}};
   if (demo) {
-    keys.push_back({"decider", "digital-agency", {Scope::grants_read, Scope::grants_decide}});
     keys.push_back(
         {"azercell", "azercell", {Scope::grants_decide, Scope::feed_read, Scope::subscriptions_write}});
     keys.push_back({"hospital", "tabib", {Scope::attestations_write}});
