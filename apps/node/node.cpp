@@ -251,7 +251,7 @@ void Node::start_timers() {
 }
 
 Result<void> Node::save_index() {
-  return {};
+  return state_->keeper ? state_->keeper->save(regime::GrantKeeper::Saving::here) : Result<void>();
 }
 
 struct Reader::State {

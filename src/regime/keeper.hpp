@@ -147,7 +147,7 @@ class GrantKeeper final : public registry::ChangeObserver, public LawObserver, p
   Result<void> load_catalogue(std::shared_ptr<const Law> law);
   Result<void> load_population();
   [[nodiscard]] Result<Population> build_population(Instant as_of) const;
-  Result<Population> restore_population(store::Session& session, Instant as_of) const;
+  Result<Population> restore_population(store::Session& session, Instant as_of);
   Result<void> reload(store::Session& session, Population& population,
                       const std::set<std::uint64_t>& persons) const;
   [[nodiscard]] SnapshotFit fit() const;
@@ -176,6 +176,8 @@ class GrantKeeper final : public registry::ChangeObserver, public LawObserver, p
   std::unique_ptr<LivePopulation> live_;
   mutable std::shared_mutex keys_mutex_;  // guards keys_
   std::map<OrganisationIndex, SipKey> keys_;
+  /// The log's size at the last save or load of the file; the highest number if there is no file.
+  std::atomic<std::uint64_t> saved_at_{~std::uint64_t(0)};
   std::atomic<std::int64_t> next_due_{0};  // microseconds: when advance() has something to do
 
   // Writer thread only.

@@ -243,13 +243,18 @@ Result<void> GrantKeeper::save(Saving saving) {
   if (parts_.snapshot.empty() || parts_.log == nullptr) return {};
   // What is in the log by now is in the index once a commit that begins later has ended.
   const std::uint64_t audit_size = parts_.log->size();
+  if (audit_size == saved_at_.load()) return {};  // the file lacks nothing but time
   DAYAQ_TRY_OK(parts_.db.write([](store::Session&) -> Result<void> { return {}; }));
   const SnapshotFit fits = fit();
   const auto write = [&](const LiveState& state) {
     return SnapshotFile::save(parts_.snapshot, state.population,
                               {.audit_size = audit_size, .as_of = state.population.as_of()}, fits);
   };
-  if (saving == Saving::here) return live_->read_long(write);
+  if (saving == Saving::here) {
+    DAYAQ_TRY_OK(live_->read_long(write));
+    saved_at_.store(audit_size);
+    return {};
+  }
   const pid_t child = live_->read_long([&](const LiveState& state) {
     const pid_t forked = ::fork();
     if (forked == 0) ::_exit(write(state) ? 0 : 1);  // the copy of this moment is the child's alone
@@ -258,12 +263,15 @@ Result<void> GrantKeeper::save(Saving saving) {
   int status = 1;
   while (child > 0 && ::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
-  if (child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+  if (child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+    saved_at_.store(audit_size);
+    return {};
+  }
   return fail(ErrorKind::unavailable, "snapshot.failed", "The index could not be saved.",
               "the saving process failed");
 }
 
-Result<Population> GrantKeeper::restore_population(store::Session& session, Instant as_of) const {
+Result<Population> GrantKeeper::restore_population(store::Session& session, Instant as_of) {
   if (parts_.snapshot.empty() || parts_.log == nullptr) {
     return fail(ErrorKind::not_found, "snapshot.missing", "There is no saved index.");
   }
@@ -288,6 +296,7 @@ Result<Population> GrantKeeper::restore_population(store::Session& session, Inst
                 "The saved index is too far behind; it is built anew.");
   }
   DAYAQ_TRY_OK(reload(session, saved.population, persons));
+  if (saved.state.audit_size == size) saved_at_.store(size);
   if (as_of > saved.population.as_of()) saved.population.catch_up(as_of);
   return std::move(saved.population);
 }
