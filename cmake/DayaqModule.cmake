@@ -4,6 +4,8 @@
 # room's headers (so that an include the links don't allow doesn't build), compiles each header alone (target
 # all_verify_interface_header_sets) and registers one GoogleTest program <room>_test.
 
+add_custom_target(unit_tests)  # the rooms' test programs: what the second compiler builds
+
 set(DAYAQ_FLOOR_base 0)
 set(DAYAQ_FLOOR_crypto 1)
 set(DAYAQ_FLOOR_store 1)
@@ -52,6 +54,7 @@ function(dayaq_module)
       GTest::gtest GTest::gmock GTest::gtest_main)
     target_compile_definitions(${M_NAME}_test PRIVATE DAYAQ_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
       DAYAQ_BINARY_DIR="${CMAKE_BINARY_DIR}")
+    add_dependencies(unit_tests ${M_NAME}_test)
     add_test(NAME ${M_NAME} COMMAND ${M_NAME}_test)
     set_tests_properties(${M_NAME} PROPERTIES TIMEOUT 900)
   endif()
