@@ -19,9 +19,9 @@ std::string outcome_json(const ChunkOutcome& outcome) {
                                 outcome.counts.rejected);
   const char* comma = "";
   for (const Reject& reject : outcome.rejects) {
-    out += fmt::format(R"({}{{"line":{},"field":{},"code":{},"reason":{}}})", std::exchange(comma, ","),
-                       reject.line, json_string(reject.field), json_string(reject.code),
-                       json_string(reject.reason));
+    out += fmt::format(R"({}{{"line":{},"field":{},"code":{},"reason":{},"text":{}}})",
+                       std::exchange(comma, ","), reject.line, json_string(reject.field),
+                       json_string(reject.code), json_string(reject.reason), json_string(reject.text));
   }
   return out + "]}";
 }
@@ -65,7 +65,8 @@ void add_import_routes(http::Router& router, const ApiContext& context) {
   router.add_schema("ImportOutcome", R"json({"type":"object","properties":{"recorded":{"type":"integer"},
     "changed":{"type":"integer"},"unchanged":{"type":"integer"},"rejected":{"type":"integer"},
     "rejects":{"type":"array","items":{"type":"object","properties":{"line":{"type":"integer"},
-      "field":{"type":"string"},"code":{"type":"string"},"reason":{"type":"string"}}}}}})json");
+      "field":{"type":"string"},"code":{"type":"string"},"reason":{"type":"string"},
+      "text":{"type":"string"}}}}}})json");
   router.add(
       {.method = http::Method::post,
        .pattern = "/v1/imports/{kind}/chunks",
