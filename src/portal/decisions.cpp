@@ -79,9 +79,9 @@ void DecisionTrail::find_entry(Decision& decision, const RegimeCode& code) {
     if (!is_action(leaf->action, decision.kind) || !leaf->data.starts_with(head) ||
         !leaf->data.ends_with(tail))
       continue;
-    decision.entry = index;
+    decision.entry = TrailEntry{index, *text};
     const std::lock_guard lock(mutex_);
-    found_.emplace(key, index);
+    found_.emplace(key, *decision.entry);
     return;
   }
 }

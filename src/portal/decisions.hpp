@@ -10,13 +10,19 @@
 
 namespace dayaq::portal {
 
+/// One entry of the audit log: its index and its leaf, the very text whose hash is in the tree.
+struct TrailEntry {
+  std::uint64_t index = 0;
+  std::string leaf;
+};
+
 struct Decision {
   enum class Kind : std::uint8_t { submitted, approved, ended };
   Kind kind = Kind::submitted;
   int version = 1;
   Instant at;
-  std::string actor;                   ///< as in the audit log: "org:CODE/key:ID", "cli"
-  std::optional<std::uint64_t> entry;  ///< its index in the audit log; nullopt if it wasn't found
+  std::string actor;                ///< as in the audit log: "org:CODE/key:ID", "cli"
+  std::optional<TrailEntry> entry;  ///< nullopt if it wasn't found
 };
 
 /// Finds entries by their time: the log is in the order of time, so a binary search leads there, and a few
@@ -32,7 +38,7 @@ class DecisionTrail {
 
   AuditLeaves& leaves_;
   std::mutex mutex_;  // guards found_
-  std::map<std::string, std::uint64_t> found_;
+  std::map<std::string, TrailEntry> found_;
 };
 
 }  // namespace dayaq::portal

@@ -129,6 +129,7 @@ struct Portal::State {
     content.measure = request.query_value("measure").value_or("");
     DAYAQ_TRY(content.feeds, ports.figures.feeds());
     content.decisions = trail.decisions(content.versions);
+    content.log_size = ports.audit.size();
     return render(page, content);
   }
 

@@ -53,8 +53,8 @@ TEST(Portal, ShowsWhatARegimeGivesAndWhomItReaches) {
   EXPECT_THAT(page, HasSubstr("Version 2 of this regime awaits approval."));
   EXPECT_THAT(page, HasSubstr("not connected"));
   EXPECT_THAT(page, HasSubstr("12 behind"));
-  EXPECT_THAT(page, HasSubstr("href=\"/v1/audit/entries/1\""));
-  EXPECT_THAT(page, HasSubstr("href=\"/v1/audit/entries/4\""));
+  EXPECT_THAT(page, HasSubstr("href=\"/v1/audit/proofs/inclusion?index=1&amp;size=5\""));
+  EXPECT_THAT(page, HasSubstr("href=\"/v1/audit/proofs/inclusion?index=4&amp;size=5\""));
 }
 
 TEST(Portal, ShowsOneMeasureOnTheMapAndKeepsItWhenTheLanguageChanges) {

@@ -100,11 +100,12 @@ void add_measures(View& view, const RegimeContent& content, const Page& page) {
   }
 }
 
-void add_trail(View& view, const std::vector<Decision>& decisions, const Page& page) {
-  if (decisions.empty()) return;
+void add_trail(View& view, const RegimeContent& content, const Page& page) {
+  if (content.decisions.empty()) return;
   const Format& format = page.format();
   View& trail = view.add("TRAIL");
-  for (const Decision& decision : decisions) {
+  std::string leaves;
+  for (const Decision& decision : content.decisions) {
     View& row = trail.add("ENTRY");
     row.set("AT", format.date_time(decision.at));
     const std::string& action = format.text(decision.kind == Decision::Kind::submitted  ? "action_submit"
@@ -117,9 +118,13 @@ void add_trail(View& view, const std::vector<Decision>& decisions, const Page& p
       continue;
     }
     View& proof = row.add("PROOF");
-    proof.set("HREF", fmt::format("/v1/audit/entries/{}", *decision.entry));
-    proof.set("NAME", format.fill("proof_link", {{"index", format.number(signed_of(*decision.entry))}}));
+    proof.set("HREF", fmt::format("/v1/audit/proofs/inclusion?index={}&size={}", decision.entry->index,
+                                  content.log_size));
+    proof.set("NAME",
+              format.fill("proof_link", {{"index", format.number(signed_of(decision.entry->index))}}));
+    leaves += decision.entry->leaf + "\n";
   }
+  if (!leaves.empty()) trail.add("LEAVES").set("TEXT", leaves);
 }
 
 }  // namespace
@@ -140,7 +145,7 @@ Result<std::string> regime_page(Page& page, const RegimeContent& content) {
     add_territory(view, {shown.regime, *content.preview, content.measure, path_of(shown)}, page);
   }
   add_feed_table(view, content.feeds, page);
-  add_trail(view, content.decisions, page);
+  add_trail(view, content, page);
   return page.render({path_of(shown), query_of(content), "/regimes"}, shown.regime.title.in(page.language()));
 }
 

@@ -76,9 +76,11 @@ TEST(DecisionTrail, FindsEachDecisionInTheLogByItsTime) {
   const auto decisions = trail.decisions(versions);
   ASSERT_EQ(decisions.size(), 2u);
   EXPECT_EQ(decisions[0].kind, Decision::Kind::submitted);
-  EXPECT_EQ(decisions[0].entry, 502u);
+  ASSERT_TRUE(decisions[0].entry);
+  EXPECT_EQ(decisions[0].entry->index, 502u);
+  EXPECT_EQ(decisions[0].entry->leaf, leaves.leaves[502]);
   EXPECT_EQ(decisions[1].kind, Decision::Kind::approved);
-  EXPECT_EQ(decisions[1].entry, std::nullopt);
+  EXPECT_FALSE(decisions[1].entry);
 }
 
 TEST(DecisionTrail, ShowsDecisionsWithoutEntriesWhenTheLogCantBeRead) {
@@ -92,7 +94,7 @@ TEST(DecisionTrail, ShowsDecisionsWithoutEntriesWhenTheLogCantBeRead) {
   DecisionTrail trail(leaves);
   const auto decisions = trail.decisions({std::make_shared<const regime::RegimeVersion>(approved_version())});
   ASSERT_EQ(decisions.size(), 2u);
-  EXPECT_EQ(decisions[0].entry, std::nullopt);
+  EXPECT_FALSE(decisions[0].entry);
 }
 
 }  // namespace

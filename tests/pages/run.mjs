@@ -90,19 +90,27 @@ async function judgeLayout(page, name) {
 
 const withLanguage = (address, language) => `${address}${address.includes('?') ? '&' : '?'}lang=${language}`;
 
-/// All pages that links lead to: one for each path, and one with a query.
+/// All pages that links lead to: one for each path, and one with a query. What else they lead to must be there.
 async function crawl() {
   const found = new Map([['/', '/']]);
+  const others = new Set();
   for (const address of found.values()) {
     await visit(withLanguage(address, 'en'), {}, async (page) => {
       const links = await page.$$eval('a[href]', (all) => all.map((a) => a.href));
       for (const link of links.map((href) => new URL(href)).filter((url) => url.origin === new URL(base).origin)) {
-        if (/^\/(v1|static|openapi|schemas|metrics|health)\b/.test(link.pathname)) continue;
+        if (link.pathname.startsWith('/v1/')) {
+          others.add(link.href);
+          continue;
+        }
         link.searchParams.delete('lang');
         const key = link.pathname + (link.search ? '?' : '');
         if (!found.has(key) && found.size < 40) found.set(key, link.pathname + link.search);
       }
     });
+  }
+  for (const href of others) {
+    const { status } = await fetch(href);
+    check(status === 200, `${href} is linked and answers ${status}`);
   }
   return [...found.values()];
 }
