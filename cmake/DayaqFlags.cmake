@@ -6,7 +6,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 warns falsely inside libstdc++ and fmt when it inlines (PR 105329, 105651, 107852).
   target_compile_options(dayaq_flags INTERFACE -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread
     -Wno-array-bounds -Wno-dangling-pointer -Wno-maybe-uninitialized -Wno-free-nonheap-object
-    -Wno-missing-field-initializers -Wno-interference-size)
+    -Wno-missing-field-initializers -Wno-interference-size -Wno-uninitialized)
 else()
   target_compile_options(dayaq_flags INTERFACE -Wno-missing-designated-field-initializers)
 endif()
