@@ -6,6 +6,7 @@
 
 #include <sys/mman.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -36,15 +37,18 @@ class Array {
   /// `size` elements of unknown content; the program ends (bad_alloc) without memory.
   explicit Array(std::size_t size) : size_(size) {
     if (size == 0) return;
-    const std::size_t align = size * sizeof(T) >= huge_page ? huge_page : 64;
-    const std::size_t bytes = (size * sizeof(T) + align - 1) / align * align;
-    data_ = static_cast<T*>(std::aligned_alloc(align, bytes));
+    if (is_large()) {
+      data_ = static_cast<T*>(map_large());
+    } else {
+      data_ = static_cast<T*>(
+          std::aligned_alloc(small_align, (bytes() + small_align - 1) / small_align * small_align));
+    }
     if (data_ == nullptr) throw std::bad_alloc();
-    if (align == huge_page) ::madvise(data_, bytes, MADV_HUGEPAGE);
   }
   static Array zeroed(std::size_t size) {
     Array array(size);
-    if (size != 0) std::memset(static_cast<void*>(array.data_), 0, size * sizeof(T));
+    // Pages from the kernel are zero already, and writing them now would only fetch them all.
+    if (size != 0 && !array.is_large()) std::memset(static_cast<void*>(array.data_), 0, array.bytes());
     return array;
   }
   [[nodiscard]] Array copy() const {
@@ -59,7 +63,12 @@ class Array {
     std::swap(size_, other.size_);
     return *this;
   }
-  ~Array() { std::free(data_); }
+  ~Array() {
+    if (is_large())
+      ::munmap(static_cast<void*>(data_), mapped_bytes());
+    else
+      std::free(data_);
+  }
 
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] std::size_t bytes() const { return size_ * sizeof(T); }
@@ -73,6 +82,21 @@ class Array {
 
  private:
   static constexpr std::size_t huge_page = std::size_t(2) << 20;
+  static constexpr std::size_t small_align = 64;
+  [[nodiscard]] bool is_large() const { return bytes() >= huge_page; }
+  [[nodiscard]] std::size_t mapped_bytes() const { return (bytes() + huge_page - 1) / huge_page * huge_page; }
+  [[nodiscard]] void* map_large() const {
+    // One huge page more than needed, so that a part of it can begin on a huge page's boundary.
+    const std::size_t wanted = mapped_bytes() + huge_page;
+    void* mapped = ::mmap(nullptr, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == MAP_FAILED) return nullptr;
+    auto* begin = static_cast<std::byte*>(mapped);
+    const std::size_t head = (huge_page - reinterpret_cast<std::uintptr_t>(begin) % huge_page) % huge_page;
+    if (head != 0) ::munmap(begin, head);
+    ::munmap(begin + head + mapped_bytes(), huge_page - head);
+    ::madvise(begin + head, mapped_bytes(), MADV_HUGEPAGE);
+    return begin + head;
+  }
   T* data_ = nullptr;
   std::size_t size_ = 0;
 };

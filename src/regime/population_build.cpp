@@ -132,6 +132,12 @@ void PopulationBuilder::enqueue(const RawRow& row) {
   const Population& p = population_;
   __builtin_prefetch(p.by_id_.data() + slot_of_id(row.person, p.by_id_.size()));
   if (row.key != 0) p.lines_.prefetch(row.key);
+  // Half way through the ring the slot has come, and says where the person's own id must be fetched.
+  const RawRow& middle = ring_[(ring_next_ + ring_size / 2) % ring_size];
+  if (middle.person != 0) {
+    const Ordinal slot = p.by_id_[slot_of_id(middle.person, p.by_id_.size())];
+    if (slot != 0) __builtin_prefetch(p.ids_.data() + (slot - 1));
+  }
   RawRow& place = ring_[ring_next_++ % ring_size];
   if (place.person != 0) settle(place);
   place = row;
