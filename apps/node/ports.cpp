@@ -23,8 +23,7 @@ class LivePreviews final : public portal::Previews {
   [[nodiscard]] Result<regime::Preview> of_draft(const regime::Regime& draft) override {
     const auto law = node_.book.law();
     return node_.keeper->live().read_long([&](const regime::LiveState& state) -> Result<regime::Preview> {
-      const regime::PopulationAt at(state.population, node_.core.clock.now(),
-                                    regime::statuses_of(draft, *law));
+      const regime::PopulationAt at = state.at(node_.core.clock.now(), regime::statuses_of(draft, *law));
       return regime::preview_draft(at, draft, *law, {});
     });
   }
@@ -32,7 +31,7 @@ class LivePreviews final : public portal::Previews {
   [[nodiscard]] Result<regime::Preview> of_law(const RegimeCode& code) override {
     const auto law = node_.book.law();
     return node_.keeper->live().read_long([&](const regime::LiveState& state) -> Result<regime::Preview> {
-      const regime::PopulationAt at(state.population, node_.core.clock.now(), regime::statuses_of({}, *law));
+      const regime::PopulationAt at = state.at(node_.core.clock.now(), regime::statuses_of({}, *law));
       return regime::preview_law(at, *law, code, {});
     });
   }

@@ -15,20 +15,26 @@ const LawfulMeasure* NumberedLaw::find(MeasureNumber number) const {
 
 void ReadersFirstLock::wait_for_writer() {
   state_.fetch_sub(1, std::memory_order_relaxed);
-  while ((state_.load(std::memory_order_relaxed) & writing) != 0) std::this_thread::yield();
+  while ((state_.load(std::memory_order_relaxed) & (writing | wanted)) != 0) std::this_thread::yield();
+}
+
+bool ReadersFirstLock::try_lock(std::uint32_t from) {
+  return state_.compare_exchange_weak(from, writing, std::memory_order_acquire, std::memory_order_relaxed);
 }
 
 void ReadersFirstLock::lock() {
   constexpr int quick_tries = 64;
-  for (int tries = 0;; ++tries) {
-    std::uint32_t free = 0;
-    if (state_.compare_exchange_weak(free, writing, std::memory_order_acquire, std::memory_order_relaxed))
-      return;
+  constexpr int patient_tries = 100;
+  constexpr std::chrono::microseconds pause{20};
+  for (int tries = 0; tries < quick_tries + patient_tries; ++tries) {
+    if (try_lock(0)) return;
     if (tries < quick_tries)
       std::this_thread::yield();
     else
-      std::this_thread::sleep_for(std::chrono::microseconds(20));
+      std::this_thread::sleep_for(pause);
   }
+  state_.fetch_or(wanted, std::memory_order_relaxed);
+  while (!try_lock(wanted)) std::this_thread::yield();
 }
 
 void LiveState::derive_now(const Line& line, Instant t, std::vector<LineGrant>& out) const {

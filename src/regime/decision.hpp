@@ -67,13 +67,15 @@ struct LiveState {
   static Second second_of_fast(Instant t) { return Second(std::uint64_t(to_micros(t)) / 1'000'000); }
 };
 
-/// A lock for one writer and many readers in which readers go first: a reader never waits for a writer that
-/// waits. Taking it to read is one atomic addition; std::shared_mutex costs a decision half as much again.
+/// A lock for one writer and many readers in which readers go first: for two milliseconds they come in as if
+/// the writer didn't wait. Then those who come wait for it, so that no stream of readers keeps it out for
+/// ever. Taking it to read is one atomic addition; std::shared_mutex costs a decision half as much again.
 class ReadersFirstLock {
  public:
   void lock_shared() {
-    while ((state_.fetch_add(1, std::memory_order_acquire) & writing) != 0) [[unlikely]]
+    while ((state_.fetch_add(1, std::memory_order_acquire) & (writing | wanted)) != 0) [[unlikely]] {
       wait_for_writer();
+    }
   }
   void unlock_shared() { state_.fetch_sub(1, std::memory_order_release); }
   void lock();
@@ -81,8 +83,10 @@ class ReadersFirstLock {
 
  private:
   static constexpr std::uint32_t writing = 1u << 31;
+  static constexpr std::uint32_t wanted = 1u << 30;
   void wait_for_writer();
-  std::atomic<std::uint32_t> state_{0};  ///< readers inside, and the highest bit while the writer is
+  bool try_lock(std::uint32_t from);
+  std::atomic<std::uint32_t> state_{0};  ///< readers inside, and the two highest bits of the writer
 };
 
 /// One writer, many readers. What readers see is always the state after some commit as a whole: the writer

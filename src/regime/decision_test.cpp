@@ -101,6 +101,31 @@ TEST_P(DecideAfter, ALateWriterChangesNoAnswer) {
 
 INSTANTIATE_TEST_SUITE_P(Worlds, DecideAfter, testing::Values(2, 3, 5, 7, 11, 13));
 
+TEST(ReadersFirstLock, LetsTheWriterInThoughReadersNeverCease) {
+  ReadersFirstLock lock;
+  std::atomic<bool> done = false;
+  int written = 0;
+  {
+    std::vector<std::jthread> readers;
+    for (int i = 0; i < 3; ++i) {
+      readers.emplace_back([&] {
+        while (!done) {
+          const std::shared_lock inside(lock);
+          const int seen = written;
+          std::this_thread::sleep_for(100us);
+          EXPECT_EQ(written, seen);
+        }
+      });
+    }
+    for (int i = 0; i < 20; ++i) {
+      const std::unique_lock inside(lock);
+      ++written;
+    }
+    done = true;
+  }
+  EXPECT_EQ(written, 20);
+}
+
 TEST(LivePopulation, KnowsNoKeyThatWasNeverPut) {
   World world(1);
   const LivePopulation live(world.index({}), std::make_shared<const NumberedLaw>(), ActiveLaw());
