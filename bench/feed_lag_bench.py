@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # figures: feed_lag
-"""From an attestation's acknowledgement to its line on the operator's feed, while 64 other callers attest at full speed.
+"""From an attestation's acknowledgement to its line on the operator's feed, while 8 other callers attest one after another.
 The reader follows the feed as an edge does (long poll); the probe attests one person after another whose mobile line
 the operator serves, and recognises the line by its pseudonym."""
 import base64, http.client, json, os, statistics, struct, subprocess, sys, tempfile, threading, time
@@ -8,7 +8,7 @@ import base64, http.client, json, os, statistics, struct, subprocess, sys, tempf
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tests"))
 from harness import Node, program
 
-PROBES, PERSONS = 300, 60_000
+PROBES, PERSONS = 300, 200_000
 MASK = (1 << 64) - 1
 
 
@@ -73,7 +73,7 @@ def main():
 
     reader = threading.Thread(target=follow)
     reader.start()
-    load = subprocess.Popen([program("attest_load_tool"), str(node.port), node.key("hospital"), f"{folder}/others.txt", "10", "64"],
+    load = subprocess.Popen([program("attest_load_tool"), str(node.port), node.key("hospital"), f"{folder}/others.txt", "10", "8"],
                             stdout=subprocess.PIPE, text=True)
     time.sleep(1)
     hospital, acknowledged = node.key("hospital"), {}
