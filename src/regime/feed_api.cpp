@@ -77,8 +77,9 @@ std::string definition_json(const feed::Definition& definition) {
                   until_json(definition.period.until));
   const char* comma = "";
   for (const feed::BenefitLine& benefit : definition.benefits) {
-    out += fmt::format(R"({}{{"gives":"{}","lines":{},"covers_percent":{})", std::exchange(comma, ","),
-                       to_string(BenefitKind(benefit.kind)), benefit.delivered_on, benefit.percent);
+    out +=
+        fmt::format(R"({}{{"gives":"{}","lines":{},"covers_percent":{})", std::exchange(comma, ","),
+                    to_string(BenefitKind(benefit.kind)), kinds_json(benefit.delivered_on), benefit.percent);
     if (!benefit.traffic_class.empty()) out += fmt::format(R"(,"traffic":"{}")", benefit.traffic_class);
     if (benefit.limited) {
       out += fmt::format(R"(,"quota":{},"unit":"{}","per":"{}")", benefit.quota,

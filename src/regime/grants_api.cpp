@@ -102,7 +102,16 @@ class Handlers {
   Response now_of_any(const Request& request) {
     std::vector<OrganisationIndex> all;
     for (std::size_t i = 0; i < api_.registry.organisations.size(); ++i) all.push_back(OrganisationIndex(i));
-    return answer(decide_now(request.parameter("subscription"), all, agency_texts_));
+    PersonId holder;
+    auto body = decide_now(request.parameter("subscription"), all, agency_texts_, &holder);
+    if (!body) return answer(std::move(body));
+    // What is granted tells something of the person: nobody sees it unless the reading is on record.
+    const std::string reason = request.query_value("reason").value_or("");
+    const std::string actor = request.principal.actor();
+    const auto noted = api_.db.write([&](store::Session& session) {
+      return registry::note_read(session, api_.registry, holder, "grants", reason, actor);
+    });
+    return noted ? answer(std::move(body)) : registry::refuse(noted.error());
   }
 
   Response history(const Request& request) {
@@ -118,7 +127,8 @@ class Handlers {
   }
 
   Result<std::string> decide_now(const std::string& subscription,
-                                 const std::vector<OrganisationIndex>& providers, MeasureTexts& texts) {
+                                 const std::vector<OrganisationIndex>& providers, MeasureTexts& texts,
+                                 PersonId* holder = nullptr) {
     DAYAQ_TRY(const SubscriptionName name, parse_subscription_name(subscription));
     const Instant t = api_.clock.now();
     std::string out;
@@ -126,6 +136,8 @@ class Handlers {
       const auto key = api_.keeper.line_key(provider, name.kind, name.number);
       if (!key) continue;
       const bool known = api_.keeper.live().read([&](const LiveState& state) {
+        const Line* line = state.population.lines().find(*key);
+        if (holder != nullptr && line != nullptr) *holder = state.population.id(line->person);
         return state.decide(*key, t, [&](const Decision& decision) {
           out = answer_head(subscription, t);
           const auto measures = texts.of(state.law);
@@ -194,13 +206,8 @@ class Handlers {
 };
 
 std::string benefit_json(const Benefit& benefit) {
-  std::string lines;
-  for (std::size_t kind = 0; kind < subscription_kinds; ++kind) {
-    if ((benefit.delivered_on >> kind & 1) == 0) continue;
-    lines += fmt::format(R"({}"{}")", lines.empty() ? "" : ",", registry::to_string(SubscriptionKind(kind)));
-  }
-  std::string out = fmt::format(R"({{"gives":"{}","lines":[{}],"covers_percent":{})", to_string(benefit.kind),
-                                lines, benefit.percent);
+  std::string out = fmt::format(R"({{"gives":"{}","lines":{},"covers_percent":{})", to_string(benefit.kind),
+                                kinds_json(benefit.delivered_on), benefit.percent);
   if (!benefit.traffic_class.value().empty()) out += fmt::format(R"(,"traffic":"{}")", benefit.traffic_class);
   if (benefit.quota) {
     out += fmt::format(R"(,"quota":{},"unit":"{}","per":"{}")", *benefit.quota, to_string(benefit.unit),
@@ -210,6 +217,15 @@ std::string benefit_json(const Benefit& benefit) {
 }
 
 }  // namespace
+
+std::string kinds_json(std::uint8_t kinds) {
+  std::string out = "[";
+  for (std::size_t kind = 0; kind < subscription_kinds; ++kind) {
+    if ((kinds >> kind & 1) == 0) continue;
+    out += fmt::format(R"({}"{}")", out.size() == 1 ? "" : ",", registry::to_string(SubscriptionKind(kind)));
+  }
+  return out + "]";
+}
 
 Result<SubscriptionName> parse_subscription_name(std::string_view text) {
   const auto colon = text.find(':');
@@ -261,14 +277,16 @@ void add_decision_routes(http::Router& router, const GrantsApi& api) {
               .query_parameters = {{"subscription", "Kind and number: mobile:994501234567"},
                                    {"at", "A date or moment: 2026-05-01, 2026-05-01T08:00:00Z"}}},
              [handlers](const Request& request) { return handlers->history(request); });
-  router.add({.method = Method::get,
-              .pattern = "/v1/subscriptions/{subscription}/grants",
-              .scope = Scope::grants_read,
-              .operation = "get_subscription_grants",
-              .summary = "What a subscription with any operator is granted now.",
-              .response_schema = "SubscriptionGrants",
-              .tag = "grants"},
-             [handlers](const Request& request) { return handlers->now_of_any(request); });
+  router.add(
+      {.method = Method::get,
+       .pattern = "/v1/subscriptions/{subscription}/grants",
+       .scope = Scope::grants_read,
+       .operation = "get_subscription_grants",
+       .summary = "What a subscription with any operator is granted now; the reading is entered in the log.",
+       .response_schema = "SubscriptionGrants",
+       .tag = "grants",
+       .query_parameters = {{"reason", "Why you look; the person can see it"}}},
+      [handlers](const Request& request) { return handlers->now_of_any(request); });
 }
 
 void add_grant_routes(http::Router& router, const GrantsApi& api) {

@@ -44,6 +44,9 @@ struct SubscriptionName {
 };
 [[nodiscard]] Result<SubscriptionName> parse_subscription_name(std::string_view text);
 
+/// ["mobile","tv"]: the kinds of a bit set.
+[[nodiscard]] std::string kinds_json(std::uint8_t kinds);
+
 /// One measure for a caller: what it gives and under which law. For operators without the measure's own name,
 /// which may tell why somebody is granted it.
 [[nodiscard]] std::string measure_json(const LawfulMeasure& measure, MeasureNumber number, bool with_name);

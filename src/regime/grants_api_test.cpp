@@ -128,10 +128,14 @@ TEST_F(GrantRoutes, AnOperatorSeesNoOtherOperatorsLine) {
   EXPECT_EQ(get("/v1/grants", "azercell").status, 400);
 }
 
-TEST_F(GrantRoutes, AnAgencySeesAnyLineWithTheMeasuresName) {
+TEST_F(GrantRoutes, AnAgencySeesAnyLineWithTheMeasuresNameAndThatIsOnRecord) {
   attest_pensioner();
-  const json::value answer = body(get("/v1/subscriptions/mobile:994501234567/grants", "ministry-of-labour"));
+  const std::uint64_t entries = node.node.log->size();
+  const std::string target = "/v1/subscriptions/mobile:994501234567/grants";
+  EXPECT_EQ(get(target, "ministry-of-labour").status, 400) << "without a reason nothing is shown";
+  const json::value answer = body(get(target + "?reason=complaint%2012", "ministry-of-labour"));
   EXPECT_EQ(answer.at("grants").at(0).at("code").as_string(), "calls");
+  EXPECT_EQ(node.node.log->size(), entries + 1) << "and the reading is on record";
 }
 
 TEST_F(GrantRoutes, APastMomentIsAnsweredByWhatWasKnownThen) {

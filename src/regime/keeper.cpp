@@ -312,7 +312,8 @@ void GrantKeeper::apply_persons() {
 void GrantKeeper::after_commit() noexcept {
   const Population& population = live_->writer_view().population;
   if (population.tail_room() < plan_.persons.size()) {
-    Population sorted = population.compacted();  // readers go on meanwhile: only the writer changes anything
+    Population sorted = population.compacted(
+        plan_.persons.size());  // readers go on meanwhile: only the writer changes anything
     live_->change([&](LiveState& state) { state.population = std::move(sorted); });
   }
   live_->change([&](LiveState& state) {

@@ -184,8 +184,9 @@ class Population {
   void refresh(Ordinal person);
   /// Moves as_of on to t, and everybody with it.
   void catch_up(Instant t);
-  /// The same population with everybody sorted in, nothing in maps beside, and a fresh tail.
-  [[nodiscard]] Population compacted() const;
+  /// The same population with everybody sorted in, nothing in maps beside, and a fresh tail of at least
+  /// `room`.
+  [[nodiscard]] Population compacted(std::size_t room = 0) const;
 
   static constexpr std::size_t tail_min = 1 << 16;
   /// How much tail a population of `persons` gets.
@@ -247,6 +248,7 @@ class PopulationBuilder {
     std::size_t persons = 0;
     std::size_t facts = 0;
     std::size_t lines = 0;
+    std::size_t tail = 0;  ///< room for later persons, if the usual doesn't do
   };
   PopulationBuilder(std::shared_ptr<const DayStarts> days, std::vector<PlaceIndex> districts,
                     std::size_t statuses, Instant as_of, Expected expected);

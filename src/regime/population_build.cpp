@@ -72,7 +72,8 @@ void PopulationBuilder::place_persons() {
               });
   }
 
-  const std::size_t capacity = p.sorted_end_ + words_for(Population::tail_for(sorted.size())) * word_bits;
+  const std::size_t capacity =
+      p.sorted_end_ + words_for(std::max(Population::tail_for(sorted.size()), expected_.tail)) * word_bits;
   p.ids_ = Array<std::uint64_t>::zeroed(capacity);
   p.births_ = Array<std::int32_t>::zeroed(capacity);
   p.range_of_word_ = Array<std::uint16_t>(p.sorted_end_ / word_bits);
@@ -267,9 +268,9 @@ Population PopulationBuilder::finish_with_lines_of(const Population& other) {
   return std::move(population_);
 }
 
-Population Population::compacted() const {
+Population Population::compacted(std::size_t room) const {
   PopulationBuilder builder(days_, districts_, statuses_.size(), as_of_,
-                            {.persons = persons_, .facts = facts_.size(), .lines = 0});
+                            {.persons = persons_, .facts = facts_.size(), .lines = 0, .tail = room});
   for (Ordinal i = 0; i < end_; ++i) {
     if (ids_[i] != 0)
       builder.add_person({.id = id(i), .birth = birth(i), .death = death(i), .place = place(i)});

@@ -126,6 +126,7 @@ TEST_P(PopulationIndex, CompactedAnswersAsBeforeAndHasRoomAgain) {
   EXPECT_EQ(compacted.changed(), 0u);
   EXPECT_EQ(compacted.end(), compacted.sorted_end());
   expect_alike(changed.world, *changed.population, compacted);
+  EXPECT_GE(changed.population->compacted(200'000).tail_room(), 200'000u);
 }
 
 TEST_P(PopulationIndex, CompactedKeepsEachLinesProfile) {
