@@ -53,7 +53,8 @@ TEST_F(Api, GivesProofsToEverybody) {
   const auto inclusion = get("/v1/audit/proofs/inclusion?index=7&size=300", "");
   EXPECT_EQ(inclusion.status, 200);
   std::string expected = R"({"index":7,"size":300,"proof":[)";
-  for (const Hash& hash : *t.log->inclusion_proof(7, 300)) expected += "\"" + to_base64(hash) + "\",";
+  const auto proof = t.log->inclusion_proof(7, 300);
+  for (const Hash& hash : *proof) expected += "\"" + to_base64(hash) + "\",";
   expected.back() = ']';
   EXPECT_EQ(inclusion.body, expected + "}");
   EXPECT_EQ(get("/v1/audit/proofs/consistency?from=300&to=300", "").body,

@@ -514,6 +514,35 @@ TEST_P(Contract, ASecondProgramMayReadBesideTheFirstAndNeverWrites) {
   EXPECT_EQ(refused.error().code, "store.read_only");
 }
 
+TEST_P(Contract, EverybodyIsAnsweredThoughAGroupThatFailedTakesLongerThanItsTime) {
+  // The second run of a group stops after its time, too: who is left over must go with the next group.
+  constexpr int functions = 80;
+  std::mutex mutex;
+  std::condition_variable changed;
+  int answered = 0;
+  int refused = 0;
+  for (int i = 0; i < functions; ++i) {
+    db().submit(
+        [i](Session& session) -> Result<void> {
+          std::this_thread::sleep_for(std::chrono::milliseconds(1));
+          DAYAQ_TRY_OK(insert(session, i));
+          if (i % 10 != 9) return {};
+          return fail(ErrorKind::conflict, "test.refused", "No.");
+        },
+        [&](const Result<void>& result) {
+          const std::lock_guard lock(mutex);
+          ++answered;
+          if (!result) ++refused;
+          changed.notify_one();
+        });
+  }
+  std::unique_lock lock(mutex);
+  EXPECT_TRUE(changed.wait_for(lock, std::chrono::seconds(60), [&] { return answered == functions; }));
+  EXPECT_EQ(answered, functions);
+  EXPECT_EQ(refused, functions / 10);
+  EXPECT_EQ(count(), functions - functions / 10);
+}
+
 INSTANTIATE_TEST_SUITE_P(Engines, Contract, testing::ValuesIn(dayaq::test::engines),
                          [](const auto& engine) { return dayaq::test::name_of(engine.param); });
 

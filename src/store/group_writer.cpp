@@ -112,17 +112,16 @@ void GroupWriter::run_group(Jobs group) {
     if (groups_apart_ > 0) --groups_apart_;
     Jobs part = group;
     Verdict verdict = attempt(part, first);
-    group = group.subspan(part.size());
-    if (verdict == Verdict::answered) continue;
-    if (first == Mode::together) {
+    if (verdict == Verdict::again && first == Mode::together) {
       groups_apart_ = groups_apart_after_failure;
       verdict = attempt(part, Mode::apart);
     }
-    if (verdict == Verdict::answered) continue;
-    for (std::size_t i = 0; i < part.size(); ++i) {
+    for (std::size_t i = 0; verdict == Verdict::again && i < part.size(); ++i) {
       Jobs one = part.subspan(i, 1);
       (void)attempt(one, Mode::alone);
     }
+    // Each attempt may have shortened the part to what its time allowed; the rest goes with the next.
+    group = group.subspan(part.size());
   }
 }
 
