@@ -47,15 +47,20 @@ def main():
     seconds, memory = timed([program("dayaq"), "import", "persons", people, "--data", fresh, "--country", f"{ROOT}/country/az"],
                             stdout=subprocess.DEVNULL)
     shutil.rmtree(fresh)
+    # The peer gets a tenth of the rows: with its small cache, random keys make it slower with each row.
+    part, peer_rows = f"{folder}/part.csv", PERSONS // 10
+    with open(people, "rb") as whole, open(part, "wb") as out:
+        for _ in range(peer_rows + 1):
+            out.write(whole.readline())
     peer_seconds, _ = timed(["sqlite3", f"{folder}/peer.db",
                              "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-65536;"
                              "CREATE TABLE person (national_id TEXT PRIMARY KEY, family_name, given_name, sex, birth_date,"
                              " death_date, place) WITHOUT ROWID;",
-                             ".mode csv", f".import --skip 1 {people} person"], stdout=subprocess.DEVNULL)
+                             ".mode csv", f".import --skip 1 {part} person"], stdout=subprocess.DEVNULL)
     os.remove(f"{folder}/peer.db")
     rate = PERSONS / seconds
-    figure("import", rate, "persons/s", ">= 100,000/s", rate >= 100_000, "sqlite3 .import of the same file, one key",
-           round(PERSONS / peer_seconds))
+    figure("import", rate, "persons/s", ">= 100,000/s", rate >= 100_000, "sqlite3 .import of a tenth of the rows, one key",
+           round(peer_rows / peer_seconds))
     figure("import_memory", memory, "MB", "< 3,000 MB", memory < 3000)
 
     node.start_timeout = 300
