@@ -7,7 +7,7 @@ import json, os, random, statistics, subprocess, sys, tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tests"))
 from harness import Node, Postgres, program
 
-RUNS, SECONDS, PERSONS = 3, 5, int(os.environ.get("PERSONS", "450000"))
+RUNS, SECONDS, PERSONS = 3, 4, int(os.environ.get("PERSONS", "450000"))
 
 
 def load(node, persons):
