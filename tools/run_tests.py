@@ -13,7 +13,7 @@ def tests_of(build):
         if "command" not in test:
             continue
         properties = {p["name"]: p["value"] for p in test.get("properties", [])}
-        yield {"name": test["name"], "command": test["command"], "labels": properties.get("LABELS", []),
+        yield {"name": test["name"], "command": test["command"],
                "cwd": properties.get("WORKING_DIRECTORY", build), "serial": properties.get("RUN_SERIAL", False),
                "timeout": float(properties.get("TIMEOUT", 600))}
 
@@ -50,11 +50,9 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", required=True)
     parser.add_argument("--build-unit", help="a second build whose unit tests run too (the other compiler)")
-    parser.add_argument("--only", help="run tests with this CTest label")
     parser.add_argument("name", nargs="*", help="run only tests whose name contains one of these")
     arguments = parser.parse_args()
-    chosen = [t for t in tests_of(arguments.build)
-              if ("soak" in t["labels"]) == (arguments.only == "soak") or "both" in t["labels"]]
+    chosen = list(tests_of(arguments.build))
     if arguments.build_unit:
         second = os.path.basename(arguments.build_unit)
         chosen += [dict(t, name=f"{second}:{t['name']}") for t in tests_of(arguments.build_unit)
