@@ -127,21 +127,40 @@ class Counter {
   }
 
   void count_union(const Block& block, std::size_t index) {
-    union_.fill(0);
-    for (const std::size_t rule : unions_[index].any) {
-      if (results_[rule] != nullptr) bits::either(union_.data(), union_.data(), results_[rule], block.words);
-    }
-    for (const std::size_t rule : unions_[index].none) {
-      if (results_[rule] == nullptr) continue;
-      for (std::size_t w = 0; w < block.words; ++w) union_[w] &= ~results_[rule][w];
-    }
+    const CountedUnion& wanted = unions_[index];
     const std::size_t row = rules_.size() + index;
+    std::vector<const Word*>& any = present(wanted.any, any_);
+    if (any.empty()) return;
+    std::vector<const Word*>& none = present(wanted.none, none_);
+    if (!block.tail && any.size() == 1 && none.size() <= 1) {
+      persons(row, block.territory) +=
+          std::uint32_t(none.empty() ? bits::count(any[0], block.words)
+                                     : bits::count_and_not(any[0], none[0], block.words));
+      return;
+    }
+    std::copy_n(any[0], block.words, union_.data());
+    for (std::size_t i = 1; i < any.size(); ++i)
+      bits::either(union_.data(), union_.data(), any[i], block.words);
+    for (const Word* words : none) {
+      for (std::size_t w = 0; w < block.words; ++w) union_[w] &= ~words[w];
+    }
     if (!block.tail) {
       persons(row, block.territory) += std::uint32_t(bits::count(union_.data(), block.words));
       return;
     }
     each_holder(block, union_.data(),
                 [&](Ordinal person) { ++persons(row, territory_of_place_[at_.population().place(person)]); });
+  }
+
+  /// The results of those rules that hold for anybody in the block, each once.
+  std::vector<const Word*>& present(const std::vector<std::size_t>& rules,
+                                    std::vector<const Word*>& out) const {
+    out.clear();
+    for (const std::size_t rule : rules) {
+      const Word* result = results_[rule];
+      if (result != nullptr && std::ranges::find(out, result) == out.end()) out.push_back(result);
+    }
+    return out;
   }
 
   const PopulationAt& at_;
@@ -157,6 +176,8 @@ class Counter {
   std::vector<BlockBuffer> buffers_;
   RuleProgram::Scratch scratch_;
   BlockBuffer union_{};
+  std::vector<const Word*> any_;
+  std::vector<const Word*> none_;
 };
 
 /// The territory of each place. Somebody in the tail may live where nobody lived before: that adds one.

@@ -89,6 +89,44 @@ TEST_P(CountRules, CountsWhatWillBeAtALaterMoment) {
   }
 }
 
+TEST_P(CountRules, CountsUnionsOfRulesWithoutOthers) {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    World world(seed);
+    std::vector<PersonFacts> people;
+    for (int i = 0; i < 700; ++i) people.push_back(world.person());
+    Population population = world.index(people);
+    // Somebody moves, so that the tail is counted too.
+    KnownPerson mover = population.known(population.find(people[0].person.id));
+    mover.record.place = people[0].person.place == 3 ? PlaceIndex(11) : PlaceIndex(3);
+    ASSERT_TRUE(population.put(mover));
+    people[0].person.place = mover.record.place;
+    people[0].residences = {{.place = mover.record.place, .period = {}}};
+    std::vector<CountedRule> rules;
+    for (int i = 0; i < 5; ++i) rules.push_back({.rule = world.rule(2), .layers = {}});
+    std::vector<CountedUnion> unions(12);
+    for (CountedUnion& each : unions) {
+      for (std::uint64_t i = world.random.below(4); i > 0; --i) each.any.push_back(world.random.below(5));
+      for (std::uint64_t i = world.random.below(3); i > 0; --i) each.none.push_back(world.random.below(5));
+    }
+    const PopulationAt at(population, world.now, {});
+    const Counts counts = count_rules(at, rules, unions, Territory::district, 2);
+    for (std::size_t u = 0; u < unions.size(); ++u) {
+      std::map<PlaceIndex, std::uint32_t> expected;
+      for (const PersonFacts& facts : people) {
+        const auto in = [&](std::size_t rule) {
+          return holds(rules[rule].rule, facts, world.now, world.civil());
+        };
+        if (std::ranges::any_of(unions[u].any, in) && std::ranges::none_of(unions[u].none, in)) {
+          ++expected[world.districts[facts.person.place]];
+        }
+      }
+      for (std::size_t p = 0; p < counts.places.size(); ++p) {
+        ASSERT_EQ(counts.persons_of(rules.size() + u, p), expected[counts.places[p]]) << "union " << u;
+      }
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(EachInstructionSet, CountRules,
                          testing::Values(bits::Engine::portable, bits::Engine::avx2, bits::Engine::avx512),
                          [](const auto& test) { return std::string(bits::to_string(test.param)); });
