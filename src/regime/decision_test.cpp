@@ -52,7 +52,7 @@ TEST(LivePopulation, ReadersSeeEachChangeAsAWholeOrNotAtAll) {
         });
       }
     });
-    for (MeasureNumber change = 1; change <= 300; ++change) {
+    for (MeasureNumber change = 1; change <= 60; ++change) {
       live.change([&](LiveState& state) {
         const LineGrant grant{.until = instant_max, .measure = change};
         for (const LineKey key : keys) state.population.set_profile(key, {&grant, 1}, second_never);
