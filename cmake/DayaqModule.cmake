@@ -3,6 +3,10 @@
 # Makes the library dayaq::<room>, refuses a link to a room that isn't on a lower floor, publishes only this
 # room's headers (so that an include the links don't allow doesn't build), compiles each header alone (target
 # all_verify_interface_header_sets) and registers one GoogleTest program <room>_test.
+#
+# A room that has grown apart is several libraries of one include name: dayaq_module(NAME edge_engine ROOM edge
+# HEADERS engine.hpp ... ) publishes "edge/engine.hpp"; a folder below it (ROOM edge, in src/edge/diameter) publishes
+# "edge/diameter/...". Without HEADERS all headers of the folder are its.
 
 add_custom_target(unit_tests)  # the rooms' test programs: what the second compiler builds
 
@@ -14,7 +18,15 @@ set(DAYAQ_FLOOR_feed 2)
 set(DAYAQ_FLOOR_audit 2)
 set(DAYAQ_FLOOR_registry 3)
 set(DAYAQ_FLOOR_regime 4)
+set(DAYAQ_FLOOR_settlement 5)
 set(DAYAQ_FLOOR_portal 6)
+set(DAYAQ_FLOOR_edge_replica 3)
+set(DAYAQ_FLOOR_edge_engine 4)
+set(DAYAQ_FLOOR_edge_settler 5)
+set(DAYAQ_FLOOR_edge_diameter 6)
+set(DAYAQ_FLOOR_edge_radius 6)
+set(DAYAQ_FLOOR_edge_tv 6)
+set(DAYAQ_FLOOR_edge_web 7)
 set(DAYAQ_FLOOR_apps 9)
 
 function(dayaq_check_floors room)
@@ -31,20 +43,27 @@ function(dayaq_check_floors room)
 endfunction()
 
 function(dayaq_module)
-  cmake_parse_arguments(M "" "NAME" "SOURCES;DEPS;PRIVATE_DEPS;TESTS;TEST_DEPS" ${ARGN})
+  cmake_parse_arguments(M "" "NAME;ROOM" "SOURCES;HEADERS;DEPS;PRIVATE_DEPS;TESTS;TEST_DEPS" ${ARGN})
   dayaq_check_floors(${M_NAME} ${M_DEPS} ${M_PRIVATE_DEPS})
-  set(rooms ${CMAKE_BINARY_DIR}/rooms/${M_NAME})
+  if(NOT M_ROOM)
+    set(M_ROOM ${M_NAME})
+  endif()
+  set(rooms ${CMAKE_BINARY_DIR}/rooms/${M_ROOM})
   file(MAKE_DIRECTORY ${rooms})
-  if(NOT EXISTS ${rooms}/${M_NAME})
-    file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${rooms}/${M_NAME} SYMBOLIC)
+  if(NOT EXISTS ${rooms}/${M_ROOM})
+    file(CREATE_LINK ${CMAKE_SOURCE_DIR}/src/${M_ROOM} ${rooms}/${M_ROOM} SYMBOLIC)
   endif()
   add_library(dayaq_${M_NAME} STATIC ${M_SOURCES})
   add_library(dayaq::${M_NAME} ALIAS dayaq_${M_NAME})
   target_include_directories(dayaq_${M_NAME} PUBLIC ${rooms})
   target_link_libraries(dayaq_${M_NAME} PUBLIC ${M_DEPS} PRIVATE ${M_PRIVATE_DEPS} dayaq_flags)
   dayaq_precompiled(dayaq_${M_NAME})
-  file(GLOB headers CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/*.hpp)
-  list(TRANSFORM headers PREPEND ${rooms}/${M_NAME}/)
+  set(headers ${M_HEADERS})
+  if(NOT headers)
+    file(GLOB headers CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/*.hpp)
+  endif()
+  file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR}/src ${CMAKE_CURRENT_SOURCE_DIR})
+  list(TRANSFORM headers PREPEND ${rooms}/${folder}/)
   if(headers)
     target_sources(dayaq_${M_NAME} INTERFACE FILE_SET HEADERS BASE_DIRS ${rooms} FILES ${headers})
     set_target_properties(dayaq_${M_NAME} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)

@@ -1,9 +1,9 @@
 #include "feed/block.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
-#include "base/siphash.hpp"
 
 namespace dayaq::feed {
 namespace {
@@ -11,14 +11,14 @@ namespace {
 constexpr std::array<char, 4> magic{'D', 'Y', 'Q', 'F'};
 constexpr std::size_t length_at = 8;  // where the block's length stands
 constexpr std::size_t text_max = 64;
-constexpr std::size_t checksum_bytes = 8;
+constexpr std::size_t signature_bytes = 64;
 // Least sizes, so that a count can be refused before memory is made for it.
 constexpr std::size_t definition_min = 4 + 4 + 1 + 8 + 8 + 1;
 constexpr std::size_t list_min = 1;
 constexpr std::size_t line_bytes = 8 + 2;
 
 std::unexpected<Error> refuse(std::string_view code, const char* what) {
-  return fail(ErrorKind::invalid_input, code, "This is not a block of the feed as version 1 has it.", what);
+  return fail(ErrorKind::invalid_input, code, "This is not a block of the feed as version 2 has it.", what);
 }
 
 void put_text(Bytes& out, const std::string& text) {
@@ -44,12 +44,11 @@ void put_definition(Bytes& out, const Definition& definition) {
     put_le(out, benefit.percent);
     put_le(out, std::uint8_t(benefit.limited ? 1 : 0));
     put_le(out, benefit.quota);
+    put_le(out, std::uint8_t(benefit.when_used_up));
+    put_le(out, std::uint8_t(benefit.when_silent));
+    put_le(out, benefit.open_bound);
     put_text(out, benefit.traffic_class);
   }
-}
-
-std::uint64_t checksum(BytesView bytes) {
-  return siphash(SipKey{}, bytes);
 }
 
 /// Reads what put_* wrote. After the first thing that isn't there everything reads as 0 and `ok` is false.
@@ -117,6 +116,10 @@ Definition read_definition(Reader& reader) {
     benefit.limited = limited == 1;
     benefit.quota = reader.number<std::uint64_t>();
     if (limited > 1 || (limited == 0 && benefit.quota != 0)) reader.broken("feed.value");
+    benefit.when_used_up = reader.enumerator(WhenUsedUp::limited);
+    benefit.when_silent = reader.enumerator(WhenSilent::open);
+    benefit.open_bound = reader.number<std::uint64_t>();
+    if (benefit.when_silent == WhenSilent::close && benefit.open_bound != 0) reader.broken("feed.value");
     benefit.traffic_class = reader.text();
     definition.benefits.push_back(std::move(benefit));
   }
@@ -141,6 +144,11 @@ Header read_header(Reader& reader) {
   header.definitions = reader.number<std::uint32_t>();
   header.lists = reader.number<std::uint32_t>();
   header.lines = reader.number<std::uint32_t>();
+  header.page = reader.number<std::uint32_t>();
+  header.pages = reader.number<std::uint32_t>();
+  if (header.kind == BlockKind::changes ? (header.page | header.pages) != 0 : header.page >= header.pages) {
+    reader.broken("feed.value");
+  }
   header.operator_code = reader.text();
   if (header.operator_code.empty()) reader.broken("feed.value");
   return header;
@@ -148,10 +156,18 @@ Header read_header(Reader& reader) {
 
 }  // namespace
 
-Bytes encode(const Block& block) {
+std::uint64_t pseudonym(const SipKey& key, std::string_view kind, std::string_view number) {
+  std::string text;
+  text.reserve(kind.size() + 1 + number.size());
+  text.append(kind).append(1, '|').append(number);
+  return std::max<std::uint64_t>(siphash(key, text), 1);
+}
+
+Bytes encode(const Block& block, const crypto::SigningKey& key) {
   DAYAQ_ASSERT(!block.operator_code.empty());
   DAYAQ_ASSERT(block.definitions.size() <= definitions_max && block.lists.size() <= lists_max &&
                block.lines.size() <= lines_max);
+  DAYAQ_ASSERT(block.kind == BlockKind::changes ? (block.page | block.pages) == 0 : block.page < block.pages);
   Bytes out;
   out.reserve(128 + block.lines.size() * line_bytes + block.lists.size() * 40);
   for (const char c : magic) put_le(out, std::uint8_t(c));
@@ -164,6 +180,8 @@ Bytes encode(const Block& block) {
   put_le(out, std::uint32_t(block.definitions.size()));
   put_le(out, std::uint32_t(block.lists.size()));
   put_le(out, std::uint32_t(block.lines.size()));
+  put_le(out, block.page);
+  put_le(out, block.pages);
   put_text(out, block.operator_code);
   for (const Definition& definition : block.definitions) put_definition(out, definition);
   for (const GrantList& list : block.lists) {
@@ -179,10 +197,11 @@ Bytes encode(const Block& block) {
     put_le(out, line.key);
     put_le(out, line.list);
   }
-  const auto length = std::uint32_t(out.size() + checksum_bytes);
+  const auto length = std::uint32_t(out.size() + signature_bytes);
   DAYAQ_ASSERT(length <= block_bytes_max);
   for (std::size_t i = 0; i < 4; ++i) out[length_at + i] = std::byte(length >> (8 * i) & 0xff);
-  put_le(out, checksum(out));
+  const crypto::Signature signature = key.sign(out);
+  out.insert(out.end(), signature.begin(), signature.end());
   return out;
 }
 
@@ -193,20 +212,29 @@ Result<Header> decode_header(BytesView in) {
   return header;
 }
 
-Result<Block> decode(BytesView& in) {
+Result<Block> decode(BytesView& in, std::span<const crypto::PublicKey> keys) {
   DAYAQ_TRY(const Header header, decode_header(in));
-  if (header.bytes > in.size() || header.bytes < checksum_bytes) return refuse("feed.truncated", "length");
-  BytesView trailer = in.subspan(header.bytes - checksum_bytes, checksum_bytes);
-  std::uint64_t expected = 0;
-  if (!take_le(trailer, expected) || expected != checksum(in.first(header.bytes - checksum_bytes))) {
-    return refuse("feed.checksum", "checksum");
+  if (header.bytes > in.size() || header.bytes < signature_bytes) return refuse("feed.truncated", "length");
+  const BytesView content = in.first(header.bytes - signature_bytes);
+  const BytesView signature = in.subspan(header.bytes - signature_bytes, signature_bytes);
+  if (std::ranges::none_of(keys, [&](const auto& key) { return crypto::verify(key, content, signature); })) {
+    return fail(ErrorKind::forbidden, "feed.signature",
+                "This block was not signed by the centre: check the centre's public key and who is in between.");
   }
-  Reader reader(in.first(header.bytes - checksum_bytes));
+  return decode_own(in);
+}
+
+Result<Block> decode_own(BytesView& in) {
+  DAYAQ_TRY(const Header header, decode_header(in));
+  if (header.bytes > in.size() || header.bytes < signature_bytes) return refuse("feed.truncated", "length");
+  Reader reader(in.first(header.bytes - signature_bytes));
   read_header(reader);
   Block block{.kind = header.kind,
               .operator_code = header.operator_code,
               .first_sequence = header.first_sequence,
               .created = header.created,
+              .page = header.page,
+              .pages = header.pages,
               .definitions = {},
               .lists = {},
               .lines = {}};

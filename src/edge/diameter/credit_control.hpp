@@ -1,0 +1,86 @@
+// Diameter credit control (Gy/Ro) over the engine: a request's bytes in, what to do with it out. No sockets,
+// no clock. @see RFC 8506; 3GPP TS 32.299; protocols in docs/edge/diameter.md.
+//
+// Each Multiple-Services-Credit-Control is one lease: lease_id(Origin-Host, Session-Id, rating group and
+// service identifier). What a grant covers is answered from here; a request of which nothing is covered is
+// relayed byte for byte (but for hop-by-hop and Route-Record); of a mixed one the uncovered part is relayed
+// and the answers are merged.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/siphash.hpp"
+#include "edge/diameter/message.hpp"
+#include "edge/engine.hpp"
+
+namespace dayaq::edge::diameter {
+
+/// Which service a request asks for. The first rule that fits holds; the operator's file lists them.
+struct ServiceRule {
+  std::string context;                       ///< end of Service-Context-Id: "32251@3gpp.org"; empty: any
+  std::vector<std::uint32_t> rating_groups;  ///< empty: any, and none at all
+  std::vector<std::uint32_t> service_identifiers;
+  ServiceIndex service = no_service;
+};
+
+struct CreditControlOptions {
+  std::string origin_host, origin_realm;
+  std::uint32_t origin_state_id = 0;
+  LineKind line = LineKind::mobile;
+  SipKey feed_key;  ///< for pseudonyms
+  std::vector<ServiceRule> services;
+  std::string limited_filter_id = "dayaq-limited";  ///< Filter-Id of RESTRICT_ACCESS
+  std::vector<std::string> limited_filter_rules;    ///< or Restriction-Filter-Rule
+  std::string redirect_url;                         ///< not empty: REDIRECT instead of RESTRICT_ACCESS
+  int threshold_percent = 15;                       ///< Volume- and Time-Quota-Threshold, of the slice
+  bool relays = true;  ///< false: no charging system behind; what no grant covers is answered 4010
+};
+
+/// What must be known to finish the answer once the charging system has answered. Opaque to who carries it.
+struct Pending {
+  virtual ~Pending() = default;
+};
+
+struct Reaction {
+  enum class Kind : std::uint8_t { answer, relay, close } kind = Kind::answer;
+  Bytes message;                     ///< answer: the whole CCA; relay: the request to send upstream
+  std::uint64_t sequence = 0;        ///< answer once Journal::durable() has reached it
+  std::unique_ptr<Pending> pending;  ///< relay: hand back with the answer
+};
+
+class CreditControl {
+ public:
+  CreditControl(CreditControlOptions options, Engine& engine);
+  ~CreditControl();
+
+  /// A whole CCR (command 272, application 4) from an open peer. Engine's lock held. Bytes that break the
+  /// rules are answered with the exact result code (3xxx, 5xxx with Failed-AVP), never dropped.
+  Reaction on_request(BytesView ccr, std::string_view peer, Instant now);
+  /// The charging system's answer to what was relayed; empty if it can't be had (then the request is answered
+  /// 3002, or for covered parts with their verdicts). Returns the answer for the network.
+  Reaction on_upstream_answer(std::unique_ptr<Pending> pending, BytesView cca, Instant now);
+
+  /// Sessions in progress with a subscription, to be re-authorised when its grants change.
+  struct Session {
+    std::string session_id, peer;  ///< Session-Id; Origin-Host of who holds it
+    std::string destination_realm;
+    std::uint32_t application = 4;
+  };
+  [[nodiscard]] std::vector<Session> sessions_of(SubscriptionKey key) const;
+  /// Sessions holding a lease under a measure, at most `limit`, after `cursor` (0: from the start; 0 at the
+  /// end).
+  [[nodiscard]] std::vector<Session> sessions_under(MeasureNumber measure, std::size_t limit,
+                                                    std::uint64_t& cursor) const;
+  /// A Re-Auth-Request's bytes (hop-by-hop and end-to-end left 0 for the node to fill).
+  [[nodiscard]] Bytes re_auth_request(const Session& session) const;
+  void forget(std::string_view session_id);  ///< the network doesn't know it (RAA 5002)
+  [[nodiscard]] std::size_t session_count() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace dayaq::edge::diameter

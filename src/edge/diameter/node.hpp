@@ -1,0 +1,65 @@
+// The Diameter node: peers over TCP and TLS, capabilities exchange, watchdog (RFC 3539), disconnect, the
+// relay to the operator's charging systems with failover, and paced Re-Auth-Requests. One thread with its own
+// event loop.
+// @see RFC 6733 section 5; SCTP would be another Transport in transport.hpp.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "edge/diameter/credit_control.hpp"
+
+namespace dayaq::edge::diameter {
+
+struct PeerOptions {
+  std::string origin_host;  ///< who may connect, or whom to connect to; "*": anybody (demo, tests)
+  std::string address;      ///< charging systems: host:port
+  bool tls = false;
+};
+
+struct NodeOptions {
+  std::string origin_host, origin_realm;
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 3868;   ///< 0 lets the kernel choose
+  std::uint16_t tls_port = 0;  ///< 0: no TLS
+  std::string tls_certificate, tls_key, tls_authority;
+  std::vector<PeerOptions> clients;           ///< who may connect; an unknown peer gets 3010
+  std::vector<PeerOptions> charging_systems;  ///< in order of preference; failover to the next
+  std::vector<std::string> realms;            ///< further realms served; others get 3003
+  std::chrono::seconds watchdog{30};          ///< Tw, at least 6 s (tests: less)
+  std::chrono::milliseconds relay_timeout{4000};
+  std::size_t peers_max = 1000, in_flight_max = 65536;  ///< beyond: 3004 TOO_BUSY
+  int re_auth_per_second = 40000;                       ///< of all peers together
+  int inherited_listener = -1;  ///< a listening socket handed over by the process before (upgrade), or -1
+};
+
+class Node {
+ public:
+  /// unavailable "diameter.bind", invalid_input "diameter.tls".
+  static Result<std::unique_ptr<Node>> start(const NodeOptions& options, CreditControl& credit_control,
+                                             Engine& engine, Journal& journal, const Clock& clock);
+  virtual ~Node() = default;
+  /// Sends DPR, answers what is in flight, closes. Idempotent.
+  virtual void stop() = 0;
+  [[nodiscard]] virtual std::uint16_t port() const = 0;
+  [[nodiscard]] virtual std::uint16_t tls_port() const = 0;
+
+  /// The grants of a subscription or of everybody under a measure changed: their sessions are re-authorised,
+  /// paced. Any thread.
+  virtual void re_authorise(SubscriptionKey key) = 0;
+  virtual void re_authorise_measure(MeasureNumber measure) = 0;
+
+  struct Counts {
+    std::uint64_t requests = 0, answers = 0, relayed = 0, relay_failed = 0, busy = 0, malformed = 0,
+                  re_auth_sent = 0, re_auth_waiting = 0;
+    std::vector<std::pair<std::string, std::string>> peers;  ///< Origin-Host, state ("open", "suspect", ...)
+  };
+  [[nodiscard]] virtual Counts counts() const = 0;  ///< any thread
+  /// For an upgrade in place: stops accepting, and returns the listening sockets for the next process.
+  virtual std::vector<int> hand_over() = 0;
+};
+
+}  // namespace dayaq::edge::diameter

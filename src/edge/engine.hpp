@@ -1,0 +1,112 @@
+// The one decision core behind every protocol: reserve, use, return.
+//
+// Accounts hold what a subscription has used of a benefit in a quota period (only of benefits with a quota);
+// leases hold what sessions have reserved. used (here and at siblings) + reserved <= quota, always, but for
+// the bound below.
+//
+// 1. A verdict is made from the replica at the moment of asking, never from the session alone: an update of a
+//    lease that nobody here has seen is counted and decided like any other.
+// 2. (lease, number) is counted once: on this edge by the lease's window of numbers, between edges by their
+//    journals, which each follows of the others. Where both have counted one, the edge with the lower number
+//    keeps it and the other journals a reversal, so that the sum is right once they have met.
+// 3. While a sibling is silent (longer than `sibling_silence`), this edge grants at most its share, remaining
+// /
+//    edges, of what was left when it was last heard; then, where the measure says keep open, slices up to the
+//    benefit's open bound, where it says close, none. So a quota is overdrawn by at most
+//    edges * max(slice, open bound), and by nothing where measures close.
+// 4. Everything a verdict relies on is in the journal: after kill -9 accounts, leases and their reservations
+// are
+//    as they were when the last answer was acknowledged.
+// 5. A lease that falls silent gives its reservation back after twice its validity.
+//
+// Threads: each member is called with mutex() held, unless it says otherwise. Hold it for a batch of
+// requests, not across the disk.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <span>
+
+#include "edge/journal.hpp"
+#include "edge/replica.hpp"
+
+namespace dayaq::edge {
+
+/// How large a slice is, for each kind of service; in the service's unit.
+struct Slices {
+  std::uint64_t data_octets = 100u << 20;
+  std::uint64_t voice_seconds = 600;
+  std::uint64_t messages = 10;
+  std::uint64_t tv_seconds = 300;
+  std::chrono::seconds data_validity{3600};
+  std::chrono::seconds voice_validity{1800};
+  std::chrono::seconds tv_validity{60};
+};
+
+enum class WhenDiskFull : std::uint8_t {
+  grant,   ///< answer, and count later from the operator's records (unjournaled answers are counted in
+           ///< metrics)
+  refuse,  ///< Outcome::refused until there is space
+};
+
+struct EngineOptions {
+  std::filesystem::path folder;  ///< accounts' checkpoints
+  std::uint8_t edge = 1;         ///< this edge's number among the operator's, 1..16
+  std::uint8_t edges = 1;        ///< how many there are
+  std::string zone = "Asia/Baku";
+  Slices slices;
+  std::chrono::seconds sibling_silence{5};
+  WhenDiskFull when_disk_full = WhenDiskFull::grant;
+};
+
+class Engine {
+ public:
+  /// Recovers accounts and leases: the last checkpoint, then the journal from its mark.
+  static Result<std::unique_ptr<Engine>> open(const EngineOptions& options, const ServiceTable& services,
+                                              Replica& replica, Journal& journal, Instant now);
+  virtual ~Engine() = default;
+
+  [[nodiscard]] virtual std::mutex& mutex() = 0;  ///< the edge's one lock; any thread
+
+  /// Decides, counts and journals one question.
+  virtual Verdict decide(const Ask& ask, Instant now) = 0;
+  /// Whether it would be granted, and by which measure; nothing is reserved or counted. (TV pages, access.)
+  virtual Verdict look(SubscriptionKey key, LineKind line, ServiceIndex service, Instant now) = 0;
+  /// Whether payments are deferred for the subscription: limited service instead of a cut-off.
+  virtual bool defers(SubscriptionKey key, LineKind line, Instant now) = 0;
+
+  /// What is known of one lease.
+  struct LeaseView {
+    SubscriptionKey key = 0;
+    ServiceIndex service = no_service;
+    MeasureNumber measure = 0;
+    std::uint64_t reserved = 0;
+    std::uint64_t cumulative = 0;
+    std::uint32_t number = 0;
+    Instant until;
+    bool ended = false;
+  };
+  [[nodiscard]] virtual std::optional<LeaseView> lease(const LeaseId& id) const = 0;
+
+  /// What a sibling journaled, in its order; `number` is the sibling's record number.
+  virtual void apply_sibling(std::uint64_t number, const Record& record, Instant now) = 0;
+  /// A sibling was heard (an answer came, even an empty one).
+  virtual void sibling_heard(std::uint8_t edge, Instant now) = 0;
+  /// The sibling's last record applied; where to go on following after a start.
+  [[nodiscard]] virtual std::uint64_t sibling_sequence(std::uint8_t edge) const = 0;
+
+  /// Once a second: leases that fell silent, checkpoints (in small steps), the journal's old files.
+  virtual void tick(Instant now) = 0;
+  /// Settlement has all records up to here: they may be dropped once nothing else needs them.
+  virtual void settled_through(std::uint64_t number) = 0;
+
+  struct Counts {
+    std::uint64_t granted = 0, not_covered = 0, used_up = 0, limited = 0, refused = 0, repeated = 0,
+                  orphans = 0, reversed = 0, unjournaled = 0;
+    std::uint64_t leases = 0, accounts = 0;
+    std::array<std::uint64_t, 7> used{};  ///< by feed::Benefit, in its unit
+  };
+  [[nodiscard]] virtual Counts counts() const = 0;
+};
+
+}  // namespace dayaq::edge

@@ -1,0 +1,70 @@
+// RADIUS for broadband and hotspots: access, accounting, change of authorisation, proxying; over UDP and
+// RadSec.
+// @see RFC 2865, 2866, 2869, 3162, 4372, 5080, 5176, 6614; Message-Authenticator first and required
+// (CVE-2024-3596). One thread with its own event loop.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/siphash.hpp"
+#include "edge/engine.hpp"
+
+namespace dayaq::edge::radius {
+
+struct ClientOptions {
+  std::string address;  ///< of the NAS, or prefix "10.0.0.0/8"
+  std::string secret;
+  bool require_message_authenticator = true;
+  std::string coa_address;  ///< host:port for CoA-Requests; empty: none are sent
+};
+
+/// Attributes that a benefit brings along, in the operator's words: "Filter-Id=edu",
+/// "Mikrotik-Rate-Limit=10M/10M".
+struct ProfileOptions {
+  ServiceIndex service = no_service;
+  std::vector<std::string> attributes;
+};
+
+struct ServerOptions {
+  std::string address = "127.0.0.1";
+  std::uint16_t auth_port = 1812, acct_port = 1813;  ///< 0 lets the kernel choose
+  std::uint16_t radsec_port = 0;                     ///< 0: none
+  std::string tls_certificate, tls_key, tls_authority;
+  std::vector<ClientOptions> clients;
+  LineKind line = LineKind::fixed;
+  SipKey feed_key;
+  ServiceIndex service = no_service;     ///< what a session of unmarked traffic is counted as
+  std::vector<ProfileOptions> profiles;  ///< for subscriptions with a grant of that service
+  std::vector<std::string> limited;      ///< attributes of limited service
+  std::string proxy_auth,
+      proxy_acct;  ///< host:port of the operator's own server for what isn't ours; empty: reject
+  std::string proxy_secret;
+  std::chrono::seconds interim{600};
+  int coa_per_second_per_nas = 200;
+};
+
+class Server {
+ public:
+  /// unavailable "radius.bind", invalid_input "radius.attribute", "radius.tls".
+  static Result<std::unique_ptr<Server>> start(const ServerOptions& options, Engine& engine, Journal& journal,
+                                               const Clock& clock);
+  virtual ~Server() = default;
+  virtual void stop() = 0;  ///< idempotent
+  [[nodiscard]] virtual std::uint16_t auth_port() const = 0;
+  [[nodiscard]] virtual std::uint16_t acct_port() const = 0;
+  [[nodiscard]] virtual std::uint16_t radsec_port() const = 0;
+  /// Grants changed: sessions get their new attributes by CoA-Request, paced. Any thread.
+  virtual void re_authorise(SubscriptionKey key) = 0;
+  virtual void re_authorise_all() = 0;
+
+  struct Counts {
+    std::uint64_t access = 0, accepted = 0, rejected = 0, accounting = 0, proxied = 0, dropped = 0,
+                  coa_sent = 0, coa_waiting = 0, sessions = 0;
+  };
+  [[nodiscard]] virtual Counts counts() const = 0;  ///< any thread
+};
+
+}  // namespace dayaq::edge::radius
