@@ -9,13 +9,19 @@ os.chdir(ROOT)
 with open("cmake/DayaqModule.cmake") as text:
     FLOORS = {room: int(floor) for room, floor in re.findall(r"set\(DAYAQ_FLOOR_(\w+) (\d+)\)", text.read())}
 
+# The edge is deployed alone: it stands on these and nothing else of the house, and nothing but apps stands on it. Its
+# own parts are told apart by their folders: a protocol doesn't know another, and what they share knows none.
+FLOORS["edge"] = max(floor for room, floor in FLOORS.items() if room.startswith("edge_"))
+EDGE_STANDS_ON = {"base", "crypto", "http", "feed", "edge"}
+EDGE_PARTS = {"diameter", "radius", "tv", "web"}
+
 # A third-party header and the rooms inside whose fence it may stand (besides tests, bench and fuzz).
 FENCES = [
-    (r"boost/(asio|beast)", {"http"}),
+    (r"boost/(asio|beast)", {"http", "edge"}),
     (r"sqlite3\.h|libpq-fe\.h", {"store"}),
     (r"openssl/", {"crypto", "http"}),
     (r"unicode/", {"base", "portal"}),
-    (r"yaml-cpp/", {"registry", "regime", "portal", "apps"}),
+    (r"yaml-cpp/", {"registry", "regime", "portal", "apps", "edge"}),
     (r"spdlog/", {"base"}),
     (r"prometheus/|ctemplate/", {"http"}),
     (r"CLI/", {"apps"}),
@@ -58,6 +64,10 @@ def check_code(path, text, problems):
             other = header.split("/")[0]
             if room and not is_test and other in FLOORS and other != room and FLOORS[other] >= FLOORS[room]:
                 problems.append(f"{path}:{number}: {room} may not include {header}: it isn't on a lower floor")
+            if room == "edge" and not is_test and other in FLOORS:
+                part, theirs = path.split("/")[2], header.split("/")[1] if other == "edge" else ""
+                if other not in EDGE_STANDS_ON or (theirs in EDGE_PARTS and part not in (theirs, "web")):
+                    problems.append(f"{path}:{number}: {part} may not include {header}: the edge's parts stand alone")
             if room and not is_test:
                 for pattern, rooms in FENCES:
                     if re.match(pattern, header) and room not in rooms:
@@ -75,7 +85,7 @@ def check_code(path, text, problems):
 def error_codes(files):
     codes = {}
     for path in files:
-        if not re.match(r"(src|apps)/.*\.(cpp|hpp)$", path) or path.endswith("_test.cpp"):
+        if not re.match(r"(src|apps)/.*\.(cpp|hpp|ipp)$", path) or path.endswith("_test.cpp"):
             continue
         text = open(path, encoding="utf-8").read()
         for kind, code in re.findall(r'fail\(\s*ErrorKind::(\w+),\s*"([a-z_]+(?:\.[a-z_]+)+)"', text):
@@ -102,7 +112,7 @@ def write_errors(codes):
     codes = {code: kind for code, kind, _ in known if code.startswith(("http.", "auth."))} | codes
     sentences = {}
     for file in tracked():
-        if re.match(r"(src|apps)/.*\.(cpp|hpp)$", file):
+        if re.match(r"(src|apps)/.*\.(cpp|hpp|ipp)$", file):
             for code, text in re.findall(r'"([a-z_]+(?:\.[a-z_]+)+)",\s*(?:fmt::format\(\s*)?"((?:[^"\\]|\\.)*)"', open(file).read()):
                 sentences.setdefault(code, text.replace('\\"', '"').replace("|", "/"))
     with open(path, "w") as out:
@@ -120,7 +130,7 @@ def main():
         write_errors(codes)
     log_ids = set()
     for path in files:
-        if path.endswith((".cpp", ".hpp")):
+        if path.endswith((".cpp", ".hpp", ".ipp")):
             text = open(path, encoding="utf-8").read()
             check_code(path, text, problems)
             if re.match(r"(src|apps)/", path) and not path.endswith("_test.cpp"):

@@ -286,8 +286,10 @@ Result<Population> GrantKeeper::restore_population(store::Session& session, Inst
     DAYAQ_TRY_OK(
         parts_.log->each(saved.state.audit_size, size, [&](const audit::Entry& entry) -> Result<bool> {
           if (entry.subject) persons.insert(entry.subject->value());
-          // An import's entry stands for many persons whom it doesn't name.
-          follows = !entry.leaf.contains(R"("action":"import.)") && persons.size() <= behind_max;
+          // These entries stand for many persons whom they don't name.
+          const bool bulk = entry.leaf.contains(R"("action":"import.)") ||
+                            entry.leaf.contains(R"("action":"synthetic.)");
+          follows = !bulk && persons.size() <= behind_max;
           return follows;
         }));
   }
