@@ -49,12 +49,14 @@ struct Avp {
   BytesView data;
   BytesView whole;  ///< with header and padding, to be copied as it is
   [[nodiscard]] bool mandatory() const { return (flags & 0x40) != 0; }
-  [[nodiscard]] std::optional<std::uint32_t> u32() const;
-  [[nodiscard]] std::optional<std::uint64_t> u64() const;
+  [[nodiscard]] std::optional<std::uint32_t> u32() const;  ///< nothing if the length isn't 4
+  [[nodiscard]] std::optional<std::uint64_t> u64() const;  ///< nothing if the length isn't 8
   [[nodiscard]] std::string_view text() const { return as_text(data); }
 };
 
-/// Walks the AVPs of a message or of a grouped AVP. A broken AVP ends the walk and sets failed().
+/// Walks the AVPs of a message or of a grouped AVP. A broken AVP ends the walk and sets failed(): one whose
+/// length is less than its own header or more than what is left. The padding of the last one may be missing
+/// (some stacks forget it inside groups).
 class AvpReader {
  public:
   explicit AvpReader(BytesView avps) : left_(avps) {}
@@ -67,6 +69,14 @@ class AvpReader {
   bool failed_ = false;
 };
 
+/// A message that is whole: header, length equal to the bytes, every AVP and every AVP inside the groups that
+/// the dictionary knows, at most depth_max deep. invalid_input as parse_header, "diameter.avp",
+/// "diameter.depth".
+[[nodiscard]] Result<void> check_message(BytesView message);
+
+/// The first AVP of this code in `avps`, if there is one before anything broken.
+[[nodiscard]] std::optional<Avp> find_avp(BytesView avps, std::uint32_t code, std::uint32_t vendor = 0);
+
 /// Appends a message to a buffer. Grouped AVPs nest; lengths are filled in when they end.
 class Writer {
  public:
@@ -77,13 +87,19 @@ class Writer {
   void u64(std::uint32_t code, std::uint64_t value, std::uint32_t vendor = 0, bool mandatory = true);
   void text(std::uint32_t code, std::string_view value, std::uint32_t vendor = 0, bool mandatory = true);
   void bytes(std::uint32_t code, BytesView value, std::uint32_t vendor = 0, bool mandatory = true);
-  void copy(const Avp& avp);  ///< as it came
+  void copy(const Avp& avp);  ///< as it came, padded
   [[nodiscard]] std::size_t group_begin(std::uint32_t code, std::uint32_t vendor = 0, bool mandatory = true);
   void group_end(std::size_t group);
 
  private:
+  std::byte* grow(std::size_t bytes);
+  std::byte* avp_header(std::uint32_t code, std::uint32_t vendor, bool mandatory, std::size_t data_bytes);
   Bytes& out_;
   std::size_t start_ = 0;
 };
+
+/// Overwrites a field of a message in place: what a relay does to the header.
+void set_hop_by_hop(Bytes& message, std::uint32_t value);
+void set_end_to_end(Bytes& message, std::uint32_t value);
 
 }  // namespace dayaq::edge::diameter
