@@ -1,0 +1,186 @@
+#include "edge/web/configuration.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/time.hpp"
+#include "edge/web/configuration_parts.hpp"
+
+namespace dayaq::edge::web {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t file_bytes_max = 1u << 20;
+
+Error syntax(std::string text, const YAML::Mark& mark) {
+  Error error{.kind = ErrorKind::invalid_input,
+              .code = "edge.file.syntax",
+              .public_text = std::move(text),
+              .detail = {},
+              .field = {}};
+  if (!mark.is_null()) {
+    error.line = std::uint32_t(mark.line + 1);
+    error.column = std::uint32_t(mark.column + 1);
+  }
+  return error;
+}
+
+void read_identity(Fields& top, Configuration& out, const std::filesystem::path& folder) {
+  top.need("operator").text("operator", out.operator_code);
+  top.need("name").text("name", out.name);
+  top.number("number", out.engine.edge, 1, 16);
+  top.number("edges", out.engine.edges, 1, 16);
+  if (out.engine.edge > out.engine.edges) {
+    top.finding("edge.file.value", "number",
+                "An edge's number is from 1 to `edges`, and no two have the same.");
+  }
+  top.need("feed_key_file").path("feed_key_file", out.feed_key_file, folder);
+  top.need("signing_key_file").path("signing_key_file", out.signing_key_file, folder);
+  top.need("data").path("data", out.data, folder);
+  top.text("zone", out.engine.zone);
+  if (!Zone::create(out.engine.zone)) {
+    top.finding("edge.file.value", "zone", "Write a time zone's name here, such as Asia/Baku.");
+  }
+  top.word("line", {"mobile", "fixed", "tv"}, [&](std::size_t at) { out.line = LineKind(at); });
+  top.word("when_disk_full", {"grant", "refuse"},
+           [&](std::size_t at) { out.engine.when_disk_full = WhenDiskFull(at); });
+  top.duration("sibling_silence", out.engine.sibling_silence, 1s, 1h);
+  top.duration("settle_every", out.settle_every, 1s, 24h);
+  top.number("resources_version", out.resources_version, 0, 0xffffffff);
+}
+
+void read_centre(Fields& top, Configuration& out, const std::filesystem::path& folder) {
+  top.need("centre").inside("centre", [&](Fields& fields) {
+    fields.need("url").text("url", out.centre.url);
+    if (!out.centre.url.empty() && !out.centre.url.starts_with("http://") &&
+        !out.centre.url.starts_with("https://")) {
+      fields.finding("edge.file.value", "url", "Write the centre's address with https:// here.");
+    }
+    fields.need("token_file").path("token_file", out.centre.token_file, folder);
+    fields.need("key_file").path("key_file", out.centre.key_file, folder);
+    fields.text("tls_authority", out.centre.tls_authority);
+  });
+}
+
+void read_slices(Fields& top, Slices& out) {
+  top.inside("slices", [&](Fields& fields) {
+    fields.octets("data", out.data_octets);
+    std::chrono::seconds voice(out.voice_seconds), tv(out.tv_seconds);
+    fields.duration("voice", voice, 1s, 24h);
+    fields.duration("tv", tv, 1s, 24h);
+    out.voice_seconds = std::uint64_t(voice.count());
+    out.tv_seconds = std::uint64_t(tv.count());
+    fields.number("messages", out.messages, 1, 1'000'000);
+    fields.duration("data_validity", out.data_validity, 1s, 24h);
+    fields.duration("voice_validity", out.voice_validity, 1s, 24h);
+    fields.duration("tv_validity", out.tv_validity, 1s, 24h);
+  });
+  if (out.data_octets == 0) top.finding("edge.file.value", "slices", "A slice of data can't be empty.");
+}
+
+void read_http(Fields& top, Configuration& out, const std::filesystem::path& folder) {
+  top.inside("http", [&](Fields& fields) {
+    fields.text("address", out.http.address);
+    fields.number("port", out.http.port, 0, 65535);
+    fields.number("io_threads", out.http.io_threads, 1, 64);
+    fields.need("token_file").path("token_file", out.http.token_file, folder);
+    fields.text("tls_certificate", out.http.tls_certificate);
+    fields.text("tls_key", out.http.tls_key);
+  });
+  if (!top.has("http")) top.need("http");
+}
+
+void read_siblings(Fields& top, Configuration& out, const std::filesystem::path& folder) {
+  top.each("siblings", [&](Fields& fields) {
+    SiblingOptions sibling;
+    fields.need("name").text("name", sibling.name);
+    fields.need("number").number("number", sibling.number, 1, 16);
+    fields.need("url").text("url", sibling.url);
+    fields.need("token_file").path("token_file", sibling.token_file, folder);
+    if (sibling.number == out.engine.edge || sibling.number > out.engine.edges) {
+      fields.finding("edge.file.value", "number",
+                     "A sibling's number is from 1 to `edges` and not this edge's.");
+    }
+    if (std::ranges::find(out.siblings, sibling.number, &SiblingOptions::number) != out.siblings.end()) {
+      fields.finding("edge.file.value", "number", "Two siblings have this number.");
+    }
+    out.siblings.push_back(std::move(sibling));
+  });
+  if (std::size_t(out.engine.edges) != out.siblings.size() + 1) {
+    top.finding("edge.file.value", "edges",
+                fmt::format("`edges` is {}, but {} siblings are listed: list all others.", out.engine.edges,
+                            out.siblings.size()));
+  }
+}
+
+Configuration read(Fields& top, const std::filesystem::path& folder) {
+  Configuration out;
+  read_identity(top, out, folder);
+  out.engine.folder = out.data / "accounts";
+  read_centre(top, out, folder);
+  read_slices(top, out.engine.slices);
+  read_services(top, out);
+  read_diameter(top, out);
+  read_radius(top, out);
+  read_tv(top, out, folder);
+  read_http(top, out, folder);
+  read_siblings(top, out, folder);
+  top.finish();
+  return out;
+}
+
+}  // namespace
+
+std::expected<Configuration, Errors> parse_configuration(std::string_view text,
+                                                         const std::filesystem::path& folder) {
+  Errors errors;
+  const auto refuse = [&](std::string why, const YAML::Mark& mark) {
+    errors.push_back(syntax(std::move(why), mark));
+    return std::unexpected(errors);
+  };
+  if (text.size() > file_bytes_max) return refuse("The file is longer than 1 MiB.", YAML::Mark::null_mark());
+  try {
+    const YAML::Node root = YAML::Load(std::string(text));
+    if (!root.IsMap()) return refuse("The file has no fields: start from --print-default.", root.Mark());
+    Fields top(root, "", errors);
+    Configuration configuration = read(top, folder);
+    std::ranges::sort(errors, {}, [](const Error& e) { return std::pair(e.line, e.column); });
+    if (!errors.empty()) return std::unexpected(std::move(errors));
+    return configuration;
+  } catch (const YAML::Exception& error) {
+    return refuse(fmt::format("This isn't YAML: {}.", error.msg), error.mark);
+  }
+}
+
+std::vector<std::string> needs_restart(const Configuration& before, const Configuration& after) {
+  std::vector<std::string> parts;
+  const auto differs = [&](std::string_view part, bool different) {
+    if (different) parts.emplace_back(part);
+  };
+  const auto services = [](const Configuration& c) {
+    std::vector<Service> all;
+    for (std::size_t i = 0; i < c.services.size(); ++i) all.push_back(c.services.at(ServiceIndex(i)));
+    return all;
+  };
+  differs("operator", before.operator_code != after.operator_code);
+  differs("name", before.name != after.name);
+  differs("number", before.engine.edge != after.engine.edge);
+  differs("edges", before.engine.edges != after.engine.edges);
+  differs("data", before.data != after.data);
+  differs("zone", before.engine.zone != after.engine.zone);
+  differs("line", before.line != after.line);
+  differs("services", services(before) != services(after));
+  differs("diameter", before.diameter.has_value() != after.diameter.has_value() ||
+                          (before.diameter && (before.diameter->port != after.diameter->port ||
+                                               before.diameter->address != after.diameter->address ||
+                                               before.diameter->origin_host != after.diameter->origin_host)));
+  differs("radius", before.radius.has_value() != after.radius.has_value() ||
+                        (before.radius && (before.radius->auth_port != after.radius->auth_port ||
+                                           before.radius->address != after.radius->address)));
+  differs("http", before.http.port != after.http.port || before.http.address != after.http.address);
+  return parts;
+}
+
+}  // namespace dayaq::edge::web

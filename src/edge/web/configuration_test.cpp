@@ -1,0 +1,152 @@
+#include "edge/web/configuration.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/file.hpp"
+#include "base/random.hpp"
+#include "edge/web/file_reader.hpp"
+
+namespace dayaq::edge::web {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::string_view smallest = R"(operator: azercell
+name: baku-1
+data: data
+feed_key_file: feed.key
+signing_key_file: edge.pem
+centre: {url: "http://127.0.0.1:1", token_file: t, key_file: k}
+services: [{service: voice}]
+http: {token_file: h}
+)";
+
+Errors refused(std::string_view text) {
+  auto parsed = parse_configuration(text, "/etc/dayaq");
+  return parsed ? Errors() : std::move(parsed.error());
+}
+
+TEST(Configuration, TheExampleParsesAndSaysWhatItSays) {
+  const auto parsed = parse_configuration(example_configuration(), "/etc/dayaq");
+  ASSERT_TRUE(parsed) << parsed.error().front().field << parsed.error().front().public_text;
+  EXPECT_EQ(parsed->operator_code, "azercell");
+  EXPECT_EQ(parsed->feed_key_file, "/etc/dayaq/feed.key");
+  EXPECT_EQ(parsed->data, "/var/lib/dayaq-edge");
+  EXPECT_EQ(parsed->engine.slices.data_octets, 100u << 20);
+  EXPECT_EQ(parsed->services.size(), 6u);
+  ASSERT_EQ(parsed->credit_control.services.size(), 5u);  // tv:all has no context
+  EXPECT_EQ(parsed->credit_control.services[2].rating_groups, (std::vector<std::uint32_t>{100, 101}));
+  ASSERT_TRUE(parsed->diameter);
+  EXPECT_EQ(parsed->diameter->charging_systems[1].address, "10.1.2.4:3868");
+  EXPECT_TRUE(parsed->credit_control.relays);
+  EXPECT_FALSE(parsed->radius || parsed->tv);
+}
+
+TEST(Configuration, TheExamplesPartsThatAreCommentedOutParseToo) {
+  std::string text;
+  std::string_view rest = example_configuration();
+  while (!rest.empty()) {
+    std::string line(rest.substr(0, rest.find('\n')));
+    rest.remove_prefix(line.size() + 1);
+    const std::size_t hash = line.find("# ");
+    const bool field = hash != std::string::npos && hash == line.find_first_not_of(' ') &&
+                       (line.find(": ") != std::string::npos || line.ends_with(':')) &&
+                       text.find("operator:") != std::string::npos &&
+                       line.find("- {name: baku-2") == std::string::npos && line != "# siblings:" &&
+                       !line.starts_with("# TV") && !line.starts_with("# What") && !line.starts_with("# How");
+    if (field) line.erase(hash, 2);
+    text += line + "\n";
+  }
+  const auto parsed = parse_configuration(text, "/etc/dayaq");
+  ASSERT_TRUE(parsed) << parsed.error().front().line << parsed.error().front().field
+                      << parsed.error().front().public_text;
+  ASSERT_TRUE(parsed->radius && parsed->tv);
+  EXPECT_EQ(parsed->radius->profiles.at(0).attributes.at(0), "Filter-Id=edu");
+  EXPECT_EQ(parsed->tv->channels.at(0).service, parsed->services.find(feed::Benefit::tv, "all"));
+}
+
+TEST(Configuration, AnUnknownKeyIsRefusedWithItsLineAndTheNearestKnownOne) {
+  const Errors errors = refused(std::string(smallest) +
+                                "diameter: {origin_host: a, origin_realm: b, clients: [],\n"
+                                "  watchdgo: 30s}\n");
+  ASSERT_EQ(errors.size(), 1u);
+  EXPECT_EQ(errors[0].code, "edge.file.unknown_key");
+  EXPECT_EQ(errors[0].line, 10u);
+  EXPECT_EQ(errors[0].field, "diameter.watchdgo");
+  EXPECT_THAT(errors[0].public_text, HasSubstr("`watchdog`"));
+}
+
+TEST(Configuration, AllFindingsAreSaidInTheOrderOfTheirLines) {
+  const Errors errors = refused("operator: a\nnumber: 17\nzone: Mars/Base\nline: mobil\n");
+  std::vector<std::string> seen;
+  for (const Error& error : errors) seen.push_back(std::string(error.code) + " " + error.field);
+  EXPECT_THAT(seen, testing::Contains("edge.file.value number"));
+  EXPECT_THAT(seen, testing::Contains("edge.file.value zone"));
+  EXPECT_THAT(seen, testing::Contains("edge.file.value line"));
+  EXPECT_GE(std::ranges::count(errors, "edge.file.missing", &Error::code), 6);
+  EXPECT_TRUE(std::ranges::is_sorted(errors, {}, &Error::line));
+}
+
+TEST(Configuration, WhatTheFileCannotMeanIsRefused) {
+  EXPECT_EQ(refused("a: [").front().code, "edge.file.syntax");
+  EXPECT_EQ(refused("just text").front().code, "edge.file.syntax");
+  EXPECT_EQ(refused(std::string(smallest) + "operator: again\n").front().code, "edge.file.value");
+  EXPECT_EQ(refused(std::string(smallest) + "edges: 2\n").front().field, "edges");
+  EXPECT_EQ(refused(std::string(smallest) + "slices: {voice: fast}\n").front().field, "slices.voice");
+  EXPECT_EQ(refused(std::string(smallest) + "tv: {channels: [{name: n, prefix: /n/, package: \"tv:all\"}]}\n")
+                .front()
+                .field,
+            "tv.channels[0].package");
+  EXPECT_EQ(refused(std::string(smallest)).size(), 0u);
+}
+
+TEST(Configuration, TimesAndAmountsHaveUnits) {
+  EXPECT_EQ(parse_duration("250ms")->count(), 250);
+  EXPECT_EQ(parse_duration("10 min")->count(), 600'000);
+  EXPECT_EQ(parse_duration("7")->count(), 7000);
+  EXPECT_FALSE(parse_duration("-1s"));
+  EXPECT_FALSE(parse_duration("99999999999999999999d"));
+  EXPECT_FALSE(parse_duration("9223372036854775807d"));
+  EXPECT_EQ(*parse_octets("2GB"), 2'000'000'000u);
+  EXPECT_EQ(*parse_octets("1KiB"), 1024u);
+  EXPECT_FALSE(parse_octets("1 Gb"));
+}
+
+TEST(Configuration, AReloadSaysWhatNeedsAStart) {
+  const auto before = parse_configuration(smallest, "/");
+  auto after = parse_configuration(smallest, "/");
+  EXPECT_THAT(needs_restart(*before, *after), testing::IsEmpty());
+  (void)after->services.add({.kind = feed::Benefit::tv, .traffic_class = "all"});
+  after->http.port = 1;
+  EXPECT_THAT(needs_restart(*before, *after), testing::ElementsAre("services", "http"));
+}
+
+TEST(Configuration, KeysAreReadFromTheirFiles) {
+  const auto folder = std::filesystem::temp_directory_path() / "dayaq-configuration-test";
+  std::filesystem::create_directories(folder);
+  const auto put = [&](const char* name, std::string_view text) {
+    ASSERT_TRUE(write_file_atomically(folder / name, as_bytes(text)));
+  };
+  SeededRandom random(1);
+  const auto key = crypto::SigningKey::generate(random);
+  put("feed.key", "000102030405060708090a0b0c0d0e0f\n");
+  put("edge.pem", key.to_pem());
+  put("k", "# now\n" + to_hex(key.public_key()) + "\n" + to_base64(key.public_key()) + "\n");
+  put("t", "centre-token-0123456789\n");
+  put("h", "one-token-0123456789\nother-token-0123456789\n");
+  auto configuration = parse_configuration(smallest, folder);
+  ASSERT_TRUE(configuration);
+  const auto keys = load_keys(*configuration);
+  ASSERT_TRUE(keys) << keys.error().public_text;
+  EXPECT_EQ(keys->feed_key.k0, 0x0706050403020100u);
+  EXPECT_EQ(keys->centre_keys.size(), 2u);
+  EXPECT_EQ(keys->http_tokens.size(), 2u);
+  EXPECT_EQ(configuration->credit_control.feed_key, keys->feed_key);
+  put("feed.key", "short\n");
+  EXPECT_EQ(load_keys(*configuration).error().code, "edge.key");
+  std::filesystem::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace dayaq::edge::web
