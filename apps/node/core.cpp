@@ -36,6 +36,7 @@ Result<std::unique_ptr<Core>> open_core(const std::filesystem::path& data,
   DAYAQ_TRY(crypto::SigningKey key, read_audit_key(data));
   DAYAQ_TRY(core->log, audit::Log::open(*core->database, std::move(key), core->configuration.origin,
                                         core->clock, core->random));
+  DAYAQ_TRY(core->feed_signer, read_feed_key(data, core->random));
   DAYAQ_TRY(const SipKey secret, read_registry_secret(data));
   core->registry.emplace(registry::Registry{.country = core->country,
                                             .catalogue = *core->catalogue,

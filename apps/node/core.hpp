@@ -34,6 +34,7 @@ struct Core {
   std::unique_ptr<registry::OrganisationDirectory> organisations;
   std::optional<registry::Catalogue> catalogue;
   std::unique_ptr<audit::Log> log;
+  std::optional<crypto::SigningKey> feed_signer;  ///< signs the feed to the operators' edges
   ObserverSlot observer;
   std::optional<registry::Registry> registry;
   std::unique_ptr<store::Database> database;
@@ -41,7 +42,7 @@ struct Core {
   /// Opens for writing: migrates, gives numbers to what is new in the country pack, adds hooks.
   static Result<std::unique_ptr<Core>> open(const std::filesystem::path& data,
                                             const std::filesystem::path& country);
-  /// Opens beside another process, for reading alone; without `log` and `registry`.
+  /// Opens beside another process, for reading alone; without `log`, `feed_signer` and `registry`.
   static Result<std::unique_ptr<Core>> open_to_read(const std::filesystem::path& data,
                                                     const std::filesystem::path& country);
 };

@@ -72,6 +72,16 @@ Result<crypto::SigningKey> read_audit_key(const std::filesystem::path& data) {
   return crypto::SigningKey::from_pem(pem);
 }
 
+Result<crypto::SigningKey> read_feed_key(const std::filesystem::path& data, Random& random) {
+  const auto path = data / "keys" / "feed.pem";
+  if (!std::filesystem::exists(path)) {
+    const crypto::SigningKey key = crypto::SigningKey::generate(random);
+    DAYAQ_TRY_OK(write_file_atomically(path, as_bytes(key.to_pem()), owner_only));
+  }
+  DAYAQ_TRY(const std::string pem, read_file(path, 1 << 14));
+  return crypto::SigningKey::from_pem(pem);
+}
+
 Result<SipKey> read_registry_secret(const std::filesystem::path& data) {
   const auto path = data / "keys" / "registry.hex";
   DAYAQ_TRY(std::string text, read_file(path, 1 << 10));

@@ -25,6 +25,8 @@ Result<void> create_folder(const std::filesystem::path& data, const std::string&
                            const std::string& origin, bool synthetic, Random& random);
 
 Result<crypto::SigningKey> read_audit_key(const std::filesystem::path& data);
+/// The key that signs the feed's blocks; made if the folder has none, as folders of older versions.
+Result<crypto::SigningKey> read_feed_key(const std::filesystem::path& data, Random& random);
 /// invalid_input "node.secret" if the file isn't 32 hexadecimal digits.
 Result<SipKey> read_registry_secret(const std::filesystem::path& data);
 /// A key for people at this machine: readable by the owner alone.

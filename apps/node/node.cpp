@@ -140,6 +140,7 @@ Result<std::unique_ptr<Node>> Node::open(const NodeOptions& options) {
                                                         .organisations = *core.organisations,
                                                         .clock = core.clock,
                                                         .random = core.random,
+                                                        .signer = *core.feed_signer,
                                                         .snapshot = options.data / "index.snapshot",
                                                         .log = core.log.get()},
                                                        state->book->law()));

@@ -5,6 +5,7 @@
 //   lock               held by the process that has the node open
 //   dayaqd.url         where a running dayaqd listens
 //   keys/audit.pem     signs the audit log's checkpoints
+//   keys/feed.pem      signs the feed to the operators' edges
 //   keys/registry.hex  makes person ids and the pseudonyms of lines; without it the data can't be used
 //   keys/NAME.key      API keys that init made
 //   dayaq.db           the embedded database, unless dayaq.yaml names PostgreSQL

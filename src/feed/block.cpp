@@ -4,7 +4,6 @@
 #include <array>
 #include <cstring>
 
-
 namespace dayaq::feed {
 namespace {
 
@@ -218,8 +217,9 @@ Result<Block> decode(BytesView& in, std::span<const crypto::PublicKey> keys) {
   const BytesView content = in.first(header.bytes - signature_bytes);
   const BytesView signature = in.subspan(header.bytes - signature_bytes, signature_bytes);
   if (std::ranges::none_of(keys, [&](const auto& key) { return crypto::verify(key, content, signature); })) {
-    return fail(ErrorKind::forbidden, "feed.signature",
-                "This block was not signed by the centre: check the centre's public key and who is in between.");
+    return fail(
+        ErrorKind::forbidden, "feed.signature",
+        "This block was not signed by the centre: check the centre's public key and who is in between.");
   }
   return decode_own(in);
 }

@@ -82,9 +82,12 @@ std::string definition_json(const feed::Definition& definition) {
                     to_string(BenefitKind(benefit.kind)), kinds_json(benefit.delivered_on), benefit.percent);
     if (!benefit.traffic_class.empty()) out += fmt::format(R"(,"traffic":"{}")", benefit.traffic_class);
     if (benefit.limited) {
-      out += fmt::format(R"(,"quota":{},"unit":"{}","per":"{}")", benefit.quota,
-                         to_string(Unit(benefit.unit)), to_string(QuotaPeriod(benefit.quota_period)));
+      out += fmt::format(R"(,"quota":{},"unit":"{}","per":"{}","when_used_up":"{}")", benefit.quota,
+                         to_string(Unit(benefit.unit)), to_string(QuotaPeriod(benefit.quota_period)),
+                         to_string(WhenUsedUp(benefit.when_used_up)));
     }
+    out += fmt::format(R"(,"when_silent":"{}")", to_string(WhenSilent(benefit.when_silent)));
+    if (benefit.open_bound > 0) out += fmt::format(R"(,"open_bound":{})", benefit.open_bound);
     out += '}';
   }
   return out + "]}";
@@ -163,7 +166,7 @@ class FeedHandlers : public std::enable_shared_from_this<FeedHandlers> {
       put_lines(out, block, 0, left);
       response = Response::json(out + "]}");
     } else {
-      response = binary(std::string(as_text(feed::encode(block))));
+      response = binary(std::string(as_text(feed::encode(block, api_.keeper.signer()))));
     }
     response.headers.emplace_back("Dayaq-Feed-Pages", std::to_string(*pages));
     response.headers.emplace_back("Dayaq-Feed-Sequence", std::to_string(block.first_sequence));
@@ -197,8 +200,10 @@ class FeedHandlers : public std::enable_shared_from_this<FeedHandlers> {
     Bytes bytes;
     put_le(bytes, key.k0);
     put_le(bytes, key.k1);
-    Response response = Response::json(
-        fmt::format(R"({{"key":"{}","pseudonym":"SipHash-2-4 of \"kind|number\""}})", to_base64(bytes)));
+    Response response = Response::json(fmt::format(
+        R"({{"operator":"{}","key":"{}","pseudonym":"SipHash-2-4 of \"kind|number\"","public_key":"{}"}})",
+        api_.registry.organisations.at(*provider)->code, to_base64(bytes),
+        to_base64(api_.keeper.signer().public_key())));
     response.headers.emplace_back("Cache-Control", "no-store");
     return response;
   }
@@ -274,7 +279,7 @@ class FeedHandlers : public std::enable_shared_from_this<FeedHandlers> {
     for (const FeedBlock& block : *found) {
       if (left == 0) break;
       BytesView bytes = *block.bytes;
-      const auto decoded = feed::decode(bytes);
+      const auto decoded = feed::decode_own(bytes);
       if (!decoded) return registry::refuse(decoded.error());
       put_lines(out, *decoded, question.after, left);
     }
@@ -298,6 +303,8 @@ class FeedHandlers : public std::enable_shared_from_this<FeedHandlers> {
                       // Read before the lines: what was said since then will be read again from the feed.
                       .first_sequence = api_.keeper.hub().end(provider).last_sequence,
                       .created = api_.clock.now(),
+                      .page = std::uint32_t(page),
+                      .pages = std::uint32_t(pages),
                       .definitions = {},
                       .lists = {},
                       .lines = {}};

@@ -5,7 +5,8 @@
 namespace dayaq::regime {
 namespace {
 
-constexpr std::array migrations{store::Migration{.room = "feed", .number = 1, .sql = R"sql(
+constexpr std::array migrations{
+    store::Migration{.room = "feed", .number = 1, .sql = R"sql(
 create table feed_operator (
   organisation bigint not null primary key,  -- its number in the registry
   feed_key {blob} not null                   -- 16 bytes: makes the pseudonyms of its subscriptions
@@ -25,7 +26,29 @@ create table feed_block (
   block {blob} not null,                     -- docs/feed.md
   primary key (organisation, last_sequence)
 );
+)sql"},
+    // Blocks of format 1 bear no signature, and no edge reads them any more. Where each feed stands is kept,
+    // so that its numbers never go back; who asks for what was dropped is told to take a snapshot.
+    store::Migration{.room = "feed", .number = 2, .sql = R"sql(
+create table feed_floor (
+  organisation bigint not null primary key,
+  last_sequence bigint not null,             -- blocks up to here are gone
+  created bigint not null                    -- of the last one that is gone
+);
+insert into feed_floor (organisation, last_sequence, created)
+  select organisation, last_sequence, created from feed_block b where last_sequence =
+    (select max(last_sequence) from feed_block c where c.organisation = b.organisation);
+delete from feed_block;
 )sql"}};
+
+Result<FeedEnd> floor_of(store::Session& session, OrganisationIndex provider) {
+  DAYAQ_TRY(auto floor, session.one("select last_sequence, created from feed_floor where organisation = $1",
+                                    {std::int64_t(provider)}, [](const store::Row& row) {
+                                      return FeedEnd{.last_sequence = std::uint64_t(row.integer(0)),
+                                                     .created = from_micros(row.integer(1))};
+                                    }));
+  return floor.value_or(FeedEnd{});
+}
 
 std::int64_t signed_of(std::uint64_t value) {
   return static_cast<std::int64_t>(value);
@@ -92,7 +115,8 @@ Result<FeedEnd> FeedStore::end(store::Session& session, OrganisationIndex provid
                                     return FeedEnd{.last_sequence = std::uint64_t(row.integer(0)),
                                                    .created = from_micros(row.integer(1))};
                                   }));
-  return end.value_or(FeedEnd{});
+  if (end) return *end;
+  return floor_of(session, provider);
 }
 
 Result<void> FeedStore::insert_block(store::Session& session, OrganisationIndex provider,

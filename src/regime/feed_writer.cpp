@@ -11,6 +11,8 @@ static_assert(int(BenefitKind::voice) == int(feed::Benefit::voice) &&
 static_assert(int(Unit::none) == int(feed::Unit::none) && int(Unit::percent) == int(feed::Unit::percent));
 static_assert(int(QuotaPeriod::day) == int(feed::QuotaPeriod::day) &&
               int(QuotaPeriod::regime) == int(feed::QuotaPeriod::regime));
+static_assert(int(WhenUsedUp::limited) == int(feed::WhenUsedUp::limited) &&
+              int(WhenSilent::open) == int(feed::WhenSilent::open));
 
 }  // namespace
 
@@ -29,6 +31,9 @@ feed::Definition definition_of(const LawfulMeasure& measure, MeasureNumber numbe
                             .percent = std::uint8_t(benefit.percent),
                             .limited = benefit.quota.has_value(),
                             .quota = benefit.quota.value_or(0),
+                            .when_used_up = feed::WhenUsedUp(benefit.when_used_up),
+                            .when_silent = feed::WhenSilent(benefit.when_silent),
+                            .open_bound = benefit.open_bound,
                             .traffic_class = benefit.traffic_class.value()});
   }
   return out;
@@ -92,7 +97,7 @@ void FeedWriter::finish(Draft& draft) {
   finished_.push_back({.provider = draft.provider,
                        .first_sequence = draft.block.first_sequence,
                        .last_sequence = draft.block.last_sequence(),
-                       .bytes = std::make_shared<const Bytes>(feed::encode(draft.block))});
+                       .bytes = std::make_shared<const Bytes>(feed::encode(draft.block, signer_))});
   draft.block = {};
   draft.lists.clear();
   draft.last.clear();

@@ -28,10 +28,11 @@ inline constexpr std::size_t feed_block_lines = 4096;
 
 class FeedWriter {
  public:
-  /// `ends`: where each operator's feed stands; `code`: an operator's code.
+  /// `ends`: where each operator's feed stands; `code`: an operator's code; `signer`: the centre's key.
   FeedWriter(const std::map<OrganisationIndex, std::uint64_t>& ends,
-             std::function<std::string(OrganisationIndex)> code, Instant now)
-      : ends_(ends), code_(std::move(code)), now_(now) {}
+             std::function<std::string(OrganisationIndex)> code, const crypto::SigningKey& signer,
+             Instant now)
+      : ends_(ends), code_(std::move(code)), signer_(signer), now_(now) {}
 
   void define(OrganisationIndex provider, feed::Definition definition);
   void say(OrganisationIndex provider, LineKey key, std::span<const LineGrant> grants);
@@ -55,6 +56,7 @@ class FeedWriter {
 
   const std::map<OrganisationIndex, std::uint64_t>& ends_;
   std::function<std::string(OrganisationIndex)> code_;
+  const crypto::SigningKey& signer_;
   std::map<OrganisationIndex, Draft> drafts_;
   Instant now_;
   std::vector<FeedBlock> finished_;

@@ -31,6 +31,14 @@ constexpr std::array quota_period_words{
     std::pair{QuotaPeriod::month, std::string_view("month")},
     std::pair{QuotaPeriod::regime, std::string_view("regime")},
 };
+constexpr std::array used_up_words{
+    std::pair{WhenUsedUp::charge, std::string_view("charge")},
+    std::pair{WhenUsedUp::limited, std::string_view("limited")},
+};
+constexpr std::array silent_words{
+    std::pair{WhenSilent::open, std::string_view("open")},
+    std::pair{WhenSilent::close, std::string_view("close")},
+};
 constexpr std::array state_words{
     std::pair{RegimeState::draft, std::string_view("draft")},
     std::pair{RegimeState::submitted, std::string_view("submitted")},
@@ -235,8 +243,8 @@ class RegimeReader {
 
   Benefit read_benefit(const At& at) {
     Benefit benefit;
-    if (!reader_.map(at, {"gives", "traffic", "package", "quota", "per", "lines", "covers", "cost",
-                          "expected_use", "assumption"})) {
+    if (!reader_.map(at, {"gives", "traffic", "package", "quota", "per", "when_used_up", "when_silent",
+                          "open_bound", "lines", "covers", "cost", "expected_use", "assumption"})) {
       return benefit;
     }
     const auto gives = reader_.need(at, "gives");
@@ -255,6 +263,7 @@ class RegimeReader {
     benefit.delivered_on = usual_delivery(*kind);
     read_class(at, benefit);
     read_quota(at, benefit);
+    read_edge_words(at, benefit);
     if (const auto on = reader_.find(at, "lines")) read_delivery(*on, benefit);
     if (const auto covers = reader_.find(at, "covers")) read_covers(*covers, benefit);
     read_cost(at, benefit);
@@ -337,6 +346,59 @@ class RegimeReader {
       reader_.error(*per, "regime.benefit",
                     fmt::format("A quota is per day, week, month or regime.{}",
                                 did_you_mean(*word, all_words(quota_period_words))));
+    }
+  }
+
+  /// One of `words`, or the finding that it is none of them.
+  template <class Words, class Value>
+  void read_word(const At& at, const Words& words, Value& into) {
+    const auto text = reader_.text(at);
+    if (!text) return;
+    if (const auto value = value_of(words, *text)) {
+      into = *value;
+      return;
+    }
+    reader_.error(at, "regime.benefit",
+                  fmt::format("`{}` is `{}` or `{}`.", at.name, words[0].second, words[1].second));
+  }
+
+  /// What an operator's edge does at the quota's end, and when it can't know where that is.
+  void read_edge_words(const At& at, Benefit& benefit) {
+    const auto used_up = reader_.find(at, "when_used_up");
+    const auto silent = reader_.find(at, "when_silent");
+    const auto bound = reader_.find(at, "open_bound");
+    for (const auto& found : {used_up, silent, bound}) {
+      if (!found || benefit.delivered_on != 0) continue;
+      reader_.error(*found, "regime.benefit",
+                    fmt::format("A benefit of {} goes to the person, not to a line. Leave `{}` out.",
+                                to_string(benefit.kind), found->name));
+    }
+    if (benefit.delivered_on == 0) return;
+    if (used_up && !benefit.quota) {
+      reader_.error(*used_up, "regime.benefit",
+                    "`when_used_up` goes with a limited quota only. Leave it out.");
+    } else if (used_up) {
+      read_word(*used_up, used_up_words, benefit.when_used_up);
+    }
+    if (silent) read_word(*silent, silent_words, benefit.when_silent);
+    if (bound) return read_open_bound(*bound, benefit);
+    if (benefit.when_silent == WhenSilent::close) return;
+    benefit.open_bound = usual_open_bound(benefit.kind);
+    if (benefit.quota) benefit.open_bound = std::min(benefit.open_bound, *benefit.quota);
+  }
+
+  void read_open_bound(const At& at, Benefit& benefit) {
+    if (usual_open_bound(benefit.kind) == 0) {
+      reader_.error(at, "regime.benefit",
+                    "`open_bound` goes with voice, messages and data, which edges count. Leave it out.");
+    } else if (benefit.when_silent == WhenSilent::close) {
+      reader_.error(at, "regime.benefit",
+                    "`open_bound` goes with `when_silent: open`. Leave it out, or write `open`.");
+    } else if (const auto amount = read_amount(at, benefit)) {
+      benefit.open_bound = *amount;
+      if (*amount == 0) {
+        reader_.error(at, "regime.range", "A bound of nothing is `when_silent: close`. Write that instead.");
+      }
     }
   }
 
@@ -467,6 +529,12 @@ std::string_view to_string(BenefitKind kind) {
 }
 std::string_view to_string(QuotaPeriod period) {
   return word_of(quota_period_words, period);
+}
+std::string_view to_string(WhenUsedUp what) {
+  return word_of(used_up_words, what);
+}
+std::string_view to_string(WhenSilent what) {
+  return word_of(silent_words, what);
 }
 std::string_view to_string(RegimeState state) {
   return word_of(state_words, state);

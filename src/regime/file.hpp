@@ -63,6 +63,8 @@ struct FileContext {
 [[nodiscard]] std::string_view to_string(BenefitKind kind);
 [[nodiscard]] std::string_view to_string(QuotaPeriod period);
 [[nodiscard]] std::string_view to_string(Unit unit);
+[[nodiscard]] std::string_view to_string(WhenUsedUp what);
+[[nodiscard]] std::string_view to_string(WhenSilent what);
 [[nodiscard]] std::string_view to_string(RegimeState state);
 [[nodiscard]] std::optional<RegimeState> parse_regime_state(std::string_view text);
 

@@ -107,6 +107,43 @@ TEST(RegimeFile, ReadsTheExamplesOfTheCountryPack) {
   }
 }
 
+TEST(RegimeFile, SaysWhatAnEdgeDoesAtTheEndOfAQuotaAndInSilence) {
+  const auto read = [](std::string_view words) {
+    const std::string text = fmt::format(R"(format: 1
+code: test
+title: {{az: Rejim}}
+legal_basis: {{az: Qərar}}
+territory: country
+period: {{from: 2026-11-01}}
+measures:
+  - code: learning
+    title: {{az: Evdə təhsil}}
+    who: {{everyone: true}}
+    benefits:
+      - {{{}}}
+)",
+                                         words);
+    const auto regime = parse_regime(text, test::azerbaijan().file_context());
+    EXPECT_TRUE(regime) << format_errors(regime.error(), "test", text);
+    return regime ? regime->measures[0].benefits[0] : Benefit{};
+  };
+  const std::string data = "gives: data, traffic: all, cost: 1 qepik per MB, per: day, quota: ";
+  const Benefit usual = read(data + "2 GB");
+  EXPECT_EQ(usual.when_used_up, WhenUsedUp::charge);
+  EXPECT_EQ(usual.when_silent, WhenSilent::open);
+  EXPECT_EQ(usual.open_bound, 100'000'000u);
+  EXPECT_EQ(read(data + "60 MB").open_bound, 60'000'000u) << "never more than the quota";
+  EXPECT_EQ(read(data + "2 GB, open_bound: 250 MB").open_bound, 250'000'000u);
+  EXPECT_EQ(read("gives: voice, quota: 300 min, per: month, cost: 2 qepik per min").open_bound, 600u);
+  EXPECT_EQ(read("gives: messages, quota: 100 SMS, per: month, cost: 1 qepik per SMS").open_bound, 10u);
+  EXPECT_EQ(read("gives: tv, package: home_tv, cost: 3 AZN per month").open_bound, 0u);
+  EXPECT_EQ(read("gives: deferral, quota: 60 AZN, per: regime, cost: 0 qepik per AZN").open_bound, 0u);
+  const Benefit closed = read(data + "2 GB, when_used_up: limited, when_silent: close");
+  EXPECT_EQ(closed.when_used_up, WhenUsedUp::limited);
+  EXPECT_EQ(closed.when_silent, WhenSilent::close);
+  EXPECT_EQ(closed.open_bound, 0u);
+}
+
 TEST(RegimeFile, ReadsLineEndsOfWindowsAndAByteOrderMark) {
   std::string text = "\xef\xbb\xbf";
   for (const char c : test::repository_file("country/az/regimes/examples/regional-lockdown.yaml")) {

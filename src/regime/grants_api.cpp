@@ -212,6 +212,8 @@ std::string benefit_json(const Benefit& benefit) {
   if (benefit.quota) {
     out += fmt::format(R"(,"quota":{},"unit":"{}","per":"{}")", *benefit.quota, to_string(benefit.unit),
                        to_string(benefit.quota_period));
+    if (benefit.delivered_on != 0)
+      out += fmt::format(R"(,"when_used_up":"{}")", to_string(benefit.when_used_up));
   }
   return out + "}";
 }

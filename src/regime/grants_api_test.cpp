@@ -271,7 +271,7 @@ TEST_F(GrantRoutes, AnOperatorCanMakeItsPseudonymsItself) {
   const Bytes bytes = *from_base64(key_text);
   const SipKey key = sip_key(std::span<const std::byte, 16>(bytes.data(), 16));
   EXPECT_EQ(
-      make_line_key(key, SubscriptionKind::mobile, "994501234567"),
+      feed::pseudonym(key, "mobile", "994501234567"),
       *node.keeper->line_key(node.node.organisation("azercell"), SubscriptionKind::mobile, "994501234567"));
   EXPECT_NE(body(get("/v1/feed/key", "bakcell")).at("key").as_string(), key_text);
   const json::value status = body(get("/v1/feed/status", "azercell"));

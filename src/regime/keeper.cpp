@@ -9,13 +9,6 @@ namespace {
 
 using registry::Change;
 
-std::string line_name(SubscriptionKind kind, std::string_view number) {
-  std::string name(registry::to_string(kind));
-  name += '|';
-  name += number;
-  return name;
-}
-
 Period counts_in(const registry::Attestation& attestation) {
   return {.from = std::max(attestation.valid.from, attestation.recorded), .until = attestation.valid.until};
 }
@@ -34,16 +27,11 @@ std::optional<SipKey> GrantKeeper::feed_key(OrganisationIndex provider) const {
   return found == keys_.end() ? std::nullopt : std::optional(found->second);
 }
 
-LineKey make_line_key(const SipKey& feed_key, SubscriptionKind kind, std::string_view number) {
-  const LineKey key = siphash(feed_key, line_name(kind, number));
-  return key == 0 ? 1 : key;  // 0 marks an empty slot
-}
-
 std::optional<LineKey> GrantKeeper::line_key(OrganisationIndex provider, SubscriptionKind kind,
                                              std::string_view number) const {
   const auto key = feed_key(provider);
   if (!key) return std::nullopt;
-  return make_line_key(*key, kind, number);
+  return feed::pseudonym(*key, registry::to_string(kind), number);
 }
 
 bool GrantKeeper::due() const {
@@ -107,7 +95,7 @@ Result<LineKey> GrantKeeper::key_of(store::Session& session, const registry::Sub
     DAYAQ_TRY_OK(FeedStore::insert_key(session, subscription.provider, *key));
     plan_.keys.emplace(subscription.provider, *key);
   }
-  return make_line_key(*key, subscription.kind, subscription.number);
+  return feed::pseudonym(*key, registry::to_string(subscription.kind), subscription.number);
 }
 
 KnownPerson& GrantKeeper::touch(Touched& touched, PersonId person) const {
@@ -278,7 +266,7 @@ Result<void> GrantKeeper::before_commit(store::Session& session) {
   plan_.now = std::max(parts_.clock.now(), live_->writer_view().population.as_of());
   FeedWriter writer(
       ends_, [this](OrganisationIndex provider) { return parts_.organisations.at(provider)->code.value(); },
-      plan_.now);
+      parts_.signer, plan_.now);
   Touched touched;
   DAYAQ_TRY_OK(take_due(session, touched));
   plan_law(writer);

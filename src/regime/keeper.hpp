@@ -44,9 +44,6 @@ struct KeeperCheck {
   std::string first;  ///< the first that differs, in words with ids; empty if none
 };
 
-/// The pseudonym of a subscription under an operator's feed key.
-[[nodiscard]] LineKey make_line_key(const SipKey& feed_key, SubscriptionKind kind, std::string_view number);
-
 class GrantKeeper final : public registry::ChangeObserver, public LawObserver, public store::CommitHook {
  public:
   /// What the keeper works with; all of it outlives the keeper.
@@ -57,7 +54,8 @@ class GrantKeeper final : public registry::ChangeObserver, public LawObserver, p
     const registry::OrganisationDirectory& organisations;
     const Clock& clock;
     Random& random;
-    int threads = 2;  ///< for deriving everybody
+    const crypto::SigningKey& signer;  ///< signs the feed's blocks
+    int threads = 2;                   ///< for deriving everybody
     /// Where the index is saved between runs, and the log that says what came after; without both it is
     /// always built from the database.
     std::filesystem::path snapshot = {};
@@ -75,6 +73,7 @@ class GrantKeeper final : public registry::ChangeObserver, public LawObserver, p
   /// The pseudonym of a subscription; nullopt if the operator has no lines. Any thread.
   [[nodiscard]] std::optional<LineKey> line_key(OrganisationIndex provider, SubscriptionKind kind,
                                                 std::string_view number) const;
+  [[nodiscard]] const crypto::SigningKey& signer() const { return parts_.signer; }
   [[nodiscard]] std::optional<SipKey> feed_key(OrganisationIndex provider) const;  ///< any thread
 
   /// Does what time has made due. Call it about once a second; a transaction runs only if something is due.

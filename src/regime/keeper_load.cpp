@@ -178,7 +178,7 @@ Result<Population> GrantKeeper::build_population(Instant as_of) const {
           const auto key = keys_.find(s.provider);
           if (key == keys_.end()) return;
           put(LineRow{.holder = s.holder,
-                      .line = {.key = make_line_key(key->second, s.kind, s.number),
+                      .line = {.key = feed::pseudonym(key->second, registry::to_string(s.kind), s.number),
                                .kind = s.kind,
                                .provider = s.provider,
                                .valid = s.valid}});
@@ -287,8 +287,8 @@ Result<Population> GrantKeeper::restore_population(store::Session& session, Inst
         parts_.log->each(saved.state.audit_size, size, [&](const audit::Entry& entry) -> Result<bool> {
           if (entry.subject) persons.insert(entry.subject->value());
           // These entries stand for many persons whom they don't name.
-          const bool bulk = entry.leaf.contains(R"("action":"import.)") ||
-                            entry.leaf.contains(R"("action":"synthetic.)");
+          const bool bulk =
+              entry.leaf.contains(R"("action":"import.)") || entry.leaf.contains(R"("action":"synthetic.)");
           follows = !bulk && persons.size() <= behind_max;
           return follows;
         }));
@@ -332,7 +332,7 @@ Result<void> GrantKeeper::reload(store::Session& session, Population& population
     for (const registry::Subscription& s : lines) {
       const auto key = keys_.find(s.provider);
       if (key == keys_.end() || s.valid.empty() || s.valid.until <= population.as_of()) continue;
-      known.lines.push_back({.key = make_line_key(key->second, s.kind, s.number),
+      known.lines.push_back({.key = feed::pseudonym(key->second, registry::to_string(s.kind), s.number),
                              .kind = s.kind,
                              .provider = s.provider,
                              .valid = s.valid});

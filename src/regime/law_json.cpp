@@ -88,6 +88,11 @@ json::object benefit_json(const Benefit& benefit) {
   } else {
     out["quota"] = nullptr;
   }
+  if (benefit.delivered_on != 0) {
+    if (benefit.quota) out["when_used_up"] = text(to_string(benefit.when_used_up));
+    out["when_silent"] = text(to_string(benefit.when_silent));
+    if (benefit.open_bound != 0) out["open_bound"] = benefit.open_bound;
+  }
   json::array on;
   for (const auto kind : {SubscriptionKind::mobile, SubscriptionKind::fixed, SubscriptionKind::tv}) {
     if ((benefit.delivered_on >> static_cast<unsigned>(kind) & 1) != 0)

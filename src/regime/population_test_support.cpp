@@ -2,7 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "base/siphash.hpp"
+#include "feed/block.hpp"
+#include "registry/country_pack.hpp"
 
 namespace dayaq::regime::test {
 
@@ -135,7 +136,7 @@ std::vector<MeasureNumber> numbers(const Law& law) {
 
 LineKey World::key(const registry::Subscription& subscription) const {
   const SipKey feed_key{.k0 = subscription.provider + 1u, .k1 = 7};
-  return siphash(feed_key, fmt::format("{}|{}", int(subscription.kind), subscription.number));
+  return feed::pseudonym(feed_key, registry::to_string(subscription.kind), subscription.number);
 }
 
 Period effective(const registry::Attestation& a) {

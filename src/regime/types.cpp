@@ -26,4 +26,17 @@ std::uint8_t usual_delivery(BenefitKind kind) {
   return 0;
 }
 
+std::uint64_t usual_open_bound(BenefitKind kind) {
+  switch (kind) {
+    case BenefitKind::voice:
+      return 10 * 60;
+    case BenefitKind::messages:
+      return 10;
+    case BenefitKind::data:
+      return 100'000'000;
+    default:
+      return 0;
+  }
+}
+
 }  // namespace dayaq::regime

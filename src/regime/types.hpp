@@ -38,6 +38,11 @@ struct Rule {
 enum class BenefitKind : std::uint8_t { voice, messages, data, tv, deferral, discount, room };
 enum class Unit : std::uint8_t { none, seconds, messages, octets, qepik, percent };
 enum class QuotaPeriod : std::uint8_t { day, week, month, regime };
+/// What follows a quota that is used up: the operator's own charging, or limited service without a cut-off.
+enum class WhenUsedUp : std::uint8_t { charge, limited };
+/// What an operator's edge does when it can't know how much is left: nothing beyond what is certain, or go on
+/// up to a bound.
+enum class WhenSilent : std::uint8_t { close, open };
 
 /// What a measure gives. A quota of nullopt is "without limit". In YAML quantities carry units: `300 min`, `2
 /// GB`.
@@ -49,6 +54,9 @@ struct Benefit {
   QuotaPeriod quota_period = QuotaPeriod::month;
   std::uint8_t delivered_on = 0;  ///< bit set by SubscriptionKind; 0: to the person (room, discount)
   int percent = 100;              ///< of the price that the measure takes over: 100 is free
+  WhenUsedUp when_used_up = WhenUsedUp::charge;
+  WhenSilent when_silent = WhenSilent::open;
+  std::uint64_t open_bound = 0;  ///< in `unit`, per subscription, quota period and edge; close, tv, ...: 0
   /// What the state pays: qepik (1/100 manat) per `cost_per` units (per minute, MB, month of tv...), and how
   /// much an average beneficiary uses a month, so that a preview can say what it would cost.
   std::uint64_t cost_qepik = 0;
@@ -114,5 +122,9 @@ struct Grant {
 /// as a bit set: voice and messages on mobile, data on mobile and fixed, tv on tv, deferral on all three,
 /// room and discount 0.
 [[nodiscard]] std::uint8_t usual_delivery(BenefitKind kind);
+
+/// How far an edge goes on in silence unless the file says otherwise, in the kind's unit: 10 minutes, 10
+/// messages, 100 MB; 0 for what edges don't count.
+[[nodiscard]] std::uint64_t usual_open_bound(BenefitKind kind);
 
 }  // namespace dayaq::regime

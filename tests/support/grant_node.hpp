@@ -65,6 +65,7 @@ struct Node {
                                      .organisations = *node.organisations,
                                      .clock = node.clock,
                                      .random = node.random,
+                                     .signer = signer,
                                      .snapshot = node.opened.folder / "index.snapshot",
                                      .log = node.log.get()},
                                     book->law()));
@@ -227,7 +228,7 @@ measures:
         return FeedStore::each_block(session, provider, replica.last,
                                      [&](const FeedBlockRow& row) -> Result<bool> {
                                        BytesView bytes = row.block;
-                                       DAYAQ_TRY(const feed::Block block, feed::decode(bytes));
+                                       DAYAQ_TRY(const feed::Block block, feed::decode(bytes, signers));
                                        replica.apply(block);
                                        return true;
                                      });
@@ -246,6 +247,8 @@ measures:
   }
 
   SeededRandom random;
+  crypto::SigningKey signer = must(crypto::SigningKey::from_seed(std::array<std::byte, 32>{std::byte(7)}));
+  std::array<crypto::PublicKey, 1> signers{signer.public_key()};
   std::unique_ptr<GrantKeeper> keeper;
   std::unique_ptr<Lawbook> book;
   dayaq::test::RegistryNode node;  // destroyed first: its writer thread calls the hooks above
