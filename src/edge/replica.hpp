@@ -47,6 +47,14 @@ struct ReplicaOptions {
   std::string operator_code;
   std::vector<crypto::PublicKey> centre_keys;  ///< one, or two while the centre changes its key
   bool accept_older = false;                   ///< the centre was restored: take a snapshot older than ours
+  /// Where replica.table and the lists lie; empty: in `folder`. A tmpfs (/dev/shm, /run) spares the disk
+  /// their writing back, and they are of no use after a crash of the machine anyway.
+  std::filesystem::path image_folder;
+  /// What is damaged on disk is set aside (and said in the log and in State), and open() goes on with what is
+  /// left: a follower gets the rest from the centre. Else open() fails with "replica.damaged".
+  bool heal = false;
+  unsigned threads = 2;  ///< that verify signatures at a start
+  std::string boot;      ///< for tests: in the place of the kernel's id of this boot
 };
 
 class Replica {
@@ -58,7 +66,8 @@ class Replica {
 
   // --- under the edge's lock
   // ---------------------------------------------------------------------------------
-  /// Calls `on_grant` for each grant of the subscription that is in force at `now`, in the feed's order.
+  /// `out` becomes the grants of the subscription that are in force at `now`, in the feed's order. What is in
+  /// it points into the replica: it is good while the lock is held.
   /// @return false if the subscription isn't known (it then has no grants)
   virtual bool find(SubscriptionKey key, Instant now, std::vector<GrantInForce>& out) const = 0;
   [[nodiscard]] virtual const Measure* measure(MeasureNumber number) const = 0;
@@ -93,6 +102,11 @@ class Replica {
     std::uint64_t measures = 0;
     std::uint64_t bytes = 0;  ///< of memory for all of it
     bool from_image = false;  ///< the last start took the table over
+    bool has_snapshot = false;
+    std::uint64_t snapshot_bytes = 0;  ///< on disk
+    std::uint64_t change_bytes = 0;    ///< on disk, since the snapshot
+    std::uint64_t change_blocks = 0;   ///< each is a signature that a start may have to verify
+    std::string set_aside;             ///< what was damaged at the last start; empty: nothing
   };
   [[nodiscard]] virtual State state() const = 0;
 };

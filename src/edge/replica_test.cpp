@@ -1,0 +1,442 @@
+#include "edge/replica.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "base/file.hpp"
+#include "edge/replica_test_support.hpp"
+
+namespace dayaq::edge {
+namespace {
+
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+struct ReplicaTest : testing::Test {
+  TestFolder folder;
+  TestCentre centre;
+  ServiceTable services = test_services();
+  std::mutex lock;
+  ReplicaOptions options{.folder = folder.path() / "replica",
+                         .operator_code = "azercell",
+                         .centre_keys = {centre.public_key()},
+                         .boot = "this boot"};
+  std::unique_ptr<Replica> replica;
+
+  Result<void> open() {
+    replica.reset();
+    DAYAQ_TRY(replica, Replica::open(options, services));
+    return {};
+  }
+  std::string apply(BytesView blocks) { return code_of(replica->apply(blocks, lock)); }
+  void expect_as_at_the_centre() {
+    for (SubscriptionKey key = 1; key < 60; ++key) {
+      EXPECT_EQ(answered(*replica, key, test_now()), expected(centre, key, test_now())) << key;
+    }
+    EXPECT_EQ(replica->state().sequence, centre.sequence);
+    EXPECT_EQ(replica->state().subscriptions, centre.grants.size());
+  }
+  std::vector<fs::path> files(const char* name) {
+    std::vector<fs::path> out;
+    for (const auto& entry : fs::directory_iterator(options.folder / name)) out.push_back(entry.path());
+    std::ranges::sort(out);
+    return out;
+  }
+  /// A snapshot and some changes after it.
+  void fill() {
+    ASSERT_TRUE(open());
+    centre.changes({TestCentre::definition(1), TestCentre::definition(2), TestCentre::definition(5)},
+                   {{10, {{.measure = 1}}}, {11, {{.measure = 2, .until = test_now() + 1h}}}});
+    ASSERT_EQ(take(*replica, centre.snapshot(2), lock), "ok");
+    ASSERT_EQ(apply(centre.grant(12, {1, 5})), "ok");
+    ASSERT_EQ(apply(centre.grant(10, {2})), "ok");
+    ASSERT_EQ(apply(centre.grant(11, {})), "ok");
+  }
+};
+
+TEST_F(ReplicaTest, AFolderThatIsNotThereIsAnEmptyReplica) {
+  ASSERT_TRUE(open());
+  EXPECT_EQ(replica->state().sequence, 0u);
+  EXPECT_FALSE(replica->state().has_snapshot);
+  std::vector<GrantInForce> found;
+  EXPECT_FALSE(replica->find(10, test_now(), found));
+}
+
+TEST_F(ReplicaTest, AnswersFromSnapshotAndChanges) {
+  fill();
+  expect_as_at_the_centre();
+  std::vector<GrantInForce> found;
+  ASSERT_TRUE(replica->find(12, test_now(), found));
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0].measure->any, 1u);
+  EXPECT_TRUE(found[1].measure->defers);
+  EXPECT_FALSE(replica->find(11, test_now(), found)) << "it ended";
+  EXPECT_TRUE(found.empty());
+}
+
+TEST_F(ReplicaTest, AGrantEndsByItselfAndWithItsMeasure) {
+  fill();
+  ASSERT_EQ(
+      apply(centre.changes(
+          {TestCentre::definition(1, test_now() + 30min)},
+          {{20,
+            {{.measure = 1, .until = test_now() + 1h + 1us}, {.measure = 2, .until = test_now() + 10min}}}})),
+      "ok");
+  using Answer = std::vector<std::pair<MeasureNumber, Instant>>;
+  EXPECT_EQ(answered(*replica, 20, test_now()), (Answer{{1, test_now() + 30min}, {2, test_now() + 10min}}));
+  EXPECT_EQ(answered(*replica, 20, test_now() + 10min), (Answer{{1, test_now() + 30min}}));
+  EXPECT_EQ(answered(*replica, 20, test_now() + 30min), Answer{});
+}
+
+TEST_F(ReplicaTest, AGrantOfAMeasureThatNobodyDefinedGivesNothing) {
+  fill();
+  ASSERT_EQ(apply(centre.grant(30, {77, 0x7fffffff, 1})), "ok");
+  EXPECT_EQ(answered(*replica, 30, test_now()).size(), 1u);
+}
+
+TEST_F(ReplicaTest, TellsWhatChangedAndOnlyThat) {
+  fill();
+  std::vector<SubscriptionKey> changed;
+  std::vector<MeasureNumber> measures;
+  int all = 0;
+  replica->observe({.subscription_changed =
+                        [&](SubscriptionKey key) {
+                          EXPECT_FALSE(lock.try_lock());
+                          changed.push_back(key);
+                        },
+                    .measure_changed = [&](MeasureNumber number) { measures.push_back(number); },
+                    .all_changed = [&] { ++all; }});
+  ASSERT_EQ(apply(centre.changes({TestCentre::definition(1), TestCentre::definition(2, test_now() + 1h)},
+                                 {{10, {{.measure = 2}}}, {12, {{.measure = 1}}}, {13, {}}})),
+            "ok");
+  EXPECT_EQ(changed, std::vector<SubscriptionKey>{12});
+  EXPECT_EQ(measures, std::vector<MeasureNumber>{2});
+  EXPECT_EQ(all, 0);
+  ASSERT_EQ(take(*replica, centre.snapshot(), lock), "ok");
+  EXPECT_EQ(all, 1);
+}
+
+TEST_F(ReplicaTest, TakesTheImageOverOnTheSameBootAndBuildsAnewOnAnother) {
+  fill();
+  ASSERT_TRUE(open());
+  EXPECT_TRUE(replica->state().from_image);
+  expect_as_at_the_centre();
+  ASSERT_EQ(apply(centre.grant(14, {1, 2})), "ok");
+  options.boot = "another";
+  ASSERT_TRUE(open());
+  EXPECT_FALSE(replica->state().from_image);
+  expect_as_at_the_centre();
+  ASSERT_TRUE(open());
+  EXPECT_TRUE(replica->state().from_image);
+  expect_as_at_the_centre();
+}
+
+TEST_F(ReplicaTest, AnImageThatDoesNotBelongToWhatIsOnDiskIsNotTakenOver) {
+  fill();
+  replica.reset();
+  fs::copy(options.folder, folder.path() / "older", fs::copy_options::recursive);
+  ASSERT_TRUE(open());
+  ASSERT_EQ(apply(centre.grant(15, {1})), "ok");
+  replica.reset();
+  // The disk was put back to where it was, the image wasn't.
+  fs::remove_all(options.folder / "changes");
+  fs::copy(folder.path() / "older" / "changes", options.folder / "changes");
+  ASSERT_TRUE(open());
+  EXPECT_FALSE(replica->state().from_image);
+  EXPECT_EQ(replica->state().sequence, centre.sequence - 1);
+  EXPECT_TRUE(answered(*replica, 15, test_now()).empty());
+}
+
+TEST_F(ReplicaTest, OnlyOneProcessHasTheFolder) {
+  ASSERT_TRUE(open());
+  const auto second = Replica::open(options, services);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, "file.locked");
+}
+
+TEST_F(ReplicaTest, KeepsItsImageWhereItIsTold) {
+  options.image_folder = folder.path() / "memory";
+  fill();
+  EXPECT_TRUE(fs::exists(folder.path() / "memory" / "replica.table"));
+  EXPECT_FALSE(fs::exists(options.folder / "replica.table"));
+  fs::remove_all(options.image_folder);
+  ASSERT_TRUE(open());
+  EXPECT_FALSE(replica->state().from_image);
+  expect_as_at_the_centre();
+}
+
+TEST_F(ReplicaTest, RefusesAWrongKeyAndAppliesNothingOfIt) {
+  fill();
+  TestCentre other(2);
+  other.sequence = centre.sequence;
+  EXPECT_EQ(apply(other.grant(10, {1})), "replica.signature");
+  expect_as_at_the_centre();
+}
+
+TEST_F(ReplicaTest, AppliesWhatComesBeforeABadBlock) {
+  fill();
+  Bytes bytes = centre.grant(21, {1});
+  TestCentre other(2);
+  other.sequence = centre.sequence;
+  const Bytes bad = other.grant(22, {1});
+  bytes.insert(bytes.end(), bad.begin(), bad.end());
+  EXPECT_EQ(apply(bytes), "replica.signature");
+  expect_as_at_the_centre();
+  ASSERT_TRUE(open());
+  expect_as_at_the_centre();
+}
+
+TEST_F(ReplicaTest, RefusesAnotherOperatorsFeed) {
+  fill();
+  TestCentre other(1, "bakcell");
+  other.sequence = centre.sequence;
+  EXPECT_EQ(apply(other.grant(10, {1})), "replica.operator");
+  EXPECT_EQ(take(*replica, other.snapshot(), lock), "replica.operator");
+  expect_as_at_the_centre();
+}
+
+TEST_F(ReplicaTest, RefusesAGapAndAReplay) {
+  fill();
+  TestCentre ahead;
+  ahead.sequence = centre.sequence + 1;
+  EXPECT_EQ(apply(ahead.grant(10, {1})), "replica.gap");
+  TestCentre behind;
+  behind.sequence = centre.sequence - 1;
+  EXPECT_EQ(apply(behind.grant(10, {1})), "replica.replay");
+  expect_as_at_the_centre();
+}
+
+TEST_F(ReplicaTest, ABlockSeenInPartIsAppliedAsAWhole) {
+  fill();
+  TestCentre again;
+  again.sequence = centre.sequence - 1;
+  again.measures = centre.measures;
+  again.grants = centre.grants;
+  ASSERT_EQ(apply(again.changes({}, {{11, {}}, {16, {{.measure = 1}}}})), "ok");
+  centre = std::move(again);
+  expect_as_at_the_centre();
+  options.boot = "another";
+  ASSERT_TRUE(open());
+  expect_as_at_the_centre();
+}
+
+TEST_F(ReplicaTest, RefusesWhatIsNoBlockAndASnapshotsPageAmongChanges) {
+  fill();
+  EXPECT_EQ(apply(as_bytes("not a block of the feed")), "feed.magic");
+  Bytes cut = centre.grant(10, {1});
+  cut.resize(cut.size() - 1);
+  EXPECT_EQ(apply(cut), "feed.truncated");
+  EXPECT_EQ(apply(centre.snapshot()[0]), "replica.kind");
+}
+
+TEST_F(ReplicaTest, RefusesAnOlderSnapshotUnlessTheCentreWasRestored) {
+  fill();
+  TestCentre older;
+  older.changes({TestCentre::definition(2)}, {{40, {{.measure = 2}}}});
+  ASSERT_LT(older.sequence, centre.sequence);
+  EXPECT_EQ(take(*replica, older.snapshot(), lock), "replica.older");
+  expect_as_at_the_centre();
+  options.accept_older = true;
+  ASSERT_TRUE(open());
+  ASSERT_EQ(take(*replica, older.snapshot(), lock), "ok");
+  older.measures.insert(centre.measures.begin(), centre.measures.end());
+  centre = std::move(older);
+  expect_as_at_the_centre();
+  options.boot = "another";
+  ASSERT_TRUE(open());
+  expect_as_at_the_centre();
+}
+
+TEST_F(ReplicaTest, RefusesASnapshotWhosePagesDoNotBelongTogether) {
+  fill();
+  const auto pages = centre.snapshot(3);
+  ASSERT_TRUE(replica->snapshot_begin(3));
+  ASSERT_TRUE(replica->snapshot_page(pages[0]));
+  EXPECT_EQ(code_of(replica->snapshot_page(pages[0])), "replica.pages") << "twice";
+  EXPECT_EQ(code_of(replica->snapshot_page(pages[2])), "replica.pages") << "one left out";
+  EXPECT_EQ(code_of(replica->snapshot_page(centre.snapshot(4)[1])), "replica.pages") << "of another cut";
+  ASSERT_TRUE(replica->snapshot_page(pages[1]));
+  EXPECT_EQ(code_of(replica->snapshot_take(lock)), "replica.pages") << "the last is missing";
+  EXPECT_EQ(code_of(replica->snapshot_page(pages[2])), "replica.pages") << "it was given up";
+  expect_as_at_the_centre();
+
+  // A page as of an older number than the first could lack what the feed won't say again.
+  const Bytes old_page = centre.snapshot(2)[1];
+  ASSERT_EQ(apply(centre.grant(50, {1})), "ok");
+  ASSERT_TRUE(replica->snapshot_begin(2));
+  ASSERT_TRUE(replica->snapshot_page(centre.snapshot(2)[0]));
+  EXPECT_EQ(code_of(replica->snapshot_page(old_page)), "replica.pages");
+}
+
+TEST_F(ReplicaTest, ASnapshotTakesThePlaceOfChangesOnDisk) {
+  fill();
+  EXPECT_EQ(files("changes").size(), 1u);
+  EXPECT_EQ(replica->state().change_blocks, 3u);
+  centre.grant(51, {2});
+  ASSERT_EQ(take(*replica, centre.snapshot(2), lock), "ok");
+  expect_as_at_the_centre();
+  EXPECT_TRUE(files("changes").empty());
+  EXPECT_EQ(replica->state().change_bytes, 0u);
+  ASSERT_EQ(apply(centre.grant(52, {2})), "ok");
+  options.boot = "another";
+  ASSERT_TRUE(open());
+  expect_as_at_the_centre();
+}
+
+TEST_F(ReplicaTest, CutsOffATornTailWhereverItWasTorn) {
+  fill();
+  replica.reset();
+  const fs::path file = files("changes").at(0);
+  const auto whole = fs::file_size(file);
+  const std::string before = *read_file(file);
+  ASSERT_TRUE(open());
+  const Bytes last = centre.grant(17, {1});
+  ASSERT_EQ(apply(last), "ok");
+  replica.reset();
+  const std::string after = *read_file(file);
+  for (std::size_t size = whole; size < after.size(); size += 7) {
+    std::string torn = after.substr(0, size);
+    if (size % 2 == 1) torn.resize(after.size(), '\0');  // as if the length had come to disk before the bytes
+    ASSERT_TRUE(write_file_atomically(file, as_bytes(torn)));
+    options.boot = "after crash " + std::to_string(size);
+    const auto opened = open();
+    ASSERT_TRUE(opened) << size << opened.error().detail;
+    EXPECT_EQ(replica->state().sequence, centre.sequence - 1);
+    EXPECT_EQ(fs::file_size(file), whole);
+    ASSERT_EQ(apply(last), "ok") << "it comes again from the feed";
+    expect_as_at_the_centre();
+  }
+}
+
+/// What can happen to a disk, but not by a write that was cut off.
+struct Damage {
+  const char* name;
+  std::function<void(ReplicaTest&)> harm;
+};
+void flip(const fs::path& file, std::size_t at) {
+  std::string text = *read_file(file);
+  text[at] = char(text[at] ^ 0x40);
+  ASSERT_TRUE(write_file_atomically(file, as_bytes(text)));
+}
+
+TEST_F(ReplicaTest, DamageThatIsNoTornTailIsSaidOrHealed) {
+  const std::vector<Damage> damages{
+      {"a bit of a change", [](ReplicaTest& t) { flip(t.files("changes").at(0), 60); }},
+      {"a length among the changes", [](ReplicaTest& t) { flip(t.files("changes").at(0), 9); }},
+      {"a bit of a page",
+       [](ReplicaTest& t) {
+         flip(t.files("snapshot").at(0), fs::file_size(t.files("snapshot").at(0)) - 100);
+       }},
+      {"a page's end",
+       [](ReplicaTest& t) {
+         fs::resize_file(t.files("snapshot").at(0), fs::file_size(t.files("snapshot").at(0)) - 1);
+       }},
+      {"a page", [](ReplicaTest& t) {
+         const auto file = t.files("snapshot").at(0);
+         BytesView rest;
+         const std::string text = *read_file(file);
+         rest = as_bytes(text);
+         fs::resize_file(file, feed::decode_header(rest)->bytes);
+       }}};
+  int boot = 0;
+  for (const Damage& damage : damages) {
+    SCOPED_TRACE(damage.name);
+    fs::remove_all(options.folder);
+    centre = TestCentre();
+    options.heal = false;
+    fill();
+    replica.reset();
+    damage.harm(*this);
+    options.boot = "after damage " + std::to_string(++boot);
+    const auto refused = open();
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, "replica.damaged");
+
+    options.heal = true;
+    const auto healed = open();
+    ASSERT_TRUE(healed) << healed.error().code << healed.error().detail;
+    EXPECT_LT(replica->state().sequence, centre.sequence);
+    EXPECT_FALSE(replica->state().set_aside.empty());
+    if (!replica->state().has_snapshot) {
+      TestCentre older;
+      older.changes({}, {{40, {{.measure = 2}}}});
+      EXPECT_EQ(take(*replica, older.snapshot(), lock), "replica.older")
+          << "losing it doesn't open a way back";
+    }
+    ASSERT_EQ(take(*replica, centre.snapshot(), lock), "ok");
+    expect_as_at_the_centre();
+    options.heal = false;
+    options.boot += "!";
+    ASSERT_TRUE(open());
+    expect_as_at_the_centre();
+  }
+}
+
+TEST_F(ReplicaTest, AFileOfChangesThatIsMissingIsDamage) {
+  ASSERT_TRUE(open());
+  centre.changes({TestCentre::definition(1)}, {{10, {{.measure = 1}}}});
+  ASSERT_EQ(take(*replica, centre.snapshot(), lock), "ok");
+  std::vector<std::pair<SubscriptionKey, feed::GrantList>> lines;
+  for (SubscriptionKey key = 1; key < 60'000; ++key)
+    lines.push_back({key * 0x9e3779b97f4a7c15, {{.measure = 1}}});
+  for (int i = 0; i < 14; ++i) ASSERT_EQ(apply(centre.changes({}, lines)), "ok");
+  ASSERT_GE(files("changes").size(), 2u);
+  options.boot = "another";
+  ASSERT_TRUE(open());
+  EXPECT_EQ(replica->state().sequence, centre.sequence);
+  replica.reset();
+  fs::remove(files("changes").front());
+  options.boot = "a third";
+  const auto refused = open();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "replica.damaged");
+}
+
+TEST_F(ReplicaTest, TheWrongKeyAtAStartIsNotTakenForDamage) {
+  fill();
+  options.centre_keys = {test_key(9).public_key()};
+  options.heal = true;
+  const auto refused = open();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "replica.signature");
+  options.centre_keys.push_back(centre.public_key());
+  ASSERT_TRUE(open());
+  expect_as_at_the_centre();
+}
+
+TEST_F(ReplicaTest, AnInterruptedExchangeOfSnapshotsIsTakenBack) {
+  fill();
+  replica.reset();
+  fs::rename(options.folder / "snapshot", options.folder / "snapshot.old");
+  fs::create_directory(options.folder / "snapshot.new");
+  options.boot = "another";
+  ASSERT_TRUE(open());
+  expect_as_at_the_centre();
+  EXPECT_FALSE(fs::exists(options.folder / "snapshot.new"));
+}
+
+TEST_F(ReplicaTest, ADiskThatIsFullChangesNothing) {
+  fill();
+  // A folder in the place of the next file: it can't be created.
+  replica.reset();
+  for (const auto& file : files("changes")) fs::remove(file);
+  options.boot = "another";
+  ASSERT_TRUE(open());
+  const std::uint64_t before = replica->state().sequence;
+  TestCentre next;
+  next.sequence = before;
+  const Bytes block = next.grant(33, {1});
+  char name[64];
+  std::snprintf(name, sizeof name, "%020llu.blocks", static_cast<unsigned long long>(before + 1));
+  fs::create_directory(options.folder / "changes" / name);
+  EXPECT_EQ(apply(block), "replica.disk");
+  EXPECT_EQ(replica->state().sequence, before);
+  EXPECT_TRUE(answered(*replica, 33, test_now()).empty());
+  fs::remove(options.folder / "changes" / name);
+  EXPECT_EQ(apply(block), "ok");
+  EXPECT_FALSE(answered(*replica, 33, test_now()).empty());
+}
+
+}  // namespace
+}  // namespace dayaq::edge

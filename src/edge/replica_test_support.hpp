@@ -1,0 +1,162 @@
+// A centre in a test: what it grants, and the signed blocks it says so with.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <map>
+
+#include "base/random.hpp"
+#include "edge/replica.hpp"
+
+namespace dayaq::edge {
+
+inline crypto::SigningKey test_key(int number) {
+  return std::move(*crypto::SigningKey::from_seed(std::array<std::byte, 32>{std::byte(number)}));
+}
+
+/// A folder that goes with the test.
+class TestFolder {
+ public:
+  TestFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "dayaq-replica-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) std::abort();
+    path_ = name;
+  }
+  TestFolder(const TestFolder&) = delete;
+  TestFolder& operator=(const TestFolder&) = delete;
+  ~TestFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+inline Instant test_now() {
+  return std::chrono::sys_days(std::chrono::year(2026) / 11 / 21) + std::chrono::hours(9);
+}
+
+class TestCentre {
+ public:
+  explicit TestCentre(int key = 1, std::string operator_code = "azercell")
+      : key_(test_key(key)), operator_code_(std::move(operator_code)) {}
+
+  static feed::Definition definition(MeasureNumber number, Instant until = instant_max) {
+    feed::Definition out{.measure = number,
+                         .regime = "quarantine",
+                         .period = {.from = instant_min, .until = until},
+                         .benefits = {}};
+    out.benefits.push_back({.kind = feed::Benefit::data,
+                            .unit = feed::Unit::octets,
+                            .delivered_on = 1,
+                            .traffic_class = number % 2 == 0 ? "all" : "education"});
+    if (number % 5 == 0) out.benefits.push_back({.kind = feed::Benefit::deferral, .delivered_on = 1});
+    return out;
+  }
+
+  /// A block of what has changed, which is then part of what the centre knows.
+  Bytes changes(const std::vector<feed::Definition>& definitions,
+                const std::vector<std::pair<SubscriptionKey, feed::GrantList>>& lines) {
+    feed::Block block{.kind = feed::BlockKind::changes,
+                      .operator_code = operator_code_,
+                      .first_sequence = sequence + 1,
+                      .created = test_now(),
+                      .definitions = definitions};
+    for (const auto& [key, list] : lines) {
+      block.lines.push_back({.key = key, .list = std::uint16_t(block.lists.size())});
+      block.lists.push_back(list);
+      if (list.empty())
+        grants.erase(key);
+      else
+        grants[key] = list;
+    }
+    for (const auto& one : definitions) measures[one.measure] = one;
+    sequence = block.last_sequence();
+    return feed::encode(block, key_);
+  }
+  /// One line: the subscription has these measures, without end.
+  Bytes grant(SubscriptionKey key, const std::vector<MeasureNumber>& numbers) {
+    feed::GrantList list;
+    for (const MeasureNumber number : numbers) list.push_back({.measure = number});
+    return changes({}, {{key, list}});
+  }
+
+  std::vector<Bytes> snapshot(std::uint32_t pages = 1) const {
+    std::vector<Bytes> out;
+    auto next = grants.begin();
+    for (std::uint32_t page = 0; page < pages; ++page) {
+      feed::Block block{.kind = feed::BlockKind::snapshot,
+                        .operator_code = operator_code_,
+                        .first_sequence = sequence,
+                        .created = test_now(),
+                        .page = page,
+                        .pages = pages};
+      for (const auto& [number, one] : measures) block.definitions.push_back(one);
+      const std::size_t lines = grants.size() / pages + 1;
+      for (std::size_t i = 0; i < lines && next != grants.end(); ++i, ++next) {
+        block.lines.push_back({.key = next->first, .list = std::uint16_t(block.lists.size())});
+        block.lists.push_back(next->second);
+      }
+      out.push_back(feed::encode(block, key_));
+    }
+    return out;
+  }
+
+  [[nodiscard]] crypto::PublicKey public_key() const { return key_.public_key(); }
+
+  std::uint64_t sequence = 0;
+  std::map<SubscriptionKey, feed::GrantList> grants;
+  std::map<MeasureNumber, feed::Definition> measures;
+
+ private:
+  crypto::SigningKey key_;
+  std::string operator_code_;
+};
+
+inline ServiceTable test_services() {
+  ServiceTable services;
+  EXPECT_TRUE(services.add({.kind = feed::Benefit::data, .traffic_class = "education"}));
+  EXPECT_TRUE(services.add({.kind = feed::Benefit::data, .traffic_class = "all"}));
+  return services;
+}
+
+inline std::string code_of(const Result<void>& result) {
+  return result ? std::string("ok") : std::string(result.error().code);
+}
+
+/// Takes a snapshot into a replica.
+inline std::string take(Replica& replica, const std::vector<Bytes>& pages, std::mutex& lock) {
+  auto done = replica.snapshot_begin(std::uint32_t(pages.size()));
+  for (std::size_t i = 0; done && i < pages.size(); ++i) done = replica.snapshot_page(pages[i]);
+  if (done) done = replica.snapshot_take(lock);
+  return code_of(done);
+}
+
+/// What a replica must answer for a subscription.
+inline std::vector<std::pair<MeasureNumber, Instant>> expected(const TestCentre& centre, SubscriptionKey key,
+                                                               Instant now) {
+  std::vector<std::pair<MeasureNumber, Instant>> out;
+  const auto found = centre.grants.find(key);
+  if (found == centre.grants.end()) return out;
+  for (const feed::GrantLine& grant : found->second) {
+    const auto measure = centre.measures.find(grant.measure);
+    if (measure == centre.measures.end() || grant.until <= now || !measure->second.period.contains(now))
+      continue;
+    out.emplace_back(grant.measure, std::min(grant.until, measure->second.period.until));
+  }
+  return out;
+}
+inline std::vector<std::pair<MeasureNumber, Instant>> answered(const Replica& replica, SubscriptionKey key,
+                                                               Instant now) {
+  std::vector<GrantInForce> found;
+  replica.find(key, now, found);
+  std::vector<std::pair<MeasureNumber, Instant>> out;
+  for (const GrantInForce& grant : found) out.emplace_back(grant.measure->number, grant.until);
+  return out;
+}
+
+}  // namespace dayaq::edge
