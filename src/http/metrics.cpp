@@ -171,6 +171,7 @@ struct Gauge {
   std::string help;
   MetricType type = MetricType::Gauge;
   std::function<double()> read;
+  Metrics::Labels labels;
 };
 
 struct HistogramFamily {
@@ -208,14 +209,16 @@ Metrics::Histogram& Metrics::histogram(const std::string& name, const std::strin
   return family.members[labels];
 }
 
-void Metrics::gauge(const std::string& name, const std::string& help, std::function<double()> read) {
+void Metrics::gauge(const std::string& name, const std::string& help, std::function<double()> read,
+                    const Labels& labels) {
   const std::scoped_lock lock(state_->mutex);
-  state_->gauges.push_back({name, help, MetricType::Gauge, std::move(read)});
+  state_->gauges.push_back({name, help, MetricType::Gauge, std::move(read), labels});
 }
 
-void Metrics::counter_from(const std::string& name, const std::string& help, std::function<double()> read) {
+void Metrics::counter_from(const std::string& name, const std::string& help, std::function<double()> read,
+                           const Labels& labels) {
   const std::scoped_lock lock(state_->mutex);
-  state_->gauges.push_back({name, help, MetricType::Counter, std::move(read)});
+  state_->gauges.push_back({name, help, MetricType::Counter, std::move(read), labels});
 }
 
 std::shared_ptr<Metrics::RequestMeter> Metrics::request_meter(const std::vector<std::string>& routes,
@@ -239,8 +242,12 @@ std::string Metrics::expose() const {
     families.push_back(std::move(out));
   }
   for (const Gauge& gauge : state_->gauges) {
-    ClientMetric metric;
+    ClientMetric metric = labelled(gauge.labels);
     (gauge.type == MetricType::Gauge ? metric.gauge.value : metric.counter.value) = gauge.read();
+    if (!families.empty() && families.back().name == gauge.name) {
+      families.back().metric.push_back(std::move(metric));
+      continue;
+    }
     families.push_back({gauge.name, gauge.help, gauge.type, {metric}});
   }
   for (const auto& meter : state_->meters) meter->collect(families);

@@ -47,10 +47,13 @@ class Metrics {
 
   Counter& counter(const std::string& name, const std::string& help, const Labels& labels = {});
   Histogram& histogram(const std::string& name, const std::string& help, const Labels& labels = {});
-  /// `read` is called at each scrape, from the scraping thread.
-  void gauge(const std::string& name, const std::string& help, std::function<double()> read);
+  /// `read` is called at each scrape, from the scraping thread. Those of one name with different labels are
+  /// registered one after another.
+  void gauge(const std::string& name, const std::string& help, std::function<double()> read,
+             const Labels& labels = {});
   /// `read` is called at each scrape and never falls; for counts that somebody else keeps.
-  void counter_from(const std::string& name, const std::string& help, std::function<double()> read);
+  void counter_from(const std::string& name, const std::string& help, std::function<double()> read,
+                    const Labels& labels = {});
   /// dayaq_http_requests_total{operation,status} and dayaq_http_request_duration_seconds{operation}; once for
   /// each registry. `routes` names each route's operation; routes of the same name are counted together.
   /// @return shared, since a server may record its last requests while the registry is already asked no more

@@ -22,6 +22,8 @@ TEST(MetricsTest, ExposesCountersGaugesAndHistograms) {
   metrics.counter("dayaq_imports_total", "Imports.", {{"kind", "lines"}}).add();
   metrics.gauge("dayaq_depth", "Depth.", [] { return 7.0; });
   metrics.counter_from("dayaq_rows_total", "Rows.", [] { return 9.0; });
+  metrics.gauge("dayaq_peers", "Peers.", [] { return 2.0; }, {{"state", "open"}});
+  metrics.gauge("dayaq_peers", "Peers.", [] { return 1.0; }, {{"state", "closed"}});
   auto& histogram = metrics.histogram("dayaq_commit_seconds", "Commits.");
   EXPECT_EQ(&histogram, &metrics.histogram("dayaq_commit_seconds", "Commits."));
   for (const double seconds : {0.0001, 0.003, 99.0, -1.0, std::nan("")}) histogram.observe_seconds(seconds);
@@ -32,6 +34,9 @@ TEST(MetricsTest, ExposesCountersGaugesAndHistograms) {
   EXPECT_TRUE(has_line(text, "dayaq_depth 7"));
   EXPECT_TRUE(has_line(text, "# TYPE dayaq_rows_total counter"));
   EXPECT_TRUE(has_line(text, "dayaq_rows_total 9"));
+  EXPECT_TRUE(has_line(text, R"(dayaq_peers{state="open"} 2)"));
+  EXPECT_TRUE(has_line(text, R"(dayaq_peers{state="closed"} 1)"));
+  EXPECT_EQ(text.find("# TYPE dayaq_peers"), text.rfind("# TYPE dayaq_peers")) << "one family";
   EXPECT_TRUE(has_line(text, R"(dayaq_commit_seconds_bucket{le="0.0001"} 3)"));
   EXPECT_TRUE(has_line(text, R"(dayaq_commit_seconds_bucket{le="0.005"} 4)"));
   EXPECT_TRUE(has_line(text, R"(dayaq_commit_seconds_bucket{le="+Inf"} 5)"));

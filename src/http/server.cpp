@@ -1,8 +1,10 @@
 #include "http/server.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <openssl/ssl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <boost/asio/ssl/context.hpp>
@@ -101,6 +103,17 @@ class ServerOfThreads final : public Server {
           error.message());
     };
     error_code error;
+    if (options.inherited_listener >= 0) {
+      sockaddr_storage bound{};
+      socklen_t size = sizeof bound;
+      if (::getsockname(options.inherited_listener, reinterpret_cast<sockaddr*>(&bound), &size) != 0) {
+        return failed(error_code(errno, boost::system::system_category()));
+      }
+      acceptor_->assign(bound.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), options.inherited_listener,
+                        error);
+      if (error) return failed(error);
+      return listening();
+    }
     const auto address = asio::ip::make_address(options.address, error);
     if (error) return failed(error);
     const tcp::endpoint endpoint(address, options.port);
@@ -109,7 +122,13 @@ class ServerOfThreads final : public Server {
     if (!error) acceptor_->bind(endpoint, error);
     if (!error) acceptor_->listen(4096, error);
     if (error) return failed(error);
-    port_ = acceptor_->local_endpoint(error).port();
+    return listening();
+  }
+
+  Result<void> listening() {
+    error_code ignored;
+    port_ = acceptor_->local_endpoint(ignored).port();
+    listener_ = acceptor_->native_handle();
     return {};
   }
 
@@ -131,6 +150,7 @@ class ServerOfThreads final : public Server {
   }
 
   [[nodiscard]] std::uint16_t port() const override { return port_; }
+  [[nodiscard]] int duplicate_listener() const override { return ::fcntl(listener_, F_DUPFD_CLOEXEC, 3); }
 
   void stop() override {
     if (!serving_) return;
@@ -220,6 +240,7 @@ class ServerOfThreads final : public Server {
   tcp::endpoint peer_;
   std::size_t turn_ = 0;
   std::uint16_t port_ = 0;
+  int listener_ = -1;
   bool serving_ = false;
 };
 

@@ -31,6 +31,9 @@ struct ServerOptions {
   std::chrono::milliseconds shutdown_timeout{10'000};  ///< running requests get this long
   std::string tls_certificate;                         ///< PEM files; both empty: cleartext. TLS 1.3 only
   std::string tls_key;
+  /// A listening socket that the process before handed over (upgrade in place), taken instead of address and
+  /// port; -1: none.
+  int inherited_listener = -1;
 };
 
 class Server {
@@ -52,6 +55,9 @@ class Server {
   /// Idempotent; the destructor calls it.
   virtual void stop() = 0;
   [[nodiscard]] virtual std::uint16_t port() const = 0;
+  /// Another descriptor of the listening socket, to be handed to the next process before stop(): connections
+  /// that come meanwhile wait in the kernel for it. -1 if there is none.
+  [[nodiscard]] virtual int duplicate_listener() const = 0;
   virtual ~Server() = default;
 };
 

@@ -366,5 +366,21 @@ TEST_F(ServerBasics, CountsRequestsByOperationAndStatus) {
   EXPECT_NE(text.find("dayaq_http_connections 1"), std::string::npos);
 }
 
+TEST_F(ServerBasics, HandsItsListeningSocketToTheNextWithoutRefusingAnybody) {
+  add_hello();
+  start();
+  const std::uint16_t port = server->port();
+  const int listener = server->duplicate_listener();
+  ASSERT_GE(listener, 0);
+  server->stop();
+  RawConnection between(port);  // nobody accepts it now, and it isn't refused
+  between.send("GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  const ServerOptions next_options{.port = 0, .io_threads = 1, .inherited_listener = listener};
+  const auto next = Server::start(next_options, router, nullptr);
+  ASSERT_TRUE(next);
+  EXPECT_EQ((*next)->port(), port);
+  EXPECT_EQ(status_in(between.read_all(3s)), 200);
+}
+
 }  // namespace
 }  // namespace dayaq::http
