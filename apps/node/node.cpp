@@ -26,8 +26,8 @@ namespace {
 /// Moves the index on with time, and saves it now and then, on a thread of its own.
 class Timer {
  public:
-  Timer(std::function<void()> second, std::function<void()> save)
-      : second_(std::move(second)), save_(std::move(save)) {
+  Timer(std::function<void()> second, std::function<void()> minute, std::function<void()> save)
+      : second_(std::move(second)), minute_(std::move(minute)), save_(std::move(save)) {
     thread_ = std::thread([this] { run(); });
   }
   ~Timer() {
@@ -47,11 +47,12 @@ class Timer {
          ++seconds) {
       lock.unlock();
       second_();
+      if (seconds % 60 == 0) minute_();
       if (seconds % save_every == 0) save_();
       lock.lock();
     }
   }
-  std::function<void()> second_, save_;
+  std::function<void()> second_, minute_, save_;
   std::mutex mutex_;
   std::condition_variable stop_;
   bool stopping_ = false;
@@ -71,6 +72,7 @@ struct Node::State {
   std::unique_ptr<regime::Lawbook> book;
   std::unique_ptr<registry::KeyRing> keys;
   std::unique_ptr<regime::GrantKeeper> keeper;
+  regime::EdgeBook edges;
   std::unique_ptr<Pages> pages;
   std::unique_ptr<Timer> timer;
 
@@ -83,6 +85,13 @@ struct Node::State {
     if (core) core->database.reset();
   }
 
+  /// How far the edges have come, so that a restart knows who was heard when.
+  void save_edges() {
+    if (const auto done = edges.save(*core->database); !done) {
+      log::error("edges.save", "how far the edges have come could not be written", done.error());
+    }
+  }
+
   [[nodiscard]] NodeParts parts() {
     return {.core = *core,
             .zone = core->country.zone(),
@@ -90,7 +99,8 @@ struct Node::State {
             .files = *files,
             .names = *names,
             .book = *book,
-            .keeper = keeper.get()};
+            .keeper = keeper.get(),
+            .edges = edges};
   }
 };
 
@@ -128,10 +138,12 @@ Result<std::unique_ptr<Node>> Node::open(const NodeOptions& options) {
   state->keys = std::make_unique<registry::KeyRing>(*core.organisations, core.clock);
   DAYAQ_TRY_OK(core.database->read([&](store::Session& session) -> Result<void> {
     DAYAQ_TRY_OK(state->keys->load(session));
+    DAYAQ_TRY_OK(state->edges.load(session));
     return state->book->load(session);
   }));
   core.database->add_hook(*state->keys);
   core.database->add_hook(*state->book);
+  core.database->add_hook(state->edges);
   if (options.index) {
     const registry::RegistryStore store(*core.catalogue);
     DAYAQ_TRY(state->keeper, regime::GrantKeeper::open({.db = *core.database,
@@ -216,6 +228,9 @@ void Node::add_api_routes(http::Router& router) {
     regime::add_grant_routes(router, {.db = *core.database,
                                       .registry = *core.registry,
                                       .keeper = *state_->keeper,
+                                      .edges = state_->edges,
+                                      .keys = *state_->keys,
+                                      .random = core.random,
                                       .files = *state_->files,
                                       .wording = state_->wording,
                                       .clock = core.clock});
@@ -239,6 +254,7 @@ void Node::start_timers() {
           log::error("keeper.advance", "grants could not be moved on with time", done.error());
         }
       },
+      [this] { state_->save_edges(); },
       [this] {
         if (const auto done = state_->keeper->save(regime::GrantKeeper::Saving::in_background); !done) {
           log::error("keeper.snapshot", "the index could not be saved", done.error());
@@ -252,6 +268,7 @@ void Node::start_timers() {
 }
 
 Result<void> Node::save_index() {
+  state_->save_edges();
   return state_->keeper ? state_->keeper->save(regime::GrantKeeper::Saving::here) : Result<void>();
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core.hpp"
+#include "regime/edges.hpp"
 #include "regime/file.hpp"
 #include "regime/keeper.hpp"
 #include "regime/law_json.hpp"
@@ -19,6 +20,7 @@ struct NodeParts {
   const regime::LawJsonContext& names;
   regime::Lawbook& book;
   regime::GrantKeeper* keeper;  ///< null in a node opened without its index
+  const regime::EdgeBook& edges;
 };
 
 }  // namespace dayaq::node

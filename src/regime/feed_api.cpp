@@ -7,6 +7,7 @@
 
 #include "base/log.hpp"
 #include "http/encoding.hpp"
+#include "regime/edges_json.hpp"
 #include "regime/file.hpp"
 #include "regime/grants_api.hpp"
 #include "registry/api.hpp"
@@ -38,7 +39,11 @@ constexpr const char* status_schema = R"({
   "type": "object", "required": ["feeds"],
   "properties": {"feeds": {"type": "array", "items": {"type": "object", "properties": {
     "operator": {"type": "string"}, "last_sequence": {"type": "integer"}, "first_kept": {"type": "integer"},
-    "said": {"type": ["string", "null"], "format": "date-time"}}}}}})";
+    "said": {"type": ["string", "null"], "format": "date-time"},
+    "edges": {"type": "array", "items": {"type": "object", "properties": {
+      "edge": {"type": "string"}, "applied": {"type": "integer"},
+      "heard": {"type": ["string", "null"], "format": "date-time"}, "lines_behind": {"type": "integer"},
+      "seconds_behind": {"type": "number"}, "silent": {"type": "boolean"}}}}}}}}})";
 
 Result<std::uint64_t> number_of(const Request& request, std::string_view name, std::uint64_t otherwise,
                                 std::uint64_t most) {
@@ -135,6 +140,12 @@ class FeedHandlers : public std::enable_shared_from_this<FeedHandlers> {
     const auto wait = number_of(*request, "wait", 0, wait_max_s);
     if (!wait) return responder(registry::refuse(wait.error()));
     const FeedEnd end = api_.keeper.hub().end(question->provider);
+    // Who asks for what comes after a number has applied all up to it. A number beyond the end confirms
+    // nothing.
+    if (const auto edge = request->query_value("edge"); edge && question->after <= end.last_sequence) {
+      const auto heard = api_.edges.heard(question->provider, *edge, question->after, api_.clock.now());
+      if (!heard) return responder(registry::refuse(heard.error()));
+    }
     if (question->after != end.last_sequence || *wait == 0) return responder(answer(*question));
     // Shared, since the waiter must be copyable; it answers once.
     auto held = std::make_shared<http::Responder>(std::move(responder));
@@ -186,9 +197,18 @@ class FeedHandlers : public std::enable_shared_from_this<FeedHandlers> {
           api_.db.read([&](store::Session& session) { return FeedStore::first_kept(session, provider); });
       if (!first) return registry::refuse(first.error());
       out +=
-          fmt::format(R"({}{{"operator":"{}","last_sequence":{},"first_kept":{},"said":{}}})",
+          fmt::format(R"({}{{"operator":"{}","last_sequence":{},"first_kept":{},"said":{},"edges":[)",
                       out.back() == '[' ? "" : ",", api_.registry.organisations.at(provider)->code,
                       end.last_sequence, *first, end.last_sequence == 0 ? "null" : until_json(end.created));
+      for (const EdgeState& state : api_.edges.of(provider)) {
+        if (!state.edge.live()) continue;
+        const Instant now = api_.clock.now();
+        const auto lag = lag_of(api_.keeper.hub(), api_.db, provider, state.progress.applied, now);
+        if (!lag) return registry::refuse(lag.error());
+        out += fmt::format(R"({}{{"edge":"{}",{}}})", out.back() == '[' ? "" : ",", state.edge.name,
+                           progress_json(state, *lag, now));
+      }
+      out += "]}";
     }
     return Response::json(out + "]}");
   }
@@ -349,7 +369,8 @@ void add_feed_routes(http::Router& router, const GrantsApi& api) {
        .tag = "feed",
        .query_parameters = {{"after", "The last number that the caller has applied (0)"},
                             {"wait", "Seconds to wait for something new, at most 25 (0)"},
-                            {"limit", "Lines at most, as JSON (4096)"}}},
+                            {"limit", "Lines at most, as JSON (4096)"},
+                            {"edge", "The enrolled edge that asks, and so confirms `after`"}}},
       [handlers](std::shared_ptr<const Request> request, http::Responder responder) {
         handlers->follow(std::move(request), std::move(responder));
       });

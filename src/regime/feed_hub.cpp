@@ -69,6 +69,18 @@ std::optional<std::vector<FeedBlock>> FeedHub::recent(OrganisationIndex provider
   return out;
 }
 
+std::optional<Instant> FeedHub::said_after(OrganisationIndex provider, std::uint64_t after) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = feeds_.find(provider);
+  if (found == feeds_.end()) return std::nullopt;
+  const auto& kept = found->second.kept;
+  if (kept.empty() || kept.front().first_sequence > after + 1) return std::nullopt;
+  const auto block = std::ranges::upper_bound(kept, after, {}, &FeedBlock::last_sequence);
+  if (block == kept.end()) return std::nullopt;
+  const auto header = feed::decode_header(*block->bytes);
+  return header ? std::optional(header->created) : std::nullopt;
+}
+
 void FeedHub::wait(OrganisationIndex provider, std::uint64_t after,
                    std::chrono::steady_clock::time_point deadline, std::function<void()> then) {
   {

@@ -33,6 +33,9 @@ class FeedHub {
   [[nodiscard]] std::optional<std::vector<FeedBlock>> recent(OrganisationIndex provider, std::uint64_t after,
                                                              std::size_t bytes_max) const;
 
+  /// When the first line after `after` was said; nullopt if memory doesn't reach back that far.
+  [[nodiscard]] std::optional<Instant> said_after(OrganisationIndex provider, std::uint64_t after) const;
+
   /// Calls `then` once, on the hub's thread, when something is said after `after`, or at the deadline, or
   /// when the hub is destroyed. At once if there is something already.
   void wait(OrganisationIndex provider, std::uint64_t after, std::chrono::steady_clock::time_point deadline,

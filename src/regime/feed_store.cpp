@@ -1,6 +1,9 @@
 #include "regime/feed_store.hpp"
 
+#include <algorithm>
 #include <array>
+
+#include "regime/edges.hpp"
 
 namespace dayaq::regime {
 namespace {
@@ -39,6 +42,21 @@ insert into feed_floor (organisation, last_sequence, created)
   select organisation, last_sequence, created from feed_block b where last_sequence =
     (select max(last_sequence) from feed_block c where c.organisation = b.organisation);
 delete from feed_block;
+)sql"},
+    store::Migration{.room = "feed", .number = 3, .sql = R"sql(
+create table feed_edge (
+  organisation bigint not null,
+  name text not null,
+  number bigint not null,                    -- 1 to 16, among the operator's live edges
+  public_key {blob} not null,                -- 32 bytes: verifies its settlements
+  api_key bigint not null,
+  url text not null,                         -- where its siblings reach it, or ''
+  enrolled bigint not null,
+  ended bigint,                              -- null: it is live
+  applied bigint not null,                   -- the last number it said it has applied, written now and then
+  heard bigint,                              -- when it said so; null: never
+  primary key (organisation, name)
+);
 )sql"}};
 
 Result<FeedEnd> floor_of(store::Session& session, OrganisationIndex provider) {
@@ -153,6 +171,56 @@ Result<void> FeedStore::trim(store::Session& session, OrganisationIndex provider
       "delete from feed_block where organisation = $1 and created < $2 and last_sequence <"
       " (select max(last_sequence) from feed_block where organisation = $1)",
       {std::int64_t(provider), to_micros(before)});
+}
+
+Result<std::optional<Instant>> FeedStore::said_after(store::Session& session, OrganisationIndex provider,
+                                                     std::uint64_t after) {
+  return session.one(
+      "select created from feed_block where organisation = $1 and last_sequence > $2"
+      " order by last_sequence limit 1",
+      {std::int64_t(provider), signed_of(after)},
+      [](const store::Row& row) { return from_micros(row.integer(0)); });
+}
+
+Result<void> FeedStore::each_edge(store::Session& session,
+                                  const std::function<void(const EdgeState&)>& on_edge) {
+  return session.query(
+      "select organisation, name, number, public_key, api_key, url, enrolled, ended, applied, heard"
+      " from feed_edge",
+      {}, [&](const store::Row& row) -> Result<bool> {
+        EdgeState state{.edge = {.provider = OrganisationIndex(row.integer(0)),
+                                 .name = std::string(row.text(1)),
+                                 .number = int(row.integer(2)),
+                                 .api_key = std::uint64_t(row.integer(4)),
+                                 .url = std::string(row.text(5)),
+                                 .enrolled = from_micros(row.integer(6)),
+                                 .ended = row.is_null(7) ? instant_max : from_micros(row.integer(7))},
+                        .progress = {.applied = std::uint64_t(row.integer(8)),
+                                     .heard = row.is_null(9) ? instant_min : from_micros(row.integer(9))}};
+        const BytesView key = row.blob(3);
+        if (key.size() != state.edge.key.size())
+          return fail(ErrorKind::internal, "feed.key", "An edge's key is damaged.", "not 32 bytes");
+        std::ranges::copy(key, state.edge.key.begin());
+        on_edge(state);
+        return true;
+      });
+}
+
+Result<void> FeedStore::put_edge(store::Session& session, const Edge& edge) {
+  const store::Param ended = edge.live() ? store::Param(nullptr) : store::Param(to_micros(edge.ended));
+  return session.exec(
+      "insert into feed_edge (organisation, name, number, public_key, api_key, url, enrolled, ended, applied,"
+      " heard) values ($1, $2, $3, $4, $5, $6, $7, $8, 0, null)"
+      " on conflict (organisation, name) do update set ended = excluded.ended",
+      {std::int64_t(edge.provider), std::string_view(edge.name), std::int64_t(edge.number),
+       BytesView(edge.key), signed_of(edge.api_key), std::string_view(edge.url), to_micros(edge.enrolled),
+       ended});
+}
+
+Result<void> FeedStore::put_progress(store::Session& session, const EdgeState& state) {
+  return session.exec("update feed_edge set applied = $3, heard = $4 where organisation = $1 and name = $2",
+                      {std::int64_t(state.edge.provider), std::string_view(state.edge.name),
+                       signed_of(state.progress.applied), to_micros(state.progress.heard)});
 }
 
 }  // namespace dayaq::regime

@@ -1,4 +1,4 @@
-// All SQL of the feed: operators' keys, the numbers of measures, blocks of lines.
+// All SQL of the feed: operators' keys, the numbers of measures, blocks of lines, the edges that read them.
 #pragma once
 
 #include <functional>
@@ -40,6 +40,9 @@ struct FeedEnd {
   Instant created = instant_min;    ///< of the last block
 };
 
+struct Edge;
+struct EdgeState;
+
 /// Errors are the session's own.
 struct FeedStore {
   static Result<std::map<OrganisationIndex, SipKey>> keys(store::Session& session);
@@ -57,9 +60,18 @@ struct FeedStore {
   /// Blocks with a line after `after`, in order.
   static Result<void> each_block(store::Session& session, OrganisationIndex provider, std::uint64_t after,
                                  const std::function<Result<bool>(const FeedBlockRow&)>& on_block);
+  /// When the first line after `after` that is still kept was said.
+  static Result<std::optional<Instant>> said_after(store::Session& session, OrganisationIndex provider,
+                                                   std::uint64_t after);
   /// Drops blocks created before `before`, but never an operator's last one, which says where the feed
   /// stands.
   static Result<void> trim(store::Session& session, OrganisationIndex provider, Instant before);
+
+  static Result<void> each_edge(store::Session& session,
+                                const std::function<void(const EdgeState&)>& on_edge);
+  /// A new edge, or the end of one that is there; what it has applied is left alone.
+  static Result<void> put_edge(store::Session& session, const Edge& edge);
+  static Result<void> put_progress(store::Session& session, const EdgeState& state);
 };
 
 }  // namespace dayaq::regime

@@ -296,6 +296,7 @@ void add_grant_routes(http::Router& router, const GrantsApi& api) {
   add_person_grant_routes(router, api);
   add_preview_routes(router, api);
   add_feed_routes(router, api);
+  add_edge_routes(router, api);
 }
 
 }  // namespace dayaq::regime

@@ -58,6 +58,9 @@ struct GrantRoutes : testing::Test {
     add_grant_routes(router, {.db = node.node.db(),
                               .registry = *node.node.registry,
                               .keeper = *node.keeper,
+                              .edges = edges,
+                              .keys = keys,
+                              .random = node.node.random,
                               .files = files,
                               .wording = test::azerbaijan().wording,
                               .clock = node.node.clock});
@@ -102,6 +105,8 @@ measures:
   test::Node node{store::Engine::sqlite, 1};
   FileContext files = test::azerbaijan().file_context();
   registry::Person aygun;
+  EdgeBook edges;
+  registry::KeyRing keys{*node.node.organisations, node.node.clock};
   TrustingAuthenticator authenticator;
   http::Router router;
 };
@@ -235,6 +240,9 @@ TEST_F(GrantRoutes, AFeedThatIsTrimmedSendsItsReaderToTheSnapshot) {
   add_grant_routes(routes, {.db = node.node.db(),
                             .registry = *node.node.registry,
                             .keeper = *node.keeper,
+                            .edges = edges,
+                            .keys = keys,
+                            .random = node.node.random,
                             .files = files,
                             .wording = test::azerbaijan().wording,
                             .clock = node.node.clock});
