@@ -3,4 +3,4 @@ dayaq_module(NAME edge_replica ROOM edge
     replica_read.cpp
   HEADERS types.hpp replica.hpp
   DEPS dayaq::base dayaq::crypto dayaq::feed
-  TESTS types_test.cpp replica_test.cpp)
+  TESTS types_test.cpp replica_test.cpp replica_model_test.cpp)
