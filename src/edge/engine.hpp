@@ -9,14 +9,13 @@
 // 2. (lease, number) is counted once: on this edge by the lease's window of numbers, between edges by their
 //    journals, which each follows of the others. Where both have counted one, the edge with the lower number
 //    keeps it and the other journals a reversal, so that the sum is right once they have met.
-// 3. While a sibling is silent (longer than `sibling_silence`), this edge grants at most its share, remaining
-// /
-//    edges, of what was left when it was last heard; then, where the measure says keep open, slices up to the
-//    benefit's open bound, where it says close, none. So a quota is overdrawn by at most
-//    edges * max(slice, open bound), and by nothing where measures close.
+// 3. Each edge grants by right: quota / edges at first, and edges that hear each other even out what is left.
+//    While a sibling is silent, an edge has the share that it had when they last met, about remaining /
+//    edges; then, where the measure says keep open, up to the benefit's open bound beyond it, where it says
+//    close, nothing. So a quota is overdrawn by at most edges * open bound, and by nothing where measures
+//    close (docs/edge/usage.md has the proof and what it doesn't cover).
 // 4. Everything a verdict relies on is in the journal: after kill -9 accounts, leases and their reservations
-// are
-//    as they were when the last answer was acknowledged.
+//    are as they were when the last answer was acknowledged.
 // 5. A lease that falls silent gives its reservation back after twice its validity.
 //
 // Threads: each member is called with mutex() held, unless it says otherwise. Hold it for a batch of
@@ -88,14 +87,23 @@ class Engine {
   };
   [[nodiscard]] virtual std::optional<LeaseView> lease(const LeaseId& id) const = 0;
 
-  /// What a sibling journaled, in its order; `number` is the sibling's record number.
+  /// What a sibling journaled, in its order; `number` is the sibling's record number. A number that was
+  /// applied before does nothing. While the journal can't take it, nothing is applied either: ask
+  /// sibling_sequence() where to go on.
   virtual void apply_sibling(std::uint64_t number, const Record& record, Instant now) = 0;
   /// A sibling was heard (an answer came, even an empty one).
   virtual void sibling_heard(std::uint8_t edge, Instant now) = 0;
   /// The sibling's last record applied; where to go on following after a start.
   [[nodiscard]] virtual std::uint64_t sibling_sequence(std::uint8_t edge) const = 0;
 
+  /// All that a sibling had journaled when it had applied this edge's records up to `ours` was given to
+  /// apply_sibling(): what it journals later counts none of them again. `kept`: the last of them that it has
+  /// on disk.
+  virtual void sibling_stands(std::uint8_t edge, std::uint64_t ours, std::uint64_t kept) = 0;
+
   /// Once a second: leases that fell silent, checkpoints (in small steps), the journal's old files.
+  /// Time is taken as told, but a step of more than five minutes between two calls of this class is the
+  /// clock's, not time that passed: leases aren't taken for silent by it.
   virtual void tick(Instant now) = 0;
   /// Settlement has all records up to here: they may be dropped once nothing else needs them.
   virtual void settled_through(std::uint64_t number) = 0;

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <span>
 
 #include "edge/types.hpp"
 
@@ -19,7 +20,14 @@ enum class RecordKind : std::uint8_t {
   reversal = 2,  ///< takes back what this edge counted under (lease, number): a sibling had counted it
   closed = 3,    ///< supervision ended a lease that fell silent: the reservation is given back
   settled = 4,   ///< all records up to `used` are in settlement batch number `reserved`
+  // The engine's own book-keeping: counts nothing, whoever settles passes over it.
+  kept = 5,      ///< a lease as it stands, written again so that old files may go; `used`: its window
+  want = 6,      ///< asks the siblings for rights to grant; `reserved`: what is left here
+  transfer = 7,  ///< gives `used` units of the right to grant to edge number `reserved`
 };
+/// Set in `kind` of what a sibling journaled, as this edge wrote it down when it learned of it: so that it is
+/// known again after a crash. The sibling settles it, not this edge.
+inline constexpr std::uint8_t sibling_copy = 0x80;
 
 struct Record {
   RecordKind kind = RecordKind::lease;
@@ -38,14 +46,20 @@ struct Record {
   std::uint64_t cumulative = 0;  ///< RADIUS: the lease's counter after this
   std::uint64_t reserved = 0;    ///< the slice granted with this
   Instant at;
-  Instant until;  ///< when the slice lapses
+  Instant until;             ///< when the slice lapses
+  std::uint8_t verdict = 0;  ///< the rest of the verdict, for a repeated question (engine_state.hpp)
+  std::uint64_t origin = 0;  ///< of a sibling's copy: its number in the sibling's journal; kept: what is held
+  [[nodiscard]] bool copied() const { return (std::uint8_t(kind) & sibling_copy) != 0; }
+  /// Whether it belongs into a settlement: this edge's own usage, or what it takes back of it.
+  [[nodiscard]] bool counts() const { return kind == RecordKind::lease || kind == RecordKind::reversal; }
   friend bool operator==(const Record&, const Record&) = default;
 };
 
 struct JournalOptions {
   std::filesystem::path folder;
   std::uint64_t segment_bytes = 64u << 20;
-  bool durable = true;  ///< false: benchmarks of the work in memory only; says so in state()
+  bool durable = true;  ///< false: nothing is written: benchmarks of the work in memory only
+  std::uint64_t waiting_max = 256u << 20;  ///< bytes held in memory while the disk is full
 };
 
 class Journal {
@@ -55,15 +69,24 @@ class Journal {
   virtual ~Journal() = default;  ///< what was appended is on disk first
 
   /// Appends to the group that is being collected; returns the record's number (1, 2, ...). Never blocks on
-  /// the disk. Thread-safe.
+  /// the disk. Thread-safe. 0: not appended, `waiting_max` bytes wait for a full or failed disk already.
   virtual std::uint64_t append(const Record& record) = 0;
+  /// The same for several that are on disk together or not at all; the number of the last.
+  virtual std::uint64_t append_all(std::span<const Record> records) = 0;
+  /// The number of the last record appended; 0 if none.
+  [[nodiscard]] virtual std::uint64_t last() const = 0;
   /// Records up to this number are on disk.
   [[nodiscard]] virtual std::uint64_t durable() const noexcept = 0;
   /// Called on the journal's thread after each group, and when it fails: post to your loop and answer all
   /// whose sequence durable() has reached.
   virtual void add_waker(std::function<void()> waker) = 0;
 
-  enum class Health : std::uint8_t { ok, full, failed };  ///< full: no space; tried again each second
+  enum class Health : std::uint8_t {
+    ok,
+    full,
+    failed
+  };  ///< full: no space; tried again each
+      ///< second. failed: ends when started again
   [[nodiscard]] virtual Health health() const noexcept = 0;
 
   /// Durable records after `after`, in order, until `on_record` returns false. limit "journal.trimmed" if
