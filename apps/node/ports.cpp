@@ -89,12 +89,31 @@ class Figures final : public portal::LiveFigures {
       feed.provider = node_.core.organisations->at(provider)->name;
       feed.sequence = end.last_sequence;
       if (end.last_sequence > 0) feed.last = end.created;
+      DAYAQ_TRY(feed.edges, edges_of(provider));
       out.push_back(std::move(feed));
     }
     return out;
   }
 
  private:
+  [[nodiscard]] Result<std::vector<portal::FeedEdge>> edges_of(registry::OrganisationIndex provider) const {
+    std::vector<portal::FeedEdge> out;
+    const Instant now = node_.core.clock.now();
+    for (const regime::EdgeState& state : node_.edges.of(provider)) {
+      if (!state.edge.live()) continue;
+      DAYAQ_TRY(const regime::EdgeLag lag, regime::lag_of(node_.keeper->hub(), *node_.core.database, provider,
+                                                          state.progress.applied, now));
+      const bool heard = state.progress.heard != instant_min;
+      out.push_back({.name = state.edge.name,
+                     .behind = lag.lines,
+                     .age = std::chrono::duration_cast<std::chrono::seconds>(lag.age),
+                     .silent_since =
+                         heard && is_silent(state, now) ? std::optional(state.progress.heard) : std::nullopt,
+                     .heard = heard});
+    }
+    return out;
+  }
+
   NodeParts node_;
 };
 

@@ -5,10 +5,33 @@
 namespace dayaq::portal {
 namespace {
 
-std::string behind_text(const FeedState& feed, const Format& format) {
-  if (!feed.received) return format.text("feed_not_connected");
-  if (*feed.received >= feed.sequence) return format.text("feed_up_to_date");
-  return format.count("feed_behind_by", static_cast<std::int64_t>(feed.sequence - *feed.received));
+std::string age_text(std::chrono::seconds age, const Format& format) {
+  constexpr std::int64_t minute = 60, hour = 3600;
+  const std::int64_t seconds = age.count();
+  if (seconds < 2 * minute) return format.count("age_seconds", seconds);
+  if (seconds < 2 * hour) return format.count("age_minutes", seconds / minute);
+  return format.count("age_hours", seconds / hour);
+}
+
+std::string edge_text(const FeedEdge& edge, const Format& format) {
+  if (!edge.heard) return format.text("feed_not_connected");
+  std::string text = format.text("feed_up_to_date");
+  if (edge.behind > 0) {
+    text = format.fill("feed_behind_for",
+                       {{"lines", format.count("feed_behind_by", static_cast<std::int64_t>(edge.behind))},
+                        {"age", age_text(edge.age, format)}});
+  }
+  if (!edge.silent_since) return text;
+  const std::string since = format.fill("feed_silent", {{"time", format.date_time(*edge.silent_since)}});
+  return edge.behind > 0 ? text + "; " + since : since;
+}
+
+void add_edges(View& cell, const FeedState& feed, const Format& format) {
+  if (feed.edges.empty()) cell.add("EDGE").set("STATE", format.text("feed_not_connected"));
+  for (const FeedEdge& edge : feed.edges) {
+    cell.add("EDGE").set("STATE",
+                         format.fill("feed_edge", {{"edge", edge.name}, {"state", edge_text(edge, format)}}));
+  }
 }
 
 }  // namespace
@@ -78,7 +101,7 @@ void add_feed_table(View& view, const std::vector<FeedState>& feeds, const Page&
     return;
   }
   const bool connected =
-      std::ranges::any_of(feeds, [](const FeedState& feed) { return feed.received.has_value(); });
+      std::ranges::any_of(feeds, [](const FeedState& feed) { return !feed.edges.empty(); });
   View& rows = table.add("FEED_ROWS");
   if (connected) rows.show("CONNECTED");
   for (const FeedState& feed : feeds) {
@@ -86,7 +109,7 @@ void add_feed_table(View& view, const std::vector<FeedState>& feeds, const Page&
     row.set("NAME", feed.provider.in(page.language()));
     row.set("SEQUENCE", format.number(static_cast<std::int64_t>(feed.sequence)));
     row.set("LAST", feed.last ? format.date_time(*feed.last) : format.text("never"));
-    if (connected) row.add("RECEIVED").set("BEHIND", behind_text(feed, format));
+    if (connected) add_edges(row.add("RECEIVED"), feed, format);
   }
 }
 

@@ -217,6 +217,19 @@ TEST(Portal, CountsOncePerVersionHoweverManyPeopleLook) {
   EXPECT_EQ(world.previews.counted, 2);
 }
 
+TEST(Portal, SaysHowFarBehindEachEdgeOfAnOperatorIs) {
+  World world;
+  for (const std::string path : {"/regimes/special-quarantine", "/status"}) {
+    const std::string page = world.get(path, Language::en).body;
+    EXPECT_THAT(page, HasSubstr("<div>nar-1: 12 behind, for 7 s</div><div>nar-2: up to date</div>")) << path;
+    EXPECT_THAT(page, HasSubstr("<div>nar-3: 50 behind, for 5 min; last heard ")) << path;
+    EXPECT_THAT(page, HasSubstr("<div>nar-4: not connected</div>")) << path;
+    EXPECT_THAT(page, HasSubstr("<div>not connected</div>")) << "Azercell has none enrolled";
+  }
+  EXPECT_THAT(world.get("/status", Language::az).body, HasSubstr("nar-1: 12 nömrə geri, 7 san"));
+  EXPECT_THAT(world.get("/status", Language::ru).body, HasSubstr("nar-1: отстаёт на 12, уже 7 с"));
+}
+
 TEST(Portal, ServesACountryWithoutRegimes) {
   World world;
   world.book.all.clear();

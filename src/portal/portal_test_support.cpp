@@ -191,7 +191,16 @@ World::World() : clock(must(parse_instant("2026-11-21T17:54:00Z"))) {
                          {Part::feed, true, ""}};
   figures.feed_states = {{LocalizedText{"Azercell", "Azercell", "Azercell"}, 812'345, clock.now(), {}},
                          {LocalizedText{"Bakcell", "Bakcell", "Bakcell"}, 0, {}, {}},
-                         {LocalizedText{"Nar", "Nar", "Nar"}, 100, clock.now(), 88}};
+                         {LocalizedText{"Nar", "Nar", "Nar"},
+                          100,
+                          clock.now(),
+                          {{.name = "nar-1", .behind = 12, .age = std::chrono::seconds(7)},
+                           {.name = "nar-2"},
+                           {.name = "nar-3",
+                            .behind = 50,
+                            .age = std::chrono::minutes(5),
+                            .silent_since = clock.now() - std::chrono::minutes(5)},
+                           {.name = "nar-4", .heard = false}}}};
   portal = must(Portal::create({source / "web", "0.1.0", true}, Country::az().words, Country::az().drafts,
                                {book, previews, leaves, figures, clock}));
   portal->add_routes(router);

@@ -46,12 +46,20 @@ class AuditLeaves {
   [[nodiscard]] virtual std::string checkpoint() = 0;
 };
 
+/// One of an operator's edges, and how far behind its feed it is.
+struct FeedEdge {
+  std::string name;
+  std::uint64_t behind = 0;             ///< lines that it hasn't confirmed
+  std::chrono::seconds age{0};          ///< of the first of them
+  std::optional<Instant> silent_since;  ///< when it was last heard, if that is too long ago; else nullopt
+  bool heard = true;                    ///< false: never yet
+};
+
 struct FeedState {
   LocalizedText provider;
   std::uint64_t sequence = 0;   ///< of the last change, 0 if there was none
   std::optional<Instant> last;  ///< when that was
-  std::optional<std::uint64_t>
-      received;  ///< what the operator's edge has confirmed; nullopt: none is connected
+  std::vector<FeedEdge> edges;  ///< those enrolled; empty: none is connected
 };
 
 /// One part of the node and whether it works.

@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+"""An operator's edge from its enrolment to its end: the files that it is given, the feed that it verifies (here with openssl,
+which shares nothing with ours), and what the centre and its page know of how far it has come."""
+import base64, os, stat, struct, subprocess, tempfile, time, unittest
+
+import yaml
+
+import harness
+from harness import Node, program
+
+FEED = "application/vnd.dayaq.feed"
+ED25519_DER = bytes.fromhex("302a300506032b6570032100")  # RFC 8410: SubjectPublicKeyInfo of an Ed25519 key
+
+
+def read(folder, name):
+    with open(os.path.join(folder, name)) as file:
+        return file.read().strip()
+
+
+def verified(key, block):
+    """True if openssl says that the block's last 64 bytes are the key's signature of the rest."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in (("key.der", ED25519_DER + key), ("content", block[:-64]), ("signature", block[-64:])):
+            with open(f"{folder}/{name}", "wb") as out:
+                out.write(content)
+        return subprocess.run(["openssl", "pkeyutl", "-verify", "-pubin", "-keyform", "DER", "-inkey", f"{folder}/key.der",
+                               "-rawin", "-in", f"{folder}/content", "-sigfile", f"{folder}/signature"],
+                              capture_output=True).returncode == 0
+
+
+def blocks_of(content):
+    while content:
+        length = struct.unpack_from("<I", content, 8)[0]
+        yield content[:length]
+        content = content[length:]
+
+
+class AnEdge(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.node = Node(persons=3000)
+        cls.first = os.path.join(cls.node.folder, "edge-1")
+        # Before anything serves: in this process. The other edges are enrolled through the running dayaqd.
+        cls.said = cls.node.cli("edge", "enrol", "--operator", "azercell", "--name", "baku-1", "--out", cls.first,
+                                "--url", "http://127.0.0.1:8091", "--centre", "http://127.0.0.1:1")
+        cls.node.start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.node.remove()
+
+    def edges(self, key="admin"):
+        return {edge["name"]: edge for edge in self.node.get("/v1/edges", key=self.node.key(key)).json["edges"]}
+
+    def follow(self, folder, name, after, accept=FEED):
+        return self.node.get(f"/v1/feed?after={after}&edge={name}", key=read(folder, "token"), headers={"Accept": accept})
+
+    def test_its_folder_has_all_that_it_needs_and_nobody_else_reads_it(self):
+        self.assertEqual(stat.S_IMODE(os.stat(self.first).st_mode), 0o700)
+        for name in ("edge.key", "token", "feed.key", "http.token", "siblings.token"):
+            self.assertEqual(stat.S_IMODE(os.stat(os.path.join(self.first, name)).st_mode), 0o600, name)
+        self.assertIn("BEGIN PRIVATE KEY", read(self.first, "edge.key"))
+        file = yaml.safe_load(read(self.first, "edge.yaml"))
+        self.assertEqual((file["operator"], file["name"], file["number"], file["edges"]), ("azercell", "baku-1", 1, 1))
+        self.assertEqual((file["line"], file["zone"], file["centre"]["url"]), ("mobile", "Asia/Baku", "http://127.0.0.1:1"))
+        self.assertIn("data:education", [service["service"] for service in file["services"]])
+        public = subprocess.run(["openssl", "pkey", "-in", f"{self.first}/edge.key", "-pubout", "-outform", "DER"],
+                                capture_output=True, check=True).stdout
+        self.assertEqual(public, ED25519_DER + base64.b64decode(self.edges()["baku-1"]["public_key"]))
+        key = self.node.get("/v1/feed/key", key=read(self.first, "token")).json
+        self.assertEqual(base64.b64decode(key["key"]).hex(), read(self.first, "feed.key"))
+        self.assertEqual(base64.b64decode(key["public_key"]).hex(), read(self.first, "centre.pub"))
+
+    def test_dayaq_edge_takes_each_kind_of_file(self):
+        if not os.path.exists(program("dayaq-edge")):
+            self.fail("dayaq-edge isn't built")
+        folders = [self.first]
+        for operator, name, line in (("aztelekom", "net-1", "fixed"), ("katv1", "tv-1", "tv")):
+            folders.append(os.path.join(self.node.folder, name))
+            self.node.cli("edge", "enrol", "--operator", operator, "--name", name, "--out", folders[-1], "--line", line)
+        for folder in folders:
+            done = subprocess.run([program("dayaq-edge"), "--config", f"{folder}/edge.yaml", "--check"],
+                                  capture_output=True, text=True, timeout=30)
+            self.assertEqual(done.returncode, 0, f"{folder}: {done.stdout}{done.stderr}")
+
+    def test_it_verifies_snapshot_and_feed_with_the_key_that_it_was_given(self):
+        key = bytes.fromhex(read(self.first, "centre.pub"))
+        answer = self.node.get("/v1/feed/snapshot?page=0&pages=2", key=read(self.first, "token"), headers={"Accept": FEED})
+        (page,) = blocks_of(answer.body)
+        self.assertTrue(verified(key, page))
+        self.assertEqual(struct.unpack_from("<II", page, 40), (0, 2))
+        self.assertEqual(answer.headers["Dayaq-Feed-Pages"], "2")
+        changed = bytearray(page)
+        changed[60] ^= 1
+        self.assertFalse(verified(key, bytes(changed)))
+        self.attest()
+        blocks = list(blocks_of(self.follow(self.first, "baku-1", 0).body))
+        self.assertTrue(blocks)
+        for block in blocks:
+            self.assertTrue(verified(key, block))
+            self.assertEqual(struct.unpack_from("<II", block, 40), (0, 0))
+
+    def attest(self):
+        """Makes somebody with a line at Azercell a health worker, until the feed has said something."""
+        rows = [row.split(",") for row in self.node.cli("export", "subscriptions").stdout.splitlines()]
+        column = {name: i for i, name in enumerate(rows[0])}
+        before = self.last()
+        for row in rows[1:]:
+            if row[column["kind"]] != "mobile" or row[column["provider"]] != "azercell":
+                continue
+            body = {"person": row[column["national_id"]], "status": "health_worker", "until": "2028-01-01"}
+            self.node.post("/v1/attestations", body, key=self.node.key("hospital"))
+            if self.last() > before:
+                return
+        self.fail("nobody's grants changed")
+
+    def last(self):
+        feeds = self.node.get("/v1/feed/status", key=self.node.key("azercell")).json["feeds"]
+        return feeds[0]["last_sequence"]
+
+    def test_the_centre_and_its_page_know_how_far_it_has_come(self):
+        folder = os.path.join(self.node.folder, "edge-lag")
+        self.node.cli("edge", "enrol", "--operator", "azercell", "--name", "lag-1", "--out", folder)
+        self.assertIsNone(self.edges()["lag-1"]["heard"])
+        self.attest()
+        last = self.last()
+        self.assertEqual(self.follow(folder, "lag-1", last - 1).status, 200)
+        time.sleep(0.3)
+        edge = self.edges()["lag-1"]
+        self.assertEqual((edge["applied"], edge["lines_behind"], edge["silent"]), (last - 1, 1, False))
+        self.assertGreater(edge["seconds_behind"], 0.25)
+        page = self.node.get("/regimes/special-quarantine?lang=en").text
+        self.assertIn("lag-1", page)
+        self.assertRegex(page, r"1 behind, for \d+ s")
+        self.assertEqual(self.follow(folder, "lag-1", last).status, 200)
+        self.assertEqual(self.edges()["lag-1"]["lines_behind"], 0)
+        for language, words in (("en", "up to date"), ("az", "yenidir"), ("ru", "без отставания")):
+            self.assertIn(words, self.node.get(f"/regimes/special-quarantine?lang={language}").text)
+        listed = self.node.cli("edge", "list").stdout
+        self.assertRegex(listed, r"azercell +lag-1 +\d+ +live")
+
+    def test_how_far_it_has_come_is_known_after_a_restart(self):
+        folder = os.path.join(self.node.folder, "edge-again")
+        self.node.cli("edge", "enrol", "--operator", "azercell", "--name", "again-1", "--out", folder)
+        last = self.last()
+        self.assertEqual(self.follow(folder, "again-1", last).status, 200)
+        self.node.stop()
+        self.node.start()
+        self.assertEqual(self.edges()["again-1"]["applied"], last)
+
+    def test_a_second_one_gets_the_next_number_and_knows_the_first(self):
+        folder = os.path.join(self.node.folder, "edge-two")
+        said = self.node.cli("edge", "enrol", "--operator", "azercell", "--name", "two-1", "--out", folder)
+        file = yaml.safe_load(read(folder, "edge.yaml"))
+        siblings = {sibling["name"]: sibling for sibling in file["siblings"]}
+        self.assertEqual(siblings["baku-1"]["url"], "http://127.0.0.1:8091")
+        self.assertEqual(file["edges"], len(siblings) + 1)
+        self.assertNotIn(file["number"], [sibling["number"] for sibling in siblings.values()])
+        self.assertIn("siblings", said.stderr)
+        self.assertEqual(read(folder, "siblings.token"), read(self.first, "siblings.token"))
+        self.assertIn(read(folder, "siblings.token"), read(self.first, "http.token").split())
+
+    def test_nothing_is_written_over_and_a_refusal_leaves_nothing_behind(self):
+        done = self.node.cli("edge", "enrol", "--operator", "azercell", "--name", "over-1", "--out", self.first, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("cli.edge_exists", done.stderr)
+        folder = os.path.join(self.node.folder, "edge-none")
+        for arguments in (("--operator", "azercell", "--name", "baku-1"), ("--operator", "nobody", "--name", "n-1")):
+            done = self.node.cli("edge", "enrol", *arguments, "--out", folder, check=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertEqual(os.listdir(folder), [])
+
+    def test_once_ended_it_is_refused_and_that_is_on_record(self):
+        folder = os.path.join(self.node.folder, "edge-end")
+        self.node.cli("edge", "enrol", "--operator", "bakcell", "--name", "end-1", "--out", folder)
+        self.assertEqual(self.follow(folder, "end-1", 0).status, 200)
+        # Another operator's edge is none of its business.
+        self.assertEqual(self.node.post("/v1/edges/baku-1/end", {"operator": "azercell"}, key=read(folder, "token")).status, 403)
+        self.node.cli("edge", "end", "--operator", "bakcell", "end-1")
+        self.assertEqual(self.follow(folder, "end-1", 0).status, 401)
+        self.assertIsNotNone(self.edges()["end-1"]["ended"])
+        actions = self.audit_text()
+        self.assertIn('"action":"edge.enrol"', actions)
+        self.assertIn('"action":"edge.end"', actions)
+
+    def audit_text(self):
+        entries = self.node.get("/v1/audit/checkpoint").text.split("\n")
+        size = int(entries[1])
+        return "".join(self.node.get(f"/v1/audit/entries/{index}", key=self.node.key()).text for index in range(size - 6, size))
+
+
+if __name__ == "__main__":
+    harness.main()
