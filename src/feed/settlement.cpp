@@ -22,7 +22,7 @@ constexpr std::size_t length_at = 8;
 constexpr std::size_t text_max = 64;
 constexpr std::size_t signature_bytes = 64;
 constexpr std::size_t line_min = 4 + 1 + 1 + 1 + 1 + 4 + 8 + 4 + 4;
-constexpr std::uint64_t number_max = std::uint64_t(1) << 62;  // fits a BIGINT
+constexpr std::uint64_t number_max = std::uint64_t(1) << 53;  // exact in JSON, too
 
 std::unexpected<Error> refuse(std::string_view code, const char* what) {
   return fail(ErrorKind::invalid_input, code,
