@@ -18,7 +18,8 @@ struct ClientOptions {
   std::string address;  ///< of the NAS, or prefix "10.0.0.0/8"
   std::string secret;
   bool require_message_authenticator = true;
-  std::string coa_address;  ///< host:port for CoA-Requests; empty: none are sent
+  /// address:port for CoA-Requests, ":3799" for the address its packets come from; empty: none are sent
+  std::string coa_address;
 };
 
 /// Attributes that a benefit brings along, in the operator's words: "Filter-Id=edu",
@@ -39,16 +40,28 @@ struct ServerOptions {
   ServiceIndex service = no_service;     ///< what a session of unmarked traffic is counted as
   std::vector<ProfileOptions> profiles;  ///< for subscriptions with a grant of that service
   std::vector<std::string> limited;      ///< attributes of limited service
+  /// Attributes that put a session back to what it was without a grant (in a CoA-Request); empty: none are
+  /// sent then
+  std::vector<std::string> normal;
   std::string proxy_auth,
-      proxy_acct;  ///< host:port of the operator's own server for what isn't ours; empty: reject
+      proxy_acct;  ///< address:port of the operator's own server for what isn't ours; empty: reject
   std::string proxy_secret;
+  bool proxy_require_message_authenticator = true;  ///< in the operator's server's access replies
+  /// Without proxy_auth: who has a grant is let in without a password (hotspots, IPoE); else rejected
+  bool accept_without_password = false;
+  /// Part of the Reply-Message by which the operator's server refuses who hasn't paid: while payments are
+  /// deferred such a reject becomes limited service. Empty: every reject stays one.
+  std::string unpaid_reply;
+  bool copy_accounting = false;  ///< proxy_acct gets what is ours too
   std::chrono::seconds interim{600};
+  std::chrono::seconds session_timeout{86400};  ///< of who is let in without a password; 0: none
+  std::uint32_t resources_version = 0;          ///< of the list of zero-rated resources, for Class
   int coa_per_second_per_nas = 200;
 };
 
 class Server {
  public:
-  /// unavailable "radius.bind", invalid_input "radius.attribute", "radius.tls".
+  /// unavailable "radius.bind", invalid_input "radius.attribute", "radius.client", "radius.tls".
   static Result<std::unique_ptr<Server>> start(const ServerOptions& options, Engine& engine, Journal& journal,
                                                const Clock& clock);
   virtual ~Server() = default;
@@ -63,6 +76,8 @@ class Server {
   struct Counts {
     std::uint64_t access = 0, accepted = 0, rejected = 0, accounting = 0, proxied = 0, dropped = 0,
                   coa_sent = 0, coa_waiting = 0, sessions = 0;
+    std::uint64_t malformed = 0, unknown_client = 0, bad_authenticator = 0, operator_silent = 0,
+                  coa_acknowledged = 0, coa_refused = 0, coa_unanswered = 0, foreign_class = 0;
   };
   [[nodiscard]] virtual Counts counts() const = 0;  ///< any thread
 };

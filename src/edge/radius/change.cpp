@@ -1,0 +1,164 @@
+// Changes of authorisation: sessions get the attributes that their grants say now, never a disconnect.
+#include "edge/radius/work.ipp"
+
+namespace dayaq::edge::radius {
+namespace {
+
+constexpr std::uint32_t session_not_found = 503;  // Error-Cause, RFC 5176 section 3.5
+constexpr std::size_t sessions_a_step = 2000;
+
+std::uint32_t seconds_of(Steady time) {
+  return std::uint32_t(std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count());
+}
+
+}  // namespace
+
+/// Queues a change if the session's network hasn't what it should have.
+void Responder::want(std::uint32_t slot, std::uint64_t signature) {
+  Session& session = sessions_.at(slot);
+  if (session.changing) {
+    session.again = true;
+    return;
+  }
+  const Client& client = clients_.at(session.client);
+  if (signature == session.applied || signature == session.refused || !client.changes) return;
+  if (signature == 0 && profiles_.normal().encoded.empty()) return;
+  const Endpoint server{.address = client.coa_to.value_or(session.sender), .port = client.coa_port};
+  session.changing = changes_.add(server, session.client, {.slot = slot, .lease = session.lease});
+}
+
+void Responder::re_authorise(std::span<const SubscriptionKey> keys, Moment now) {
+  const std::scoped_lock lock(engine_.mutex());
+  for (const SubscriptionKey key : keys) {
+    sessions_.of_key(key, [&](std::uint32_t slot) {
+      sessions_.at(slot).refused.reset();
+      want(slot, profiles_.entitlement({.keys = {key}, .count = 1}, engine_, now.wall).signature());
+    });
+  }
+}
+
+void Responder::step_through_all(Moment now) {
+  const std::scoped_lock lock(engine_.mutex());
+  std::size_t looked_at = 0;
+  for (; *next_of_all_ < sessions_.slots() && looked_at < sessions_a_step; ++*next_of_all_, ++looked_at) {
+    const std::uint32_t slot = *next_of_all_;
+    if (!sessions_.used(slot)) continue;
+    sessions_.at(slot).refused.reset();
+    const Candidates key{.keys = {sessions_.at(slot).key}, .count = 1};
+    want(slot, profiles_.entitlement(key, engine_, now.wall).signature());
+  }
+  if (*next_of_all_ >= sessions_.slots()) next_of_all_.reset();
+}
+
+/// Sessions that were not heard of for three intervals (and an hour) can't be told anything; the engine ends
+/// their leases by itself.
+void Responder::forget_silent(Moment now) {
+  const std::uint32_t silence = std::uint32_t(std::max<std::int64_t>(3600, 3 * options_.interim.count()));
+  for (std::size_t step = 0; step < sessions_a_step && step < sessions_.slots(); ++step) {
+    if (++next_silent_ >= sessions_.slots()) next_silent_ = 0;
+    if (sessions_.used(next_silent_) && seconds_of(now.steady) - sessions_.at(next_silent_).heard_s > silence)
+      sessions_.erase(next_silent_);
+  }
+}
+
+Changes::Sent Responder::build_change(const Changes::Item& item, std::uint32_t client, std::uint8_t id,
+                                      Moment now) {
+  Changes::Sent out{.item = item, .client = client, .packet = {}};
+  if (!sessions_.holds(item.slot, item.lease)) return out;  // it ended meanwhile
+  Session& session = sessions_.at(item.slot);
+  session.again = false;
+  Entitlement entitlement;
+  {
+    const std::scoped_lock lock(engine_.mutex());
+    entitlement = profiles_.entitlement({.keys = {session.key}, .count = 1}, engine_, now.wall);
+  }
+  entitlement.key = session.key;
+  out.signature = entitlement.signature();
+  if (out.signature == session.applied || (out.signature == 0 && profiles_.normal().encoded.empty())) {
+    session.changing = false;  // it changed back
+    return out;
+  }
+  Writer writer(Code::coa_request, id);
+  writer.add_message_authenticator();
+  writer.add_encoded(session.identity);
+  if (out.signature == 0) {
+    writer.add_encoded(profiles_.normal().encoded);
+  } else {
+    add_grant(entitlement, out.signature, writer);
+  }
+  writer.add(
+      type::event_timestamp,
+      std::uint32_t(std::chrono::duration_cast<std::chrono::seconds>(now.wall.time_since_epoch()).count()));
+  if (!writer.fits()) {
+    session.changing = false;
+    return out;
+  }
+  out.packet = std::move(writer).take();
+  sign_request(out.packet, clients_.at(client).secret);
+  return out;
+}
+
+void Responder::from_nas(const Endpoint& from, BytesView bytes, Moment now, std::vector<Outgoing>&) {
+  const auto answer = Packet::parse(bytes);
+  const Changes::Sent* sent = answer && (answer->code() == Code::coa_ack || answer->code() == Code::coa_nak)
+                                  ? changes_.find(from, answer->id())
+                                  : nullptr;
+  if (sent == nullptr) {
+    ++counts_.dropped;
+    return;
+  }
+  Authenticator request;
+  std::ranges::copy(BytesView(sent->packet).subspan(4, 16), request.begin());
+  const Secret& secret = clients_.at(sent->client).secret;
+  if (!check_reply_authenticator(*answer, request, secret) ||
+      check_message_authenticator(*answer, request, secret) == Proof::wrong) {
+    ++counts_.bad_authenticator;
+    ++counts_.dropped;
+    return;
+  }
+  const Changes::Sent done = changes_.take(from, answer->id());
+  const bool taken = answer->code() == Code::coa_ack;
+  ++(taken ? counts_.coa_acknowledged : counts_.coa_refused);
+  if (!sessions_.holds(done.item.slot, done.item.lease)) return;
+  if (!taken && answer->number(type::error_cause) == session_not_found) {
+    sessions_.erase(done.item.slot);
+    return;
+  }
+  Session& session = sessions_.at(done.item.slot);
+  session.changing = false;
+  if (taken) {
+    session.applied = done.signature;
+  } else {
+    session.refused = done.signature;  // asked again when its grants change
+  }
+  if (!session.again) return;
+  session.again = false;
+  const std::scoped_lock lock(engine_.mutex());
+  const Candidates key{.keys = {session.key}, .count = 1};
+  want(done.item.slot, profiles_.entitlement(key, engine_, now.wall).signature());
+}
+
+void Responder::tick(Moment now, std::vector<Outgoing>& out) {
+  if (next_of_all_) step_through_all(now);
+  changes_.tick(
+      now.steady,
+      [&](const Changes::Item& item, std::uint32_t client, std::uint8_t id) {
+        return build_change(item, client, id, now);
+      },
+      [&](const Endpoint& to, const Bytes& packet) {
+        ++counts_.coa_sent;
+        out.push_back({.way = Way::change, .to = to, .bytes = packet});
+      },
+      [&](const Changes::Sent& sent) {
+        ++counts_.coa_unanswered;  // the session's next Interim asks for it again
+        if (sessions_.holds(sent.item.slot, sent.item.lease)) sessions_.at(sent.item.slot).changing = false;
+      });
+  if (now.steady - swept_ < std::chrono::seconds(1)) return;
+  swept_ = now.steady;
+  for (auto* forwarding : {&access_on_, &accounting_on_}) {
+    if (*forwarding) counts_.operator_silent += (*forwarding)->expire(now.steady);
+  }
+  if (sessions_.slots() > 0) forget_silent(now);
+}
+
+}  // namespace dayaq::edge::radius

@@ -1,0 +1,32 @@
+// RADIUS over TLS: packets one after another on a stream, both sides with certificates.
+//
+// The secret is "radsec" (RFC 6614 section 2.3): the certificate proves who asks. A packet whose length can't
+// be ends its connection (section 2.6.4), and so does a peer that doesn't read its answers.
+// @see RFC 6614
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "edge/radius/responder.hpp"
+
+namespace dayaq::edge::radius {
+
+class RadSec {
+ public:
+  static constexpr std::size_t connections_max = 1024;
+  static constexpr std::size_t unread_max = 1u << 20;  ///< bytes of answers that a peer hasn't read
+
+  using OnPackets = std::function<void(std::span<const Incoming>)>;
+  /// Serves on the loop. invalid_input "radius.tls" (certificate, key, authority), unavailable "radius.bind".
+  static Result<std::unique_ptr<RadSec>> start(boost::asio::io_context& loop, const ServerOptions& options,
+                                               OnPackets on_packets);
+  virtual ~RadSec() = default;
+  [[nodiscard]] virtual std::uint16_t port() const = 0;
+  virtual void send(std::uint32_t stream, Bytes packet) = 0;  ///< nothing if it is closed
+  virtual void stop() = 0;
+};
+
+}  // namespace dayaq::edge::radius
