@@ -81,7 +81,11 @@ class Connection final : public ConnectionBase {
   }
 
   void stop_if_idle() override {
-    const bool idle = state_ == State::idle && begin_ == filled_ && silent();
+    // Who has just connected is about to ask: it gets a moment, and its answer says that the connection
+    // closes.
+    const bool patient =
+        sequence_ == 0 && SteadyClock::now() < deadline - shared_.options.idle_timeout + first_request_max;
+    const bool idle = state_ == State::idle && begin_ == filled_ && !patient && silent();
     const bool has_lingered =
         state_ == State::lingering && SteadyClock::now() >= deadline - linger_max + linger_min;
     if (idle || has_lingered) cancel();
@@ -97,7 +101,8 @@ class Connection final : public ConnectionBase {
  private:
   enum class State : std::uint8_t { idle, head, body, handling, writing, lingering };
   static constexpr std::chrono::milliseconds linger_max{1000};
-  static constexpr std::chrono::milliseconds linger_min{100};  ///< when the server is stopping
+  static constexpr std::chrono::milliseconds linger_min{100};         ///< when the server is stopping
+  static constexpr std::chrono::milliseconds first_request_max{250};  ///< the same
   static constexpr std::size_t buffer_min = 4 << 10;
   static constexpr std::size_t copy_max = 32 << 10;      ///< larger bodies are gathered, not copied
   static constexpr std::size_t batch_max = 64 << 10;     ///< of pipelined answers
@@ -293,7 +298,9 @@ class Connection final : public ConnectionBase {
 
   /// Room for more of a head, and the deadline for it. False when there is nothing to wait for.
   bool prepare_read() {
-    if (shared_.stopping.load(std::memory_order_relaxed) && begin_ == filled_ && silent()) open_ = false;
+    if (shared_.stopping.load(std::memory_order_relaxed) && begin_ == filled_ && sequence_ != 0 && silent()) {
+      open_ = false;
+    }
     if (!open_) return false;
     if (begin_ == filled_) {
       begin_ = filled_ = 0;

@@ -1,0 +1,267 @@
+#include "edge.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <thread>
+
+#include "base/file.hpp"
+#include "base/log.hpp"
+#include "edge/settler.hpp"
+#include "edge/tv/routes.hpp"
+#include "edge/web/access.hpp"
+#include "edge/web/decision_api.hpp"
+#include "edge/web/metrics.hpp"
+#include "edge/web/status.hpp"
+#include "http/operational.hpp"
+#include "http/server.hpp"
+
+namespace dayaq::edge {
+namespace {
+
+class WiredEdge final : public Edge {
+ public:
+  WiredEdge(web::Configuration configuration, const Clock& clock, FileLock lock)
+      : configuration_(std::move(configuration)), clock_(clock), lock_(std::move(lock)) {}
+  ~WiredEdge() override { WiredEdge::stop(); }
+
+  Result<void> open(web::Keys keys, Inherited inherited) {
+    started_ = clock_.now();
+    DAYAQ_TRY_OK(open_core(keys));
+    DAYAQ_TRY_OK(open_settler(keys));
+    if (configuration_.tv) tv_ = std::make_shared<tv::Authorizer>(*configuration_.tv, *engine_);
+    observe();
+    DAYAQ_TRY_OK(serve(keys, std::move(inherited)));
+    ticker_ = std::thread([this] { tick(); });
+    DAYAQ_TRY_OK(write_ports());
+    opened_ = true;
+    return {};
+  }
+
+  void reload(const web::Configuration& configuration, web::Keys keys) override {
+    access_->replace(std::move(keys.http_tokens));
+    for (const std::string& part : web::needs_restart(configuration_, configuration)) {
+      log::warning("edge.reload_waits", "this part of the file holds from the next start on",
+                   {{"part", part}});
+    }
+    log::info("edge.reloaded", "the file was read again");
+  }
+
+  void stop() override { stop_parts(); }
+
+  Inherited hand_over() override {
+    Inherited out;
+    out.any = true;
+    const int http = http_ ? http_->duplicate_listener() : -1;
+    stop_parts();
+    out.sockets.listeners.push_back(http);
+    return out;
+  }
+
+  [[nodiscard]] Ports ports() const override { return {.http = http_ ? http_->port() : std::uint16_t(0)}; }
+
+ private:
+  Result<void> open_core(const web::Keys& keys) {
+    const std::filesystem::path& data = configuration_.data;
+    DAYAQ_TRY(replica_, Replica::open({.folder = data / "replica",
+                                       .operator_code = configuration_.operator_code,
+                                       .centre_keys = keys.centre_keys,
+                                       .heal = true},
+                                      configuration_.services));
+    DAYAQ_TRY(journal_, Journal::open({.folder = data / "journal"}));
+    DAYAQ_TRY(engine_, Engine::open(configuration_.engine, configuration_.services, *replica_, *journal_,
+                                    clock_.now()));
+    return {};
+  }
+
+  Result<void> open_settler(web::Keys& keys) {
+    DAYAQ_TRY(settlement_centre_,
+              http_settlement_centre({.url = configuration_.centre.url,
+                                      .token = keys.centre_token,
+                                      .tls_authority = configuration_.centre.tls_authority}));
+    const SettlerOptions options{
+        .folder = configuration_.data,
+        .operator_code = configuration_.operator_code,
+        .edge = configuration_.name,
+        .zone = configuration_.engine.zone,
+        .batch_every = configuration_.settle_every,
+        .resources = [version = configuration_.resources_version] { return version; }};
+    DAYAQ_TRY(settler_, Settler::open(options, std::move(*keys.signing),
+                                      {.journal = *journal_,
+                                       .engine = *engine_,
+                                       .replica = *replica_,
+                                       .services = configuration_.services,
+                                       .centre = *settlement_centre_,
+                                       .clock = clock_}));
+    settler_->start();
+    return {};
+  }
+
+  /// What follows from a change of grants. Called under the engine's lock.
+  void observe() {
+    replica_->observe({.subscription_changed =
+                           [this](SubscriptionKey) {
+                             if (tv_) tv_->forget_answers();
+                           },
+                       .measure_changed =
+                           [this](MeasureNumber) {
+                             if (tv_) tv_->forget_answers();
+                           },
+                       .all_changed =
+                           [this] {
+                             if (tv_) tv_->forget_answers();
+                           }});
+  }
+
+  Result<void> serve(web::Keys& keys, Inherited inherited) {
+    access_.emplace(configuration_.operator_code, std::move(keys.http_tokens));
+    answers_ = std::make_shared<web::DurableAnswers>(*journal_, configuration_.engine.when_disk_full);
+    journal_->add_waker([answers = answers_] { answers->wake(); });
+    board_ = std::make_shared<web::StatusBoard>([this] { return read_status(); });
+    web::add_decision_routes(router_,
+                             std::make_shared<web::DecisionApi>(*engine_, *answers_, configuration_.services,
+                                                                keys.feed_key, clock_));
+    if (tv_) tv::add_routes(router_, tv_, clock_);
+    http::add_operational_routes(router_, metrics_, [this] { return not_ready(); });
+    web::add_metrics(metrics_, board_);
+    const web::HttpOptions& http = configuration_.http;
+    const int listener = inherited.sockets.listeners.empty() ? -1 : inherited.sockets.listeners.back();
+    DAYAQ_TRY(http_, http::Server::start({.address = http.address,
+                                          .port = http.port,
+                                          .io_threads = http.io_threads,
+                                          .workers = 2,
+                                          .tls_certificate = http.tls_certificate,
+                                          .tls_key = http.tls_key,
+                                          .inherited_listener = listener},
+                                         router_, &*access_, &metrics_));
+    return {};
+  }
+
+  /// For programs that start an edge on ports of the kernel's choice.
+  Result<void> write_ports() const {
+    const Ports p = ports();
+    return write_file_atomically(
+        configuration_.data / "ports.json",
+        as_bytes(fmt::format(
+            R"({{"http":{},"diameter":{},"diameter_tls":{},"radius_auth":{},"radius_acct":{},)"
+            R"("radsec":{},"pid":{}}})"
+            "\n",
+            p.http, p.diameter, p.diameter_tls, p.radius_auth, p.radius_acct, p.radsec, ::getpid())));
+  }
+
+  [[nodiscard]] std::vector<std::string> not_ready() {
+    std::vector<std::string> reasons;
+    if (!opened_) reasons.emplace_back("The edge is starting.");
+    if (stopping_) reasons.emplace_back("The edge is stopping.");
+    const web::Status status = board_->now();
+    for (const web::Worry& worry : web::worries(status)) {
+      using enum web::Worry::What;
+      if (worry.what == disk_failed) reasons.emplace_back("The journal's disk has failed.");
+      if (worry.what == disk_full && configuration_.engine.when_disk_full == WhenDiskFull::refuse) {
+        reasons.emplace_back("The journal's disk is full.");
+      }
+      if (worry.what == no_grants) reasons.emplace_back("No snapshot of the grants has come yet.");
+    }
+    return reasons;
+  }
+
+  [[nodiscard]] web::Status read_status() {
+    web::Status status;
+    status.at = clock_.now();
+    status.started = started_;
+    status.operator_code = configuration_.operator_code;
+    status.name = configuration_.name;
+    status.line = to_string(configuration_.line);
+    status.version = DAYAQ_VERSION;
+    status.number = configuration_.engine.edge;
+    status.edges = configuration_.engine.edges;
+    status.replica = replica_->state();
+    {
+      const std::scoped_lock lock(engine_->mutex());
+      status.engine = engine_->counts();
+    }
+    status.disk = journal_->health();
+    status.journal_last = journal_->last();
+    status.journal_durable = journal_->durable();
+    status.journal_kept = journal_->first_kept();
+    status.answers_waiting = answers_->waiting();
+    if (settler_) {
+      const Settler::State state = settler_->state();
+      status.settlement = {.made = state.number,
+                           .confirmed = state.confirmed,
+                           .waiting = state.waiting,
+                           .waiting_since = state.waiting_since,
+                           .trouble = state.trouble};
+    }
+    if (tv_) status.tv = tv_->counts();
+    return status;
+  }
+
+  void tick() {
+    std::unique_lock lock(ticker_mutex_);
+    while (!ticker_wake_.wait_for(lock, std::chrono::seconds(1), [this] { return stopping_.load(); })) {
+      const Instant now = clock_.now();
+      if (tv_) tv_->tick(now);
+      const std::scoped_lock engine(engine_->mutex());
+      engine_->tick(now);
+    }
+  }
+
+  void stop_parts() {
+    if (stopping_.exchange(true)) return;
+    {
+      const std::scoped_lock lock(ticker_mutex_);
+    }
+    ticker_wake_.notify_all();
+    if (ticker_.joinable()) ticker_.join();
+    if (http_) http_->stop();
+    if (tv_) tv_->finish(clock_.now());
+    if (settler_) settler_->stop();
+    std::error_code gone;
+    std::filesystem::remove(configuration_.data / "ports.json", gone);
+  }
+
+  const web::Configuration configuration_;
+  const Clock& clock_;
+  FileLock lock_;
+  Instant started_;
+  std::unique_ptr<Replica> replica_;
+  std::unique_ptr<Journal> journal_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<SettlementCentre> settlement_centre_;
+  std::unique_ptr<Settler> settler_;
+  std::shared_ptr<tv::Authorizer> tv_;            // shared with its routes
+  std::shared_ptr<web::DurableAnswers> answers_;  // shared with the journal's waker
+  std::shared_ptr<web::StatusBoard> board_;       // shared with the metrics
+  std::optional<web::Access> access_;
+  http::Router router_;
+  http::Metrics metrics_;
+  std::unique_ptr<http::Server> http_;
+
+  std::atomic<bool> opened_{false}, stopping_{false};
+  std::mutex ticker_mutex_;
+  std::condition_variable ticker_wake_;
+  std::thread ticker_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Edge>> Edge::start(web::Configuration configuration, web::Keys keys,
+                                          const Clock& clock, Inherited inherited) {
+  std::error_code error;
+  std::filesystem::create_directories(configuration.data, error);
+  if (error) {
+    return fail(ErrorKind::unavailable, "edge.data",
+                fmt::format("The data folder {} can't be made. Look at its owner and permissions.",
+                            configuration.data.string()),
+                error.message());
+  }
+  DAYAQ_TRY(FileLock lock, FileLock::acquire(configuration.data / "lock"));
+  auto edge = std::make_unique<WiredEdge>(std::move(configuration), clock, std::move(lock));
+  DAYAQ_TRY_OK(edge->open(std::move(keys), std::move(inherited)));
+  return edge;
+}
+
+}  // namespace dayaq::edge
