@@ -147,6 +147,24 @@ Result<Committed> load(store::Session& session, const crypto::VerifierKey& key) 
 
 }  // namespace
 
+namespace {
+
+/// An entry of the group that is being collected, until its row is written.
+struct PendingRow {
+  std::string leaf;
+  std::optional<std::int64_t> bucket, person;
+  std::optional<Salt> salt;
+  std::optional<std::string> personal;
+};
+
+/// A person's personal parts were erased after so many rows of the group.
+struct Erasure {
+  std::int64_t person = 0;
+  std::size_t rows = 0;
+};
+
+}  // namespace
+
 struct Log::State {
   State(store::Database& database, crypto::SigningKey signing_key, std::string name, const Clock& time,
         Random& random)
@@ -161,6 +179,31 @@ struct Log::State {
     return shared;
   }
 
+  /// The group's rows as they go to the database; what was erased meanwhile is left out.
+  [[nodiscard]] std::vector<EntryRow> rows_to_write() const {
+    std::vector<EntryRow> out;
+    out.reserve(rows.size());
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const PendingRow& row = rows[i];
+      EntryRow& entry = out.emplace_back();
+      entry.index = static_cast<std::int64_t>(committed_size + i);
+      entry.leaf = row.leaf;
+      const bool erased = std::ranges::any_of(
+          erasures, [&](const Erasure& one) { return i < one.rows && row.person == one.person; });
+      if (erased) continue;
+      entry.bucket = row.bucket;
+      entry.person = row.person;
+      if (row.salt) entry.salt = BytesView(*row.salt);
+      if (row.personal) entry.personal = *row.personal;
+    }
+    return out;
+  }
+  void forget_pending() {
+    pending.clear();
+    rows.clear();
+    erasures.clear();
+  }
+
   store::Database& db;
   const crypto::SigningKey key;
   const std::string origin;
@@ -170,7 +213,10 @@ struct Log::State {
   Salts salts;
   LeafWriter leaves;
   std::vector<Hash> pending;
+  std::vector<PendingRow> rows;  ///< written together before the commit
+  std::vector<Erasure> erasures;
   std::size_t pending_before_function = 0;
+  std::size_t erasures_before_function = 0;
   bool in_function = false;
   std::uint64_t committed_size = 0;
   std::shared_ptr<const Committed> next;
@@ -210,14 +256,14 @@ Result<std::unique_ptr<Log>> Log::open(store::Database& db, crypto::SigningKey k
   return log;
 }
 
-Result<std::uint64_t> Log::append(store::Session& session, const EntryDraft& draft) {
+Result<std::uint64_t> Log::append(store::Session&, const EntryDraft& draft) {
   State& s = *state_;
   DAYAQ_ASSERT(s.in_function);  // else the log was never given to Database::add_hook
   if (draft.personal.size() > personal_size_max || !is_plain_line(draft.personal)) {
     return fail(ErrorKind::internal, "audit.draft", "Something went wrong. Nothing was changed.",
                 "personal data must be JSON on one line of at most 65,535 bytes");
   }
-  EntryRow row;
+  PendingRow row;
   LeafWriter::Parts parts{draft.action, draft.actor, s.clock.now(), {}, draft.data};
   Salt salt;
   if (draft.subject || !draft.personal.empty()) {
@@ -232,10 +278,10 @@ Result<std::uint64_t> Log::append(store::Session& session, const EntryDraft& dra
     }
   }
   const std::uint64_t index = s.committed_size + s.pending.size();
-  row.index = static_cast<std::int64_t>(index);
-  DAYAQ_TRY(row.leaf, s.leaves.write(parts));
-  DAYAQ_TRY_OK(insert_entry(session, row));
+  DAYAQ_TRY(const std::string_view leaf, s.leaves.write(parts));
+  row.leaf = leaf;
   s.pending.push_back(crypto::leaf_hash(as_bytes(row.leaf)));
+  s.rows.push_back(std::move(row));
   return index;
 }
 
@@ -302,21 +348,27 @@ Result<void> Log::each(std::uint64_t from, std::uint64_t to,
 }
 
 Result<void> Log::erase_personal(store::Session& session, PersonId person) {
+  state_->erasures.push_back(
+      {.person = static_cast<std::int64_t>(person.value()), .rows = state_->rows.size()});
   return erase_person(session, person.value());
 }
 
 void Log::begin_transaction() {
   state_->pending_before_function = state_->pending.size();
+  state_->erasures_before_function = state_->erasures.size();
   state_->in_function = true;
 }
 
 void Log::discard_transaction() {
   state_->pending.resize(state_->pending_before_function);
+  state_->rows.resize(state_->pending_before_function);
+  state_->erasures.resize(state_->erasures_before_function);
 }
 
 Result<void> Log::before_commit(store::Session& session) {
   State& s = *state_;
   if (s.pending.empty()) return {};
+  DAYAQ_TRY_OK(insert_entries(session, s.rows_to_write()));
   auto next = std::make_shared<Committed>(*s.committed());
   std::vector<FullTile> full;
   for (const Hash& leaf : s.pending) next->tiles.push(leaf, full);
@@ -329,7 +381,7 @@ Result<void> Log::before_commit(store::Session& session) {
 
 void Log::after_commit() noexcept {
   State& s = *state_;
-  s.pending.clear();
+  s.forget_pending();
   s.in_function = false;
   if (!s.next) return;
   s.committed_size = s.next->tiles.size();
@@ -338,7 +390,7 @@ void Log::after_commit() noexcept {
 }
 
 void Log::after_rollback() noexcept {
-  state_->pending.clear();
+  state_->forget_pending();
   state_->next.reset();
   state_->in_function = false;
 }

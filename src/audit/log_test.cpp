@@ -204,6 +204,32 @@ TEST_P(LogOn, ListsEntriesAboutAPersonNewestFirst) {
       << "the same bucket, another person";
 }
 
+TEST_P(LogOn, ErasesWhatTheSameTransactionHasJustEntered) {
+  const EntryDraft draft{
+      .action = "test.note", .actor = "test", .subject = PersonId(1), .data = "{}", .personal = R"({"a":1})"};
+  const auto erase_between = [&](bool fails) {
+    return t.db().write([&, fails](store::Session& session) -> Result<void> {
+      DAYAQ_TRY_OK(t.log->append(session, draft));
+      DAYAQ_TRY_OK(t.log->erase_personal(session, PersonId(1)));
+      DAYAQ_TRY_OK(t.log->append(session, draft));
+      if (fails) return fail(ErrorKind::conflict, "test.refused", "No.");
+      return {};
+    });
+  };
+  ASSERT_TRUE(t.db().write([&](store::Session& session) -> Result<void> {
+    DAYAQ_TRY_OK(t.log->append(session, draft));
+    return {};
+  }));
+  ASSERT_FALSE(erase_between(true));
+  EXPECT_EQ(t.log->size(), 1u);
+  EXPECT_EQ(t.log->entry(0)->personal, draft.personal) << "what failed has erased nothing";
+  ASSERT_TRUE(erase_between(false));
+  EXPECT_FALSE(t.log->entry(0)->subject);
+  EXPECT_FALSE(t.log->entry(1)->subject);
+  EXPECT_EQ(t.log->entry(2)->personal, draft.personal);
+  EXPECT_EQ(t.log->entries_about(PersonId(1), 1000, 10)->size(), 1u);
+}
+
 TEST_P(LogOn, ErasesWhatIsPersonalAndKeepsTheTree) {
   t.grow(300, [n = 0u](EntryDraft& draft) mutable {
     draft.subject = PersonId(n++ % 2 + 1);

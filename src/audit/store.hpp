@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,7 @@ struct Head {
   return static_cast<std::int64_t>(person % 256);
 }
 
-Result<void> insert_entry(store::Session& session, const EntryRow& row);
+Result<void> insert_entries(store::Session& session, std::span<const EntryRow> rows);
 /// Rows with from <= idx < until, ascending.
 Result<void> select_entries(store::Session& session, std::uint64_t from, std::uint64_t until,
                             const OnEntryRow& on_row);
