@@ -21,7 +21,8 @@ struct Ready {
   std::vector<ListNumber> lists;
 };
 
-/// A snapshot whose pages are coming in.
+/// A snapshot whose pages are coming in. Changes after its number that are applied meanwhile are applied to
+/// it as well: so when it is taken, each line of it is as of what is known then, or newer.
 struct Building {
   std::unique_ptr<Image> image;
   std::map<MeasureNumber, feed::Definition> definitions;
@@ -30,6 +31,8 @@ struct Building {
   std::uint64_t number = 0;
   std::uint64_t bytes = 0;
   Instant created = instant_min;
+  bool older = false;  ///< than what is known: the centre was restored
+  std::uint64_t blocks_since = 0;
 };
 
 class ReplicaOnDisk final : public Replica {
@@ -73,6 +76,7 @@ class ReplicaOnDisk final : public Replica {
   void define(const std::vector<feed::Definition>& definitions, std::mutex& lock);
   void save_measures();
   void install(const Ready& next, std::mutex& lock);
+  void keep_up(const feed::Block& block);
   void say_state();
 
   const ReplicaOptions options_;
@@ -114,7 +118,10 @@ Result<void> ReplicaOnDisk::apply(BytesView blocks, std::mutex& lock) {
     }
     DAYAQ_TRY_OK(disk_.append(first, blocks.first(good_bytes)));
     known_.change_bytes += good_bytes;
-    for (const Ready& one : next) install(one, lock);
+    for (const Ready& one : next) {
+      install(one, lock);
+      keep_up(one.block);
+    }
     say_state();
   }
   if (bad) return std::unexpected(std::move(*bad));
@@ -189,6 +196,18 @@ void ReplicaOnDisk::install(const Ready& next, std::mutex& lock) {
   image.mark(known_.sequence, known_.said);
 }
 
+void ReplicaOnDisk::keep_up(const feed::Block& block) {
+  // Changes up to its number are in its pages: they would put a line back to what it was, and what changed it
+  // since then might not come any more.
+  if (!building_ || building_->page == 0 || building_->older || block.last_sequence() <= building_->number)
+    return;
+  ++building_->blocks_since;
+  for (const feed::Definition& definition : block.definitions) {
+    building_->definitions[definition.measure] = definition;
+  }
+  if (!edge::fill(building_->image, block)) building_.reset();  // whoever brings the next page is told
+}
+
 Result<void> ReplicaOnDisk::snapshot_begin(std::uint32_t pages) {
   building_.reset();
   if (pages == 0) return fail(ErrorKind::conflict, "replica.pages", "A snapshot has at least one page.");
@@ -209,6 +228,7 @@ Result<void> ReplicaOnDisk::snapshot_page(BytesView bytes) {
   DAYAQ_TRY_OK(check_page(block, options_, to.page, to.pages, to.number));
   if (to.page == 0) {
     const std::uint64_t least = std::max(known_.sequence, disk_.floor());
+    to.older = block.first_sequence < known_.sequence;
     if (block.first_sequence < least && !options_.accept_older) {
       return fail(
           ErrorKind::conflict, "replica.older",
@@ -240,32 +260,31 @@ Result<void> ReplicaOnDisk::snapshot_take(std::mutex& lock) {
   }
   Building taken = std::move(*building_);
   building_.reset();
-  if (taken.number < known_.sequence && !options_.accept_older) {
-    disk_.snapshot_drop();
-    return fail(ErrorKind::conflict, "replica.older", "This snapshot ends before what is known here by now.");
-  }
   DAYAQ_TRY_OK(disk_.snapshot_flush());
   // Changes beyond an older snapshot would be a gap behind it.
-  if (taken.number < known_.sequence) DAYAQ_TRY_OK(disk_.drop_changes());
+  if (taken.older) DAYAQ_TRY_OK(disk_.drop_changes(~std::uint64_t(0)));
   DAYAQ_TRY_OK(disk_.snapshot_switch());
   std::vector<feed::Definition> definitions;
   for (auto& [number, definition] : taken.definitions) definitions.push_back(std::move(definition));
   define(definitions, lock);
-  taken.image->mark(taken.number, taken.created);
+  const bool kept_up = !taken.older && known_.sequence > taken.number;
+  const std::uint64_t sequence = kept_up ? known_.sequence : taken.number;
+  const Instant said = kept_up ? known_.said : taken.created;
+  taken.image->mark(sequence, said);
   DAYAQ_TRY_OK(taken.image->publish(known_.image.get()));
   {
     const std::lock_guard guard(lock);
     std::swap(known_.image, taken.image);
-    known_.sequence = taken.number;
-    known_.said = taken.created;
+    known_.sequence = sequence;
+    known_.said = said;
     if (observer_.all_changed) observer_.all_changed();
   }
   known_.has_snapshot = true;
   known_.snapshot_bytes = taken.bytes;
-  known_.change_bytes = 0;
-  known_.change_blocks = 0;
+  known_.change_blocks = taken.blocks_since;
   known_.set_aside.clear();
-  const auto dropped = disk_.drop_changes();
+  const auto dropped = disk_.drop_changes(taken.number);
+  known_.change_bytes = disk_.change_bytes();
   say_state();
   return dropped;
 }

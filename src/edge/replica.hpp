@@ -87,7 +87,8 @@ class Replica {
   /// in steps of at most a block. forbidden "replica.signature", conflict "replica.gap", "replica.replay",
   /// invalid_input (feed::decode's), forbidden "replica.operator". Blocks before the bad one are applied.
   virtual Result<void> apply(BytesView blocks, std::mutex& lock) = 0;
-  /// A snapshot: its pages in order, then take it. conflict "replica.older" if it ends before what is known,
+  /// A snapshot: its pages in order, then take it; apply() may go on in between, so that changes don't wait.
+  /// conflict "replica.older" if it ends before what is known,
   /// "replica.pages" if a page is missing, repeated or of an older number than the first.
   virtual Result<void> snapshot_begin(std::uint32_t pages) = 0;
   virtual Result<void> snapshot_page(BytesView block) = 0;

@@ -103,8 +103,18 @@ Result<ReplicaDisk> ReplicaDisk::open(const fs::path& folder) {
 std::vector<fs::path> ReplicaDisk::snapshot_files() const {
   return blocks_in(folder_ / "snapshot");
 }
-std::vector<fs::path> ReplicaDisk::change_files() const {
-  return blocks_in(folder_ / "changes");
+std::vector<fs::path> ReplicaDisk::change_files(std::uint64_t after) const {
+  const auto first_of = [](const fs::path& path) {
+    std::uint64_t number = 0;
+    const std::string name = path.stem().string();
+    std::from_chars(name.data(), name.data() + name.size(), number);
+    return number;
+  };
+  auto files = blocks_in(folder_ / "changes");
+  std::size_t skipped = 0;
+  while (skipped + 1 < files.size() && first_of(files[skipped + 1]) <= after + 1) ++skipped;
+  files.erase(files.begin(), files.begin() + std::ptrdiff_t(skipped));
+  return files;
 }
 
 Result<std::optional<feed::Header>> ReplicaDisk::snapshot_header() const {
@@ -211,12 +221,16 @@ Result<void> ReplicaDisk::append(std::uint64_t first, BytesView blocks) {
   return {};
 }
 
-Result<void> ReplicaDisk::drop_changes() {
-  if (changes_ >= 0) ::close(changes_);
-  changes_ = -1;
-  // The last first: what is left after a crash is a beginning without a gap.
+Result<void> ReplicaDisk::drop_changes(std::uint64_t through) {
   auto files = change_files();
-  std::ranges::reverse(files);
+  if (last_change() > through) {
+    files.resize(files.size() - change_files(through).size());
+  } else {
+    if (changes_ >= 0) ::close(changes_);
+    changes_ = -1;
+  }
+  if (files.empty()) return {};
+  // In order: what is left after a crash is the end that is needed.
   for (const fs::path& file : files) DAYAQ_TRY_OK(remove(file));
   return sync_folder(folder_ / "changes");
 }

@@ -43,7 +43,8 @@ class ReplicaDisk {
   static Result<ReplicaDisk> open(const std::filesystem::path& folder);
 
   [[nodiscard]] std::vector<std::filesystem::path> snapshot_files() const;
-  [[nodiscard]] std::vector<std::filesystem::path> change_files() const;  ///< in order
+  /// In order; those alone in which something after `after` may be.
+  [[nodiscard]] std::vector<std::filesystem::path> change_files(std::uint64_t after = 0) const;
   /// The header of the first page; nothing if there is no snapshot. invalid_input as feed::decode_header.
   [[nodiscard]] Result<std::optional<feed::Header>> snapshot_header() const;
   /// How many lines the snapshot's headers promise.
@@ -65,7 +66,8 @@ class ReplicaDisk {
   Result<void> resume();
   /// On disk when it returns; if it fails, nothing was appended. `first`: the number of the first line.
   Result<void> append(std::uint64_t first, BytesView blocks);
-  Result<void> drop_changes();
+  /// Drops what nobody needs who has all up to `through`: whole files.
+  Result<void> drop_changes(std::uint64_t through);
 
   // --- a new snapshot
   Result<void> snapshot_begin();

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
 #include "base/log.hpp"
 #include "base/siphash.hpp"
 
@@ -32,21 +30,6 @@ Result<void> check_kind(const feed::Block& block, const ReplicaOptions& options,
         block.operator_code);
   }
   return {};
-}
-
-/// Changes after which nothing that is needed comes: whole files at or before `through`.
-std::vector<std::filesystem::path> files_after(std::vector<std::filesystem::path> files,
-                                               std::uint64_t through) {
-  const auto first_of = [](const std::filesystem::path& path) {
-    std::uint64_t number = 0;
-    const std::string name = path.stem().string();
-    std::from_chars(name.data(), name.data() + name.size(), number);
-    return number;
-  };
-  std::size_t skipped = 0;
-  while (skipped + 1 < files.size() && first_of(files[skipped + 1]) <= through + 1) ++skipped;
-  files.erase(files.begin(), files.begin() + std::ptrdiff_t(skipped));
-  return files;
 }
 
 class Loader {
@@ -129,7 +112,7 @@ Result<void> Loader::snapshot() {
 }
 
 Result<void> Loader::changes() {
-  const auto files = files_after(disk_.change_files(), known_.sequence);
+  const auto files = disk_.change_files(known_.sequence);
   const std::uint64_t snapshot_number = known_.sequence;
   std::optional<Error> error;
   BlockPlace where;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <deque>
 #include <thread>
 
 #include "edge/replica.hpp"
@@ -87,11 +88,55 @@ struct RandomRun {
 
 class ReplicaModel : public testing::TestWithParam<RandomRun> {};
 
-TEST_P(ReplicaModel, AnswersAsAMapDoesAfterAnyHistory) {
-  const RandomRun& run = GetParam();
+/// A replica that follows a centre, sometimes late, sometimes with a snapshot whose pages come in between.
+struct Model {
+  explicit Model(const RandomRun& run) : history(run.seed, run.keys), lines_max(run.lines_max) {
+    replica = std::move(*Replica::open(options, services));
+  }
+
+  void change() { unseen.push_back(history.block(centre, lines_max)); }
+  void apply(std::size_t blocks) {
+    Bytes bytes;
+    while (!unseen.empty() && blocks-- > 0) {
+      bytes.insert(bytes.end(), unseen.front().begin(), unseen.front().end());
+      unseen.pop_front();
+    }
+    if (bytes.empty()) return;
+    const auto applied = replica->apply(bytes, lock);
+    ASSERT_TRUE(applied) << applied.error().code << " " << applied.error().detail;
+  }
+  void snapshot_step() {
+    if (page == pages) {
+      page = 0;
+      pages = std::uint32_t(1 + history.below(5));
+      ASSERT_TRUE(replica->snapshot_begin(pages));
+      snapshot_at = centre.sequence;
+    }
+    const auto took = replica->snapshot_page(centre.page(page, pages));
+    ASSERT_TRUE(took) << took.error().code << " " << took.error().detail;
+    if (++page < pages) return;
+    ASSERT_EQ(code_of(replica->snapshot_take(lock)), "ok");
+    // The feed goes on after the snapshot's number, or after what was applied meanwhile.
+    const std::uint64_t known = replica->state().sequence;
+    ASSERT_GE(known, snapshot_at);
+    while (!unseen.empty() && feed::decode_header(unseen.front())->first_sequence <= known)
+      unseen.pop_front();
+  }
+  void restart() {
+    const bool machine = history.below(2) == 0;
+    if (machine) options.boot = "boot" + std::to_string(++boot);
+    replica.reset();
+    auto opened = Replica::open(options, services);
+    ASSERT_TRUE(opened) << opened.error().code << " " << opened.error().detail;
+    replica = std::move(*opened);
+    EXPECT_EQ(replica->state().from_image, !machine);
+    page = pages;  // what had come of a snapshot is forgotten
+  }
+
   TestFolder folder;
   TestCentre centre;
-  History history(run.seed, run.keys);
+  History history;
+  std::uint64_t lines_max;
   const ServiceTable services = test_services();
   std::mutex lock;
   int boot = 0;
@@ -99,41 +144,34 @@ TEST_P(ReplicaModel, AnswersAsAMapDoesAfterAnyHistory) {
                          .operator_code = "azercell",
                          .centre_keys = {centre.public_key()},
                          .boot = "boot"};
-  auto replica = std::move(*Replica::open(options, services));
+  std::unique_ptr<Replica> replica;
+  std::deque<Bytes> unseen;
+  std::uint32_t page = 0;
+  std::uint32_t pages = 0;
+  std::uint64_t snapshot_at = 0;
+};
+
+TEST_P(ReplicaModel, AnswersAsAMapDoesAfterAnyHistory) {
+  const RandomRun& run = GetParam();
+  Model model(run);
   for (int step = 0; step < run.steps; ++step) {
     SCOPED_TRACE(step);
-    switch (history.below(10)) {
-      case 0: {
-        // What the replica didn't see comes with the snapshot.
-        history.block(centre, run.lines_max);
-        ASSERT_EQ(take(*replica, centre.snapshot(std::uint32_t(1 + history.below(5))), lock), "ok");
-        break;
-      }
-      case 1:
-      case 2: {
-        const bool machine = history.below(2) == 0;
-        if (machine) options.boot = "boot" + std::to_string(++boot);
-        replica.reset();
-        auto opened = Replica::open(options, services);
-        ASSERT_TRUE(opened) << opened.error().code << " " << opened.error().detail;
-        replica = std::move(*opened);
-        EXPECT_EQ(replica->state().from_image, !machine);
-        break;
-      }
-      default: {
-        Bytes blocks;
-        for (std::uint64_t i = history.below(3) + 1; i > 0; --i) {
-          const Bytes one = history.block(centre, run.lines_max);
-          blocks.insert(blocks.end(), one.begin(), one.end());
-        }
-        const auto applied = replica->apply(blocks, lock);
-        ASSERT_TRUE(applied) << applied.error().code << " " << applied.error().detail;
-      }
+    model.change();
+    const std::uint64_t what = model.history.below(10);
+    if (what == 0) {
+      model.restart();
+    } else if (what < 4) {
+      model.snapshot_step();
+    } else if (what < 8) {
+      model.apply(1 + model.history.below(4));
     }
-    if (step % 5 == 0) expect_same(*replica, centre, run.keys);
+    if (HasFatalFailure()) return;
+    if (step % 5 == 0) {
+      model.apply(model.unseen.size());
+      expect_same(*model.replica, model.centre, run.keys);
+    }
     if (HasFailure()) return;
   }
-  expect_same(*replica, centre, run.keys);
 }
 
 INSTANTIATE_TEST_SUITE_P(Histories, ReplicaModel,

@@ -284,6 +284,40 @@ TEST_F(ReplicaTest, ASnapshotTakesThePlaceOfChangesOnDisk) {
   expect_as_at_the_centre();
 }
 
+TEST_F(ReplicaTest, ChangesGoOnWhileASnapshotComesIn) {
+  fill();
+  constexpr SubscriptionKey far = ~SubscriptionKey(9);  // on the second page
+  const Bytes unseen = centre.changes({}, {{10, {{.measure = 1}}}, {far, {{.measure = 1}}}});
+  const Bytes unseen_too = centre.grant(10, {5});
+  ASSERT_TRUE(replica->snapshot_begin(2));
+  ASSERT_TRUE(replica->snapshot_page(centre.page(0, 2)));
+  // Older than the page that is there: it must not put subscription 10 back to measure 1.
+  ASSERT_EQ(apply(unseen), "ok");
+  EXPECT_EQ(answered(*replica, 10, test_now()).at(0).first, 1u) << "in force though the snapshot isn't";
+  ASSERT_TRUE(replica->snapshot_page(centre.page(1, 2)));
+  ASSERT_EQ(code_of(replica->snapshot_take(lock)), "ok");
+  expect_as_at_the_centre();
+
+  ASSERT_TRUE(replica->snapshot_begin(2));
+  ASSERT_TRUE(replica->snapshot_page(centre.page(0, 2)));
+  ASSERT_EQ(apply(centre.changes({TestCentre::definition(2, test_now() + 2h)},
+                                 {{12, {}}, {40, {{.measure = 2}}}, {far, {{.measure = 2}}}})),
+            "ok");
+  ASSERT_EQ(apply(centre.grant(far, {})), "ok");
+  ASSERT_TRUE(replica->snapshot_page(centre.page(1, 2)));
+  ASSERT_EQ(apply(centre.grant(far, {5})), "ok");
+  ASSERT_EQ(code_of(replica->snapshot_take(lock)), "ok");
+  expect_as_at_the_centre();
+  EXPECT_EQ(answered(*replica, far, test_now()), expected(centre, far, test_now()));
+  EXPECT_EQ(replica->state().change_blocks, 3u) << "those after the snapshot's number";
+  for (const char* boot : {"this boot", "another"}) {
+    options.boot = boot;
+    ASSERT_TRUE(open());
+    expect_as_at_the_centre();
+    EXPECT_EQ(answered(*replica, far, test_now()), expected(centre, far, test_now()));
+  }
+}
+
 TEST_F(ReplicaTest, CutsOffATornTailWhereverItWasTorn) {
   fill();
   replica.reset();

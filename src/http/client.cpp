@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/beast/http/basic_parser.hpp>
 #include <cerrno>
 #include <charconv>
@@ -207,14 +208,17 @@ struct Client::State {
     fd = -1;
   }
 
-  /// Until the socket is ready; false when the deadline has passed.
+  /// Until the socket is ready; false when the deadline has passed, or the caller doesn't want to wait.
   bool wait(short events) const {
     while (true) {
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - SteadyClock::now()).count();
       if (left <= 0) return false;
-      pollfd one{.fd = fd, .events = events, .revents = 0};
-      const int ready = ::poll(&one, 1, static_cast<int>(std::min<std::int64_t>(left, 3'600'000)));
-      if (ready > 0) return true;
+      std::array<pollfd, 2> both{
+          {{.fd = fd, .events = events, .revents = 0},
+           {.fd = options.cancel_fd, .events = POLLIN, .revents = 0}}};  // poll ignores a negative one
+      const int ready =
+          ::poll(both.data(), both.size(), static_cast<int>(std::min<std::int64_t>(left, 3'600'000)));
+      if (ready > 0) return both[1].revents == 0;
       if (ready < 0 && errno != EINTR) return false;
     }
   }

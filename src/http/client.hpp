@@ -20,6 +20,7 @@ struct ClientOptions {
   std::size_t body_max = 256u << 20;                 ///< a longer answer is limit "client.body_size"
   std::string tls_authority;  ///< PEM file of the authorities to trust; empty: the system's
   std::string bearer_token;   ///< sent with each request, if not empty
+  int cancel_fd = -1;         ///< once it is readable (an eventfd), what waits ends as if its time were over
 };
 
 struct ClientResponse {

@@ -1,5 +1,7 @@
 #include "http/client.hpp"
 
+#include <sys/eventfd.h>
+
 #include <thread>
 
 #include "http/test_support.ipp"
@@ -69,6 +71,21 @@ TEST(ClientTest, ReadsAnswersByLengthByChunksAndUntilTheEnd) {
     ASSERT_TRUE(answer) << text << answer.error().detail;
     EXPECT_EQ(answer->body, "salam") << text;
   }
+}
+
+TEST(ClientTest, WaitsNoLongerThanItsCallerWants) {
+  const FakeServer server("HTTP/1.1 200 OK\r\nContent-", false);
+  const int cancel = ::eventfd(0, EFD_CLOEXEC);
+  std::thread caller([&] {
+    std::this_thread::sleep_for(50ms);
+    const std::uint64_t one = 1;
+    EXPECT_EQ(::write(cancel, &one, sizeof one), ssize_t(sizeof one));
+  });
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_EQ(failure(server, {.answer_timeout = 20s, .cancel_fd = cancel}), "client.timeout");
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 10s);
+  caller.join();
+  ::close(cancel);
 }
 
 TEST(ClientTest, SaysHowAnAnswerFailed) {
