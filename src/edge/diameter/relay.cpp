@@ -1,0 +1,202 @@
+#include "edge/diameter/relay.hpp"
+
+#include <utility>
+
+#include "base/log.hpp"
+
+namespace dayaq::edge::diameter {
+
+Relay::Relay(PeerHost& host, const std::vector<PeerOptions>& systems, const Times& times,
+             std::function<double()> jitter, Calls calls)
+    : host_(host), times_(times), calls_(std::move(calls)) {
+  for (const PeerOptions& options : systems) {
+    systems_.push_back({.options = options,
+                        .watchdog = std::make_shared<Watchdog>(times.watchdog, jitter),
+                        .peer = nullptr,
+                        .connecting = false,
+                        .again = TimePoint::min()});
+    if (systems_.size() == 64) break;  // as many as `tried` has bits
+  }
+}
+
+void Relay::connect_all(TimePoint now) {
+  for (std::size_t i = 0; i < systems_.size(); ++i) connect(i, now);
+}
+
+void Relay::connect(std::size_t index, TimePoint now) {
+  System& system = systems_[index];
+  if (stopped_ || system.peer || system.connecting || now < system.again) return;
+  system.connecting = true;
+  system.again = now + times_.reconnect;
+  calls_.connect(system.options, [this, index](std::unique_ptr<Stream> stream, const std::string& why) {
+    System& target = systems_[index];
+    target.connecting = false;
+    if (stopped_) return;
+    if (!stream) {
+      log::warning("diameter.charging_system_away", "A charging system can't be reached",
+                   {{"peer", target.options.origin_host}, {"why", why}});
+      return;
+    }
+    target.peer =
+        std::make_shared<Peer>(host_, Peer::Role::charging_system, target.options.tls, std::move(stream),
+                               target.watchdog, times_.peer, target.options.origin_host);
+    target.peer->start();
+  });
+}
+
+/// A connection that has just come back is not used before it has answered three watchdogs, unless there is
+/// no better one: its capabilities exchange has shown that it lives.
+std::size_t Relay::choose(std::uint64_t tried) const {
+  std::size_t reopening = npos;
+  for (std::size_t i = 0; i < systems_.size(); ++i) {
+    const auto& peer = systems_[i].peer;
+    if (!peer || !peer->open() || (tried >> i & 1) != 0) continue;
+    const auto state = systems_[i].watchdog->state();
+    if (state == Watchdog::State::okay) return i;
+    if (state == Watchdog::State::reopen && reopening == npos) reopening = i;
+  }
+  return reopening;
+}
+
+bool Relay::send(Relayed& relayed, TimePoint now) {
+  const std::size_t system = stopped_ ? npos : choose(0);
+  if (system == npos) return false;
+  transmit({.relayed = std::move(relayed),
+            .system = system,
+            .tried = 0,
+            .sent = now,
+            .deadline = now + times_.timeout},
+           system, false);
+  return true;
+}
+
+void Relay::transmit(Waiting&& waiting, std::size_t system, bool again) {
+  const std::uint32_t hop_by_hop = host_.next_hop_by_hop();
+  waiting.system = system;
+  waiting.tried |= std::uint64_t(1) << system;
+  set_hop_by_hop(waiting.relayed.request, hop_by_hop);
+  if (again) set_retransmitted(waiting.relayed.request);
+  systems_[system].peer->send(waiting.relayed.request);
+  if (!again && systems_.size() > 1) {
+    due_.emplace(waiting.sent + times_.timeout / 2, Due{.hop_by_hop = hop_by_hop, .half = true});
+  }
+  due_.emplace(waiting.deadline, Due{.hop_by_hop = hop_by_hop});
+  waiting_.emplace(hop_by_hop, std::move(waiting));
+}
+
+bool Relay::on_answer(Peer& from, const Header& header, BytesView answer) {
+  const auto found = waiting_.find(header.hop_by_hop);
+  if (found == waiting_.end() || systems_[found->second.system].peer.get() != &from) return false;
+  if ((header.flags & Header::error_bit) != 0) {
+    const auto code = result_code_of(answer);
+    const bool elsewhere = code == result::unable_to_deliver || code == result::too_busy;
+    if (elsewhere && resend(header.hop_by_hop)) return true;
+  }
+  give_back(header.hop_by_hop, answer);
+  return true;
+}
+
+/// Sends it to the next system. False if there is none (or its client has gone): it waits on.
+bool Relay::resend(std::uint32_t hop_by_hop) {
+  const auto found = waiting_.find(hop_by_hop);
+  if (found == waiting_.end() || stopped_) return false;
+  const std::size_t system = choose(found->second.tried);
+  if (system == npos) return false;
+  Waiting waiting = std::move(found->second);
+  waiting_.erase(found);
+  transmit(std::move(waiting), system, true);
+  return true;
+}
+
+void Relay::give_back(std::uint32_t hop_by_hop, BytesView answer) {
+  const auto found = waiting_.find(hop_by_hop);
+  if (found == waiting_.end()) return;
+  Relayed relayed = std::move(found->second.relayed);
+  waiting_.erase(found);
+  calls_.finished(std::move(relayed), answer);
+}
+
+void Relay::fail_over(Peer& from) {
+  std::vector<std::uint32_t> moved;
+  for (const auto& [hop_by_hop, waiting] : waiting_) {
+    if (systems_[waiting.system].peer.get() == &from) moved.push_back(hop_by_hop);
+  }
+  const bool gone = from.state() == Peer::State::closed;
+  for (const std::uint32_t hop_by_hop : moved) {
+    if (!resend(hop_by_hop) && gone) give_back(hop_by_hop, {});
+  }
+  flush();
+}
+
+void Relay::on_down(Peer& peer, TimePoint now) {
+  fail_over(peer);
+  for (System& system : systems_) {
+    if (system.peer.get() != &peer) continue;
+    // Who said that it doesn't want to talk is left alone for longer.
+    const bool unwanted = peer.told_to_leave() == disconnect_cause::do_not_want;
+    system.again = now + times_.reconnect * (unwanted ? 10 : 1);
+    // A connection that stood and broke is tried again at once, the first time.
+    if (!peer.told_to_leave() && peer.watchdog().state() == Watchdog::State::down &&
+        peer.last_heard() + times_.reconnect < now) {
+      system.again = now;
+    }
+    system.peer = nullptr;
+  }
+}
+
+void Relay::tick(TimePoint now) {
+  while (!due_.empty() && due_.begin()->first <= now) {
+    const Due due = due_.begin()->second;
+    due_.erase(due_.begin());
+    const auto found = waiting_.find(due.hop_by_hop);
+    if (found == waiting_.end()) continue;
+    if (!due.half) {
+      give_back(due.hop_by_hop, {});
+      continue;
+    }
+    // Also asks whether the silent one lives, long before its timer would.
+    const auto silent = systems_[found->second.system].peer;
+    if (resend(due.hop_by_hop) && silent && silent->open()) silent->probe();
+  }
+  for (std::size_t i = 0; i < systems_.size(); ++i) {
+    if (const auto peer = systems_[i].peer) {
+      peer->tick(now);
+    } else {
+      connect(i, now);
+    }
+  }
+  flush();
+}
+
+void Relay::flush() {
+  for (const System& system : systems_) {
+    if (const auto peer = system.peer) peer->connection().flush();
+  }
+}
+
+void Relay::stop() {
+  stopped_ = true;
+  while (!waiting_.empty()) give_back(waiting_.begin()->first, {});
+}
+
+void Relay::disconnect_all(std::uint32_t cause) {
+  stopped_ = true;
+  for (const System& system : systems_) {
+    if (const auto peer = system.peer; peer && peer->state() != Peer::State::closing) peer->disconnect(cause);
+  }
+}
+
+bool Relay::any_connected() const {
+  for (const System& system : systems_) {
+    if (system.peer) return true;
+  }
+  return false;
+}
+
+void Relay::describe(std::vector<std::pair<std::string, std::string>>& out) const {
+  for (const System& system : systems_) {
+    out.emplace_back(system.options.origin_host, system.peer ? system.peer->state_name() : "down");
+  }
+}
+
+}  // namespace dayaq::edge::diameter
