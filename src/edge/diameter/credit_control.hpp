@@ -22,7 +22,8 @@ struct ServiceRule {
   std::string context;                       ///< end of Service-Context-Id: "32251@3gpp.org"; empty: any
   std::vector<std::uint32_t> rating_groups;  ///< empty: any, and none at all
   std::vector<std::uint32_t> service_identifiers;
-  ServiceIndex service = no_service;
+  ServiceIndex service = no_service;         ///< no_service: always the charging system's
+  feed::Benefit kind = feed::Benefit::data;  ///< of the service: octets, seconds or messages
 };
 
 struct CreditControlOptions {
@@ -34,8 +35,12 @@ struct CreditControlOptions {
   std::string limited_filter_id = "dayaq-limited";  ///< Filter-Id of RESTRICT_ACCESS
   std::vector<std::string> limited_filter_rules;    ///< or Restriction-Filter-Rule
   std::string redirect_url;                         ///< not empty: REDIRECT instead of RESTRICT_ACCESS
+  std::uint32_t currency = 944;                     ///< ISO 4217, of prices (which are 0): AZN
   int threshold_percent = 15;                       ///< Volume- and Time-Quota-Threshold, of the slice
   bool relays = true;  ///< false: no charging system behind; what no grant covers is answered 4010
+  std::vector<std::uint32_t> understood_vendors;  ///< whose AVPs with M, unknown here, are let pass
+  std::size_t sessions_max = 16u << 20;           ///< beyond, sessions are served but not re-authorised
+  std::size_t kept_answer_bytes = 32u << 20;      ///< for requests that are sent again
 };
 
 /// What must be known to finish the answer once the charging system has answered. Opaque to who carries it.
@@ -44,12 +49,37 @@ struct Pending {
 };
 
 struct Reaction {
-  enum class Kind : std::uint8_t { answer, relay, close } kind = Kind::answer;
+  enum class Kind : std::uint8_t {
+    answer,
+    relay,
+    close,  ///< no message this could answer: end the connection
+  } kind = Kind::answer;
   Bytes message;                     ///< answer: the whole CCA; relay: the request to send upstream
   std::uint64_t sequence = 0;        ///< answer once Journal::durable() has reached it
   std::unique_ptr<Pending> pending;  ///< relay: hand back with the answer
 };
 
+/// A session in progress, to be re-authorised when its subscription's grants change.
+struct OpenSession {
+  std::string session_id, peer;  ///< Session-Id; Origin-Host of the connection it came over
+  std::string destination_host;  ///< Origin-Host of who holds it: behind agents not the peer
+  std::string destination_realm;
+  std::uint32_t application = 4;
+};
+
+/// Another application's sessions (Gx), re-authorised along with these.
+class OtherSessions {
+ public:
+  virtual ~OtherSessions() = default;
+  virtual void sessions_of(SubscriptionKey key, std::vector<OpenSession>& out) const = 0;
+  virtual void sessions_under(MeasureNumber measure, std::size_t limit, std::uint64_t& cursor,
+                              std::vector<OpenSession>& out) const = 0;
+  [[nodiscard]] virtual Bytes re_auth_request(const OpenSession& session) = 0;
+  virtual void forget(std::string_view session_id) = 0;
+  [[nodiscard]] virtual std::size_t session_count() const = 0;
+};
+
+/// All members with the engine's lock held.
 class CreditControl {
  public:
   CreditControl(CreditControlOptions options, Engine& engine);
@@ -59,24 +89,26 @@ class CreditControl {
   /// rules are answered with the exact result code (3xxx, 5xxx with Failed-AVP), never dropped.
   Reaction on_request(BytesView ccr, std::string_view peer, Instant now);
   /// The charging system's answer to what was relayed; empty if it can't be had (then the request is answered
-  /// 3002, or for covered parts with their verdicts). Returns the answer for the network.
+  /// 3002, or for covered parts with their verdicts). Returns the answer for the network; or, where the
+  /// charging system doesn't know a session that began without it, one more request to it (Kind::relay, with
+  /// a new `pending`; at most once for each request).
   Reaction on_upstream_answer(std::unique_ptr<Pending> pending, BytesView cca, Instant now);
 
-  /// Sessions in progress with a subscription, to be re-authorised when its grants change.
-  struct Session {
-    std::string session_id, peer;  ///< Session-Id; Origin-Host of who holds it
-    std::string destination_realm;
-    std::uint32_t application = 4;
-  };
+  using Session = OpenSession;
   [[nodiscard]] std::vector<Session> sessions_of(SubscriptionKey key) const;
   /// Sessions holding a lease under a measure, at most `limit`, after `cursor` (0: from the start; 0 at the
-  /// end).
+  /// end). Looks at a bounded number of sessions: may return none and yet not be at the end.
   [[nodiscard]] std::vector<Session> sessions_under(MeasureNumber measure, std::size_t limit,
                                                     std::uint64_t& cursor) const;
   /// A Re-Auth-Request's bytes (hop-by-hop and end-to-end left 0 for the node to fill).
   [[nodiscard]] Bytes re_auth_request(const Session& session) const;
   void forget(std::string_view session_id);  ///< the network doesn't know it (RAA 5002)
   [[nodiscard]] std::size_t session_count() const;
+  /// Once a second or so: ends sessions that have been silent for twice their validity.
+  void tick(Instant now);
+  /// Gx beside Gy: its sessions are re-authorised by the same calls. May be null; outlives this.
+  void attach(OtherSessions* other);
+  [[nodiscard]] std::size_t session_bytes() const;  ///< memory of the sessions, about
 
  private:
   struct State;

@@ -34,15 +34,17 @@ inline constexpr std::uint32_t filter_id = 11, event_timestamp = 55, host_ip_add
 inline constexpr std::uint32_t cc_input_octets = 412, cc_output_octets = 414, cc_request_number = 415,
                                cc_request_type = 416, cc_service_specific_units = 417,
                                cc_session_failover = 418, cc_time = 420, cc_total_octets = 421,
+                               check_balance_result = 422, cost_information = 423, currency_code = 425,
                                credit_control_failure_handling = 427, direct_debiting_failure_handling = 428,
                                final_unit_indication = 430, granted_service_unit = 431, rating_group = 432,
                                redirect_address_type = 433, redirect_server = 434,
                                redirect_server_address = 435, requested_action = 436,
                                requested_service_unit = 437, restriction_filter_rule = 438,
                                service_identifier = 439, subscription_id = 443, subscription_id_data = 444,
-                               used_service_unit = 446, validity_time = 448, final_unit_action = 449,
-                               subscription_id_type = 450, multiple_services_indicator = 455,
-                               multiple_services_credit_control = 456, service_context_id = 461;
+                               unit_value = 445, used_service_unit = 446, value_digits = 447,
+                               validity_time = 448, final_unit_action = 449, subscription_id_type = 450,
+                               multiple_services_indicator = 455, multiple_services_credit_control = 456,
+                               service_context_id = 461;
 // 3GPP (vendor 10415)
 inline constexpr std::uint32_t time_quota_threshold = 868, volume_quota_threshold = 869,
                                reporting_reason = 872, service_information = 873, unit_quota_threshold = 1226,

@@ -47,11 +47,17 @@ void read_services(Fields& top, Configuration& out) {
     fields.numbers("rating_groups", rule.rating_groups);
     fields.numbers("service_identifiers", rule.service_identifiers);
     if (name.empty()) return;
+    if (name == "relay") {  // always the charging system's
+      out.credit_control.services.push_back(std::move(rule));
+      return;
+    }
     const auto service = parse_service(name);
     if (!service) return fields.finding("edge.file.value", "service", service.error().public_text);
     const auto index = out.services.add(*service);
     if (!index) return fields.finding("edge.services", "service", index.error().public_text);
     rule.service = *index;
+    rule.kind = service->kind;
+    rule.kind = service->kind;
     // A service that no rule of Diameter names is asked for by other protocols alone.
     if (fields.has("context") || !rule.rating_groups.empty() || !rule.service_identifiers.empty()) {
       out.credit_control.services.push_back(std::move(rule));
@@ -103,7 +109,8 @@ void read_diameter(Fields& top, Configuration& out) {
     read_peers(fields, "charging_systems", node.charging_systems, true);
     control.relays = !node.charging_systems.empty();
     fields.texts("realms", node.realms);
-    fields.duration("watchdog", node.watchdog, 1s, 10min);
+    fields.duration("watchdog", node.watchdog, 100ms, 10min);
+    fields.duration("reconnect", node.reconnect, 100ms, 10min);
     fields.duration("relay_timeout", node.relay_timeout, 10ms, 60s);
     fields.number("peers_max", node.peers_max, 1, 100'000);
     fields.number("in_flight_max", node.in_flight_max, 1, 10'000'000);
@@ -111,6 +118,8 @@ void read_diameter(Fields& top, Configuration& out) {
     fields.text("limited_filter_id", control.limited_filter_id);
     fields.texts("limited_filter_rules", control.limited_filter_rules);
     fields.text("redirect_url", control.redirect_url);
+    fields.numbers("understood_vendors", control.understood_vendors);
+    fields.number("sessions_max", control.sessions_max, 1, 1'000'000'000);
     fields.number("threshold_percent", control.threshold_percent, 0, 99);
   });
 }
@@ -138,6 +147,13 @@ void read_radius(Fields& top, Configuration& out) {
       server.profiles.push_back(std::move(options));
     });
     fields.texts("limited", server.limited);
+    fields.texts("normal", server.normal);
+    fields.truth("accept_without_password", server.accept_without_password);
+    fields.text("unpaid_reply", server.unpaid_reply);
+    fields.truth("copy_accounting", server.copy_accounting);
+    fields.truth("proxy_require_message_authenticator", server.proxy_require_message_authenticator);
+    fields.duration("session_timeout", server.session_timeout, 0s, 31 * 24h);
+    server.resources_version = out.resources_version;
     fields.text("proxy_auth", server.proxy_auth);
     fields.text("proxy_acct", server.proxy_acct);
     fields.text("proxy_secret", server.proxy_secret);

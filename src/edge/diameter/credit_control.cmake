@@ -1,0 +1,28 @@
+# Messages and credit control: no sockets, no clock.
+set(credit_control_sources
+  credit_answer.cpp
+  credit_control.cpp
+  credit_decision.cpp
+  credit_relay.cpp
+  credit_repeats.cpp
+  credit_request.cpp
+  credit_sessions.cpp
+  dictionary.cpp
+  message.cpp)
+set(credit_control_tests
+  credit_capture_test.cpp
+  credit_control_test.cpp
+  credit_faults_test.cpp
+  credit_relay_test.cpp
+  credit_sessions_test.cpp
+  message_test.cpp)
+set(credit_control_headers
+  credit_answer.hpp
+  credit_control.hpp
+  credit_decision.hpp
+  credit_relay.hpp
+  credit_repeats.hpp
+  credit_request.hpp
+  credit_sessions.hpp
+  dictionary.hpp
+  message.hpp)
