@@ -5,5 +5,5 @@ dayaq_module(NAME edge_engine ROOM edge
   HEADERS accounts.hpp engine.hpp engine_core.hpp engine_state.hpp journal.hpp journal_files.hpp journal_format.hpp
     leases.hpp quota_period.hpp
   DEPS dayaq::edge_replica dayaq::http
-  TESTS accounts_test.cpp engine_test.cpp journal_test.cpp leases_test.cpp quota_period_test.cpp
+  TESTS accounts_test.cpp engine_model_test.cpp engine_test.cpp journal_test.cpp leases_test.cpp quota_period_test.cpp
   TEST_DEPS rapidcheck)

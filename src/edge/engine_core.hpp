@@ -30,6 +30,7 @@ class EngineCore final : public Engine {
   void tick(Instant now) override;
   void settled_through(std::uint64_t number) override;
   [[nodiscard]] Counts counts() const override;
+  [[nodiscard]] const EngineState& state() const { return state_; }  ///< under the lock
 
  private:
   /// One benefit of one grant that covers what is asked.

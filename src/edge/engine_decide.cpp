@@ -160,8 +160,10 @@ EngineCore::Use EngineCore::use_of(const Ask& ask, const Lease* lease) const {
   if (ask.cumulative && lease != nullptr) use.units = ask.used - std::min(ask.used, lease->cumulative);
   if (ask.phase == Phase::start) use.orphan = false;
   if (lease == nullptr) return use;
-  // What a network used while nothing was granted is not ours to count.
-  if (lease->outcome != Outcome::granted || lease->account.measure == 0) use.units = 0;
+  // What a network used after a refusal is not ours to count, unless a sibling answered in between.
+  const bool refused = lease->outcome != Outcome::granted &&
+                       (options_.edges == 1 || ask.cumulative || ask.number <= lease->number + 1);
+  if (refused || lease->account.measure == 0) use.units = 0;
   use.charged = use.units != 0;
   return use;
 }

@@ -75,18 +75,20 @@ void EngineState::release(Lease& lease) {
 }
 
 void EngineState::set_deadline(Lease& lease) {
-  // The wall clock may have been set since: only a start, which knows nothing better, goes by it.
-  const std::int64_t from = recovering ? std::min(time_us, to_micros(lease.at)) : time_us;
   const std::int64_t validity = lease.until > lease.at ? (lease.until - lease.at).count() : 0;
   const std::int64_t keep = lease.ended ? tombstone_us : lease.slice == 0 ? unreserved_us : 2 * validity;
-  lease.deadline = from + keep;
+  // After a start all have their time again: how long nobody was here, a clock that may have been set can't
+  // say.
+  lease.deadline = time_us + keep;
   leases.watch(lease);
 }
 
 bool EngineState::moves(const Lease& lease, const Record& record) const {
   if (is_cumulative(record.verdict)) return record.cumulative >= lease.cumulative;
   // Two edges may both have answered one number: each keeps what it reserved until the next number shows.
-  return record.number > lease.number || (record.number == lease.number && lease.holder == record.edge);
+  if (record.number != lease.number) return record.number > lease.number;
+  return lease.holder == record.edge ||
+         (lease.outcome != Outcome::granted && record.outcome == Outcome::granted);
 }
 
 bool EngineState::leaves_gap(const Lease& lease, const Record& own) const {

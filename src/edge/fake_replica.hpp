@@ -70,7 +70,9 @@ class FakeReplica final : public Replica {
 
  private:
   static Result<void> no_feed() {
-    return fail(ErrorKind::internal, "replica.fake", "A replica made for tests follows no feed.");
+    Error error;
+    error.detail = "a replica made for tests follows no feed";
+    return std::unexpected(error);
   }
   const ServiceTable* services_;
   std::map<MeasureNumber, Measure> measures_;

@@ -1,0 +1,287 @@
+// Random histories of a network beside a model of it: messages lost, doubled and late, edges that stop and
+// start, clocks that are set. Never more is granted than the quota, and what is counted is what was reported.
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include <map>
+#include <set>
+
+#include "base/random.hpp"
+#include "edge/engine_core.hpp"
+#include "edge/fake_replica.hpp"
+#include "edge/memory_journal.hpp"
+
+namespace dayaq::edge {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::seconds;
+
+constexpr std::uint64_t quota = 5'000;
+constexpr SubscriptionKey who = 42;
+
+struct Node {
+  std::unique_ptr<MemoryJournal> journal = std::make_unique<MemoryJournal>();
+  std::unique_ptr<Engine> engine;
+  EngineOptions options;
+  std::uint64_t delivered = 0;  ///< of the other's journal: given to this one
+  [[nodiscard]] const EngineState& state() const { return static_cast<const EngineCore&>(*engine).state(); }
+};
+
+/// A session as the network sees it.
+struct Session {
+  std::uint32_t number = 0;  ///< of the next question
+  bool open = false;
+  bool stopping = false;
+  std::uint64_t slice = 0;   ///< what it may use
+  std::uint64_t used = 0;    ///< what it has used of it
+  std::int32_t period = -1;  ///< of the slice
+  std::optional<Ask> asked;  ///< not answered yet
+  Node* refused_by =
+      nullptr;  ///< its refusal was lost: asks again there (docs/edge/usage.md, what isn't exact)
+};
+
+class World {
+ public:
+  World(std::uint64_t seed, std::uint8_t edges, feed::QuotaPeriod period, feed::WhenSilent silent,
+        std::uint64_t open_bound)
+      : random(seed), calendar(*Zone::create("Asia/Baku")), kind(period) {
+    data = *services.add({.kind = feed::Benefit::data, .traffic_class = "all"});
+    feed::BenefitLine line;
+    line.kind = feed::Benefit::data;
+    line.delivered_on = 7;
+    line.limited = true;
+    line.quota = quota;
+    line.quota_period = period;
+    line.traffic_class = "all";
+    line.when_silent = silent;
+    line.open_bound = open_bound;
+    replica.grant(who, replica.define(line));
+    nodes = std::vector<Node>(edges);
+    for (std::uint8_t i = 0; i < edges; ++i) {
+      nodes[i].options.edge = std::uint8_t(i + 1);
+      nodes[i].options.edges = edges;
+      nodes[i].options.slices.data_octets = 400;
+      start(nodes[i]);
+    }
+    sessions = std::vector<Session>(12);
+    for (Session& session : sessions) renew(session);
+  }
+
+  void start(Node& node) {
+    node.engine.reset();
+    auto made = Engine::open(node.options, services, replica, *node.journal, now);
+    RC_ASSERT(made);
+    node.engine = std::move(*made);
+  }
+
+  [[nodiscard]] std::int32_t period() { return calendar.at(kind, now).start; }
+
+  Verdict tell(Node& node, const Ask& ask) {
+    // The first edge to see a report counts it: so does the model, once.
+    const Verdict verdict = node.engine->decide(ask, now);
+    auto& seen = counted[{ask.lease.low, ask.number}];
+    if (ask.used != 0) seen = ask.used;
+    return verdict;
+  }
+
+  void answered(Session& session, const Verdict& verdict) {
+    const Ask ask = *session.asked;
+    session.asked.reset();
+    ++session.number;
+    session.used = 0;
+    session.slice = 0;
+    if (ask.phase == Phase::stop || verdict.outcome != Outcome::granted) {
+      session.open = false;
+      if (verdict.outcome != Outcome::granted || ask.phase == Phase::stop) renew(session);
+      return;
+    }
+    session.open = true;
+    session.slice = verdict.slice;
+    session.period = verdict.repeated ? session.period : period();
+  }
+  void renew(Session& session) {
+    session = {};
+    ids[std::size_t(&session - sessions.data())] = ++next_id;
+  }
+
+  Ask question(std::size_t i) {
+    Session& session = sessions[i];
+    Ask ask;
+    ask.key = who;
+    ask.service = data;
+    ask.lease = {.high = 7, .low = ids[i] * 0x9e3779b97f4a7c15u};
+    ask.number = session.number;
+    ask.requested = 1 + random.below(600);
+    if (!session.open) {
+      ask.phase = Phase::start;
+    } else {
+      if (session.used == 0) session.used = random.below(session.slice + 1);
+      real_used += session.used;  // it has happened, whether it is ever reported or not
+      ask.used = session.used;
+      ask.phase = random.below(6) == 0 ? Phase::stop : Phase::update;
+      session.slice = 0;  // what it did not use it gives back by asking
+    }
+    return ask;
+  }
+
+  /// One exchange of a session: lost on the way, answered, or answered and the answer lost.
+  void exchange(std::size_t i, Node& usual) {
+    Session& session = sessions[i];
+    Node* at = session.refused_by != nullptr ? session.refused_by : &usual;
+    if (session.refused_by == nullptr && avoid.contains({ids[i], at}))
+      at = at == &nodes.front() ? &nodes.back() : &nodes.front();
+    Node& node = *at;
+    if (!session.asked) session.asked = question(i);
+    const std::uint64_t fate = random.below(10);
+    if (fate == 0) return;  // lost
+    const Ask ask = *session.asked;
+    const Verdict verdict = tell(node, ask);
+    if (random.below(3) == 0) late.push_back(ask);  // a copy is still under way
+    if (fate == 1) {                                // the answer is lost: it will be asked again
+      if (verdict.outcome != Outcome::granted) session.refused_by = &node;
+      return;
+    }
+    session.refused_by = nullptr;
+    answered(session, verdict);
+  }
+
+  /// A copy that was under way for long reaches any edge; nobody takes the answer.
+  void stray() {
+    if (late.empty()) return;
+    const std::size_t i = random.below(late.size());
+    Node& node = nodes[random.below(nodes.size())];
+    const Verdict verdict = tell(node, late[i]);
+    if (verdict.outcome != Outcome::granted && !verdict.repeated) {
+      avoid.insert({late[i].lease.low * 0xf1de83e19937733du, &node});  // as for refused_by
+    }
+    late.erase(late.begin() + std::ptrdiff_t(i));
+  }
+
+  [[nodiscard]] std::uint64_t outstanding() const {
+    std::uint64_t sum = 0;
+    for (const Session& session : sessions) sum += session.slice;
+    return sum;
+  }
+
+  /// All of what one journaled, or a part of it, reaches the other.
+  void link(std::size_t from, std::size_t to, bool whole) {
+    Node& source = nodes[from];
+    Node& target = nodes[to];
+    const auto edge = source.options.edge;
+    const std::uint64_t knew = source.engine->sibling_sequence(target.options.edge);
+    std::uint64_t limit = source.journal->last();
+    std::uint64_t after = target.engine->sibling_sequence(edge);
+    if (!whole && limit > after) limit = after + random.below(limit - after + 1);
+    (void)source.journal->read(after, [&](std::uint64_t number, const Record& record) {
+      if (number > limit) return false;
+      if (!record.copied()) target.engine->apply_sibling(number, record, now);
+      return true;
+    });
+    target.engine->sibling_heard(edge, now);
+    if (whole) target.engine->sibling_stands(edge, knew, knew);
+  }
+
+  [[nodiscard]] std::uint64_t reported() const {
+    std::uint64_t sum = 0;
+    for (const auto& [what, used] : counted) sum += used;
+    return sum;
+  }
+  [[nodiscard]] std::pair<std::uint64_t, std::uint64_t> sums(const Node& node) const {
+    std::uint64_t own = 0;
+    std::uint64_t siblings = 0;
+    for (const AccountTable::Shard& shard : node.state().accounts.all()) {
+      for (const Account& account : std::span(shard.places, shard.capacity)) {
+        own += account.used;
+        siblings += account.siblings;
+      }
+    }
+    return {own, siblings};
+  }
+
+  SeededRandom random;
+  ServiceTable services;
+  ServiceIndex data = no_service;
+  FakeReplica replica{services};
+  QuotaCalendar calendar;
+  feed::QuotaPeriod kind;
+  std::vector<Node> nodes;
+  std::vector<Session> sessions;
+  std::map<std::size_t, std::uint64_t> ids;
+  std::uint64_t next_id = 0;
+  std::vector<Ask> late;
+  std::set<std::pair<std::uint64_t, const Node*>> avoid;
+  std::map<std::pair<std::uint64_t, std::uint32_t>, std::uint64_t> counted;
+  std::uint64_t real_used = 0;
+  Instant now = *parse_instant("2026-11-21T18:00:00Z");
+};
+
+TEST(EngineModel, OneEdgeNeverGrantsMoreThanTheQuotaAndCountsWhatWasReported) {
+  EXPECT_TRUE(rc::check([](std::uint64_t seed) {
+    World world(seed, 1, feed::QuotaPeriod::regime, feed::WhenSilent::close, 0);
+    Node& node = world.nodes[0];
+    for (int step = 0; step < 300; ++step) {
+      const std::uint64_t what = world.random.below(40);
+      if (what == 0) world.start(node);
+      if (what == 1) world.now += hours(1 + int(world.random.below(50)));  // the clock is set
+      if (what == 2) world.now -= hours(1 + int(world.random.below(50)));
+      if (what == 3) node.engine->tick(world.now);
+      if (what == 4) world.stray();
+      world.now += seconds(1);
+      world.exchange(world.random.below(world.sessions.size()), node);
+      RC_ASSERT(world.real_used + world.outstanding() <= quota);
+      RC_ASSERT(world.sums(node).first == world.reported());
+      RC_ASSERT(node.engine->counts().leases < 1000);
+    }
+    const auto before = world.sums(node);
+    const Verdict look = node.engine->look(who, LineKind::mobile, world.data, world.now);
+    world.start(node);
+    RC_ASSERT(world.sums(node) == before);
+    RC_ASSERT(node.engine->look(who, LineKind::mobile, world.data, world.now).slice == look.slice);
+  }));
+}
+
+void two_edges(std::uint64_t seed, feed::WhenSilent silent, std::uint64_t bound) {
+  World world(seed, 2, feed::QuotaPeriod::regime, silent, bound);
+  bool apart = false;
+  for (int step = 0; step < 400; ++step) {
+    const std::uint64_t what = world.random.below(40);
+    if (what == 0) world.start(world.nodes[world.random.below(2)]);
+    if (what == 1) apart = !apart;
+    if (what == 2) world.nodes[world.random.below(2)].engine->tick(world.now);
+    if (what >= 3 && what < 20 && !apart) {
+      const std::size_t from = world.random.below(2);
+      world.link(from, 1 - from, what < 14);
+    }
+    if (what >= 36) world.stray();
+    world.now += seconds(1);
+    // A session stays with its edge mostly, and fails over now and then.
+    const std::size_t session = world.random.below(world.sessions.size());
+    const std::size_t usual = session % 2;
+    world.exchange(session, world.nodes[world.random.below(5) == 0 ? 1 - usual : usual]);
+    RC_ASSERT(world.real_used + world.outstanding() <= quota + 2 * bound);
+  }
+  for (int round = 0; round < 4; ++round) {
+    world.link(0, 1, true);
+    world.link(1, 0, true);
+  }
+  const auto [own1, siblings1] = world.sums(world.nodes[0]);
+  const auto [own2, siblings2] = world.sums(world.nodes[1]);
+  RC_ASSERT(own1 == siblings2);
+  RC_ASSERT(own2 == siblings1);
+  RC_ASSERT(own1 + own2 == world.reported());
+  for (Node& node : world.nodes) world.start(node);
+  RC_ASSERT(world.sums(world.nodes[0]) == std::pair(own1, siblings1));
+  RC_ASSERT(world.sums(world.nodes[1]) == std::pair(own2, siblings2));
+}
+
+TEST(EngineModel, TwoEdgesApartOverdrawNothingWhereTheMeasureCloses) {
+  EXPECT_TRUE(rc::check([](std::uint64_t seed) { two_edges(seed, feed::WhenSilent::close, 0); }));
+}
+
+TEST(EngineModel, TwoEdgesApartOverdrawAtMostTheOpenBoundEach) {
+  EXPECT_TRUE(rc::check([](std::uint64_t seed) { two_edges(seed, feed::WhenSilent::open, 700); }));
+}
+
+}  // namespace
+}  // namespace dayaq::edge
