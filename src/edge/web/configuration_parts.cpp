@@ -57,7 +57,6 @@ void read_services(Fields& top, Configuration& out) {
     if (!index) return fields.finding("edge.services", "service", index.error().public_text);
     rule.service = *index;
     rule.kind = service->kind;
-    rule.kind = service->kind;
     // A service that no rule of Diameter names is asked for by other protocols alone.
     if (fields.has("context") || !rule.rating_groups.empty() || !rule.service_identifiers.empty()) {
       out.credit_control.services.push_back(std::move(rule));
