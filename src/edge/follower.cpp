@@ -27,6 +27,17 @@ std::uint64_t number_in(std::string_view text, std::uint64_t otherwise) {
   return error == std::errc() && end == text.data() + text.size() && !text.empty() ? value : otherwise;
 }
 
+/// The stable code in problem details, as far as it can be shown.
+std::string code_in(std::string_view body) {
+  constexpr std::string_view name = R"("code":")";
+  const std::size_t at = body.find(name);
+  if (at == std::string_view::npos) return {};
+  body.remove_prefix(at + name.size());
+  body = body.substr(0, std::min<std::size_t>(body.find('"'), 64));
+  const auto shown = [](char c) { return (c >= 'a' && c <= 'z') || c == '.' || c == '_'; };
+  return std::ranges::all_of(body, shown) ? std::string(body) : std::string();
+}
+
 const http::Client::Headers& accept_feed() {
   static const http::Client::Headers headers{{"Accept", media_type}};
   return headers;
@@ -273,10 +284,12 @@ bool Follower::answered_otherwise(const http::ClientResponse& answer) {
                      "enrolled.",
                  .detail = fmt::format("status {}", answer.status)});
   }
+  const std::string code = code_in(answer.body);
   return away({.kind = ErrorKind::unavailable,
                .code = "follower.answer",
-               .public_text = "The centre answered, but not with the feed.",
-               .detail = fmt::format("status {}: {}", answer.status, answer.body.substr(0, 200))});
+               .public_text = fmt::format("The centre answered with status {}{}{}, not with the feed.",
+                                          answer.status, code.empty() ? "" : " ", code),
+               .detail = answer.body.substr(0, 200)});
 }
 
 bool Follower::away(const Error& error) {

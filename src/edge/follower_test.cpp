@@ -356,6 +356,18 @@ TEST_F(FollowerTest, AKeyThatTheCentreDoesNotKnowIsSaid) {
   EXPECT_EQ(follower->state().doing, Follower::Doing::away);
 }
 
+TEST_F(FollowerTest, WhatTheCentreSaysInsteadOfTheFeedIsShown) {
+  for (int i = 0; i < 1000; ++i) {
+    answer_instead(http::problem(
+        Error{.kind = ErrorKind::not_found, .code = "edges.unknown", .public_text = "No such edge."}));
+  }
+  start();
+  ASSERT_TRUE(becomes([&] { return follower->state().failures > 2; }));
+  EXPECT_EQ(follower->state().error, "follower.answer");
+  EXPECT_EQ(follower->state().error_text,
+            "The centre answered with status 404 edges.unknown, not with the feed.");
+}
+
 TEST_F(FollowerTest, APageThatFailsIsAskedForAgain) {
   define();
   server.pages = 4;
