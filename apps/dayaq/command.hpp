@@ -36,6 +36,7 @@ void add_key(Commands& commands);
 void add_edge(Commands& commands);
 void add_audit(Commands& commands);
 void add_check(Commands& commands);
+void add_settlement(Commands& commands);
 
 /// One finding on standard error: the sentence, where it is, and the code.
 void print_error(const Error& error);

@@ -42,6 +42,7 @@ int run(int argc, char** argv) {
   add_edge(commands);
   add_audit(commands);
   add_check(commands);
+  add_settlement(commands);
   app.add_subcommand("completion", "Prints a completion script for bash")->callback([&] {
     commands.chosen = [&app](const Settings&) -> Result<Exit> {
       fmt::print("{}", bash_completion(app));

@@ -5,14 +5,15 @@
 #include "regime/feed_store.hpp"
 #include "regime/store.hpp"
 #include "registry/store.hpp"
+#include "settlement/store.hpp"
 
 namespace dayaq::node {
 namespace {
 
 std::vector<store::Migration> all_migrations() {
   std::vector<store::Migration> all;
-  for (const auto& of_room :
-       {audit::migrations(), registry::migrations(), regime::migrations(), regime::feed_migrations()}) {
+  for (const auto& of_room : {audit::migrations(), registry::migrations(), regime::migrations(),
+                              regime::feed_migrations(), settlement::migrations()}) {
     all.insert(all.end(), of_room.begin(), of_room.end());
   }
   return all;

@@ -19,6 +19,7 @@
 #include "regime/law_directory.hpp"
 #include "registry/api.hpp"
 #include "registry/api_key.hpp"
+#include "settlement/api.hpp"
 
 namespace dayaq::node {
 namespace {
@@ -59,6 +60,29 @@ class Timer {
   std::thread thread_;
 };
 
+/// The law with its measures' numbers, as committed.
+std::shared_ptr<const regime::NumberedLaw> law_of(const regime::GrantKeeper& keeper) {
+  return keeper.live().read([](const regime::LiveState& state) { return state.law; });
+}
+
+/// Who signs settlements: the enrolled edges. One that has ended may still have batches on its way; its key
+/// alone, without the operator's token, lets nobody send them.
+class EnrolledKeys final : public settlement::EdgeKeys {
+ public:
+  EnrolledKeys(const regime::EdgeBook& book, const registry::OrganisationDirectory& organisations)
+      : book_(book), organisations_(organisations) {}
+  [[nodiscard]] std::vector<crypto::PublicKey> keys_of(std::string_view operator_code,
+                                                       std::string_view edge) const override {
+    const auto provider = organisations_.find(operator_code);
+    const auto found = provider ? book_.find(*provider, edge) : std::nullopt;
+    return found ? std::vector{found->key} : std::vector<crypto::PublicKey>{};
+  }
+
+ private:
+  const regime::EdgeBook& book_;
+  const registry::OrganisationDirectory& organisations_;
+};
+
 }  // namespace
 
 struct Node::State {
@@ -73,6 +97,7 @@ struct Node::State {
   std::unique_ptr<registry::KeyRing> keys;
   std::unique_ptr<regime::GrantKeeper> keeper;
   regime::EdgeBook edges;
+  std::optional<EnrolledKeys> edge_keys;
   std::unique_ptr<Pages> pages;
   std::unique_ptr<Timer> timer;
 
@@ -234,6 +259,12 @@ void Node::add_api_routes(http::Router& router) {
                                       .files = *state_->files,
                                       .wording = state_->wording,
                                       .clock = core.clock});
+    state_->edge_keys.emplace(state_->edges, *core.organisations);
+    settlement::add_routes(router, {.db = *core.database,
+                                    .registry = *core.registry,
+                                    .edges = *state_->edge_keys,
+                                    .law = [keeper = state_->keeper.get()] { return law_of(*keeper); },
+                                    .clock = core.clock});
   }
 }
 
