@@ -106,6 +106,7 @@ void NodeCore::on_credit_control(Peer& peer, const Header& header, BytesView mes
 
 void NodeCore::answer(Peer& peer, BytesView message, std::uint64_t sequence) {
   answers_.fetch_add(1, std::memory_order_relaxed);
+  if (sequence > durable_) durable_ = charging_->durable();
   const std::size_t before = peer.connection().held();
   peer.answer(message, sequence, durable_);
   if (peer.connection().held() == before) return;
