@@ -189,5 +189,26 @@ class AnEdge(unittest.TestCase):
         return "".join(self.node.get(f"/v1/audit/entries/{index}", key=self.node.key()).text for index in range(size - 6, size))
 
 
+class AFolderOfAnOlderVersion(unittest.TestCase):
+    def test_gets_a_key_that_signs_the_feed_when_it_is_opened_and_keeps_it(self):
+        node = Node(persons=0, demo=False)
+        try:
+            path = os.path.join(node.data, "keys", "feed.pem")
+            os.remove(path)
+            node.start()
+            node.stop()
+            self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+            with open(os.path.join(node.folder, "log")) as log:
+                self.assertEqual(log.read().count("node.feed_key"), 1)
+            made = read(node.data, "keys/feed.pem")
+            node.start()
+            node.stop()
+            self.assertEqual(read(node.data, "keys/feed.pem"), made)
+            with open(os.path.join(node.folder, "log")) as log:
+                self.assertEqual(log.read().count("node.feed_key"), 1)
+        finally:
+            node.remove()
+
+
 if __name__ == "__main__":
     harness.main()

@@ -4,6 +4,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include "base/file.hpp"
+#include "base/log.hpp"
 
 namespace dayaq::node {
 namespace {
@@ -54,6 +55,8 @@ Result<void> create_folder(const std::filesystem::path& data, const std::string&
   std::filesystem::permissions(data / "keys", std::filesystem::perms::owner_all, failed);
   const std::string pem = crypto::SigningKey::generate(random).to_pem();
   DAYAQ_TRY_OK(write_file_atomically(data / "keys" / "audit.pem", as_bytes(pem), owner_only));
+  const std::string feed_pem = crypto::SigningKey::generate(random).to_pem();
+  DAYAQ_TRY_OK(write_file_atomically(data / "keys" / "feed.pem", as_bytes(feed_pem), owner_only));
   std::array<std::byte, 16> secret{};
   random.fill(secret);
   DAYAQ_TRY_OK(
@@ -76,6 +79,8 @@ Result<crypto::SigningKey> read_feed_key(const std::filesystem::path& data, Rand
   const auto path = data / "keys" / "feed.pem";
   if (!std::filesystem::exists(path)) {
     const crypto::SigningKey key = crypto::SigningKey::generate(random);
+    log::warning("node.feed_key", "a new key signs the feed: the folder had none",
+                 {{"public_key", to_hex(key.public_key())}});
     DAYAQ_TRY_OK(write_file_atomically(path, as_bytes(key.to_pem()), owner_only));
   }
   DAYAQ_TRY(const std::string pem, read_file(path, 1 << 14));

@@ -188,6 +188,9 @@ std::string benefit_sentence(const regime::Benefit& benefit, const Format& forma
   } else if (benefit.unit != regime::Unit::none) {
     text = format.fill("benefit_quota", {{"benefit", text}, {"quota", quota_text(benefit, format)}});
   }
+  if (benefit.quota && benefit.when_used_up == regime::WhenUsedUp::limited) {
+    text = format.fill("benefit_then_limited", {{"benefit", text}});
+  }
   if (benefit.delivered_on != 0 && benefit.delivered_on != regime::usual_delivery(benefit.kind)) {
     text = format.fill("benefit_on", {{"benefit", text}, {"lines", lines_text(benefit, format)}});
   }

@@ -64,6 +64,13 @@ TEST_F(Sentences, SayWhatABenefitGives) {
                        .unit = regime::Unit::octets,
                        .delivered_on = 1};
   EXPECT_EQ(gives(data, Language::en), "Free internet (learning resources), without limit – on mobile lines");
+  data.quota = 2'000'000'000u;
+  data.quota_period = regime::QuotaPeriod::day;
+  data.when_used_up = regime::WhenUsedUp::limited;
+  EXPECT_EQ(
+      gives(data, Language::en),
+      "Free internet (learning resources), 2 GB a day, then limited service without a cut-off – on mobile "
+      "lines");
   regime::Benefit discount{
       .kind = regime::BenefitKind::discount, .quota = 4000u, .unit = regime::Unit::qepik, .percent = 50};
   EXPECT_EQ(gives(discount, Language::az), "Qiymətdə 50 % güzəşt (ən çoxu ayda 40 ₼)");

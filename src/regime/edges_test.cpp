@@ -252,6 +252,7 @@ INSTANTIATE_TEST_SUITE_P(Engines, Edges, testing::ValuesIn(dayaq::test::engines)
 
 /// What an operator was told under format 1 is dropped; that it was told, and when, is not.
 TEST(FeedMigration, DropsBlocksOfFormatOneAndNeverLetsNumbersGoBack) {
+  must(log::set_level("warning"));
   dayaq::test::OpenedDatabase opened{store::Engine::sqlite};
   store::Database& db = *opened.database;
   const auto all = feed_migrations();

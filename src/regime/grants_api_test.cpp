@@ -214,6 +214,26 @@ TEST_F(GrantRoutes, TheFeedTellsAnOperatorWhatChanged) {
   EXPECT_EQ(get("/v1/feed?after=x", "azercell").status, 400);
 }
 
+TEST_F(GrantRoutes, TheFeedDefinesWhatAnEdgeDoesAtAQuotasEndAndInSilence) {
+  const json::value feed = body(get("/v1/feed", "azercell"));
+  const json::value& benefit = feed.at("lines").at(0).at("define").at("benefits").at(0);
+  EXPECT_EQ(benefit.at("when_used_up").as_string(), "charge");
+  EXPECT_EQ(benefit.at("when_silent").as_string(), "open");
+  EXPECT_EQ(benefit.at("open_bound").to_number<int>(), 600) << "ten minutes, unless the file says otherwise";
+
+  RegimeVersion version{.regime = must_parse()};
+  Benefit& changed = version.regime.measures[0].benefits[0];
+  changed.when_used_up = WhenUsedUp::limited;
+  changed.when_silent = WhenSilent::close;
+  changed.open_bound = 0;
+  const LawfulMeasure measure{.version = std::make_shared<const RegimeVersion>(version),
+                              .measure = &version.regime.measures[0]};
+  const feed::BenefitLine line = definition_of(measure, 7).benefits.at(0);
+  EXPECT_EQ(line.when_used_up, feed::WhenUsedUp::limited);
+  EXPECT_EQ(line.when_silent, feed::WhenSilent::close);
+  EXPECT_EQ(line.open_bound, 0u);
+}
+
 TEST_F(GrantRoutes, TheFeedAnswersAWaitingReaderWhenSomethingIsSaid) {
   std::atomic<bool> answered = false;
   http::Response response;
