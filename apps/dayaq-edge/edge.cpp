@@ -9,6 +9,7 @@
 
 #include "base/file.hpp"
 #include "base/log.hpp"
+#include "edge/follower.hpp"
 #include "edge/settler.hpp"
 #include "edge/tv/routes.hpp"
 #include "edge/web/access.hpp"
@@ -21,6 +22,9 @@
 namespace dayaq::edge {
 namespace {
 
+/// After a snapshot every session is re-authorised, measure by measure; the feed numbers them from 1.
+constexpr MeasureNumber measures_looked_at = 20'000;
+
 class WiredEdge final : public Edge {
  public:
   WiredEdge(web::Configuration configuration, const Clock& clock, FileLock lock)
@@ -32,8 +36,16 @@ class WiredEdge final : public Edge {
     DAYAQ_TRY_OK(open_core(keys));
     DAYAQ_TRY_OK(open_settler(keys));
     if (configuration_.tv) tv_ = std::make_shared<tv::Authorizer>(*configuration_.tv, *engine_);
+    int http_listener = -1;
+    if (inherited.any && !inherited.sockets.listeners.empty()) {
+      http_listener = inherited.sockets.listeners.back();
+      inherited.sockets.listeners.pop_back();
+    }
+    DAYAQ_TRY_OK(open_diameter(std::move(inherited.sockets)));
+    DAYAQ_TRY_OK(open_radius());
     observe();
-    DAYAQ_TRY_OK(serve(keys, std::move(inherited)));
+    DAYAQ_TRY_OK(follow(keys));
+    DAYAQ_TRY_OK(serve(keys, http_listener));
     ticker_ = std::thread([this] { tick(); });
     DAYAQ_TRY_OK(write_ports());
     opened_ = true;
@@ -52,15 +64,29 @@ class WiredEdge final : public Edge {
   void stop() override { stop_parts(); }
 
   Inherited hand_over() override {
+    constexpr std::chrono::milliseconds relayed_wait{2000};
     Inherited out;
     out.any = true;
-    const int http = http_ ? http_->duplicate_listener() : -1;
+    const int http = http_->duplicate_listener();
+    if (node_) out.sockets = node_->hand_over_all(relayed_wait);
     stop_parts();
     out.sockets.listeners.push_back(http);
     return out;
   }
 
-  [[nodiscard]] Ports ports() const override { return {.http = http_ ? http_->port() : std::uint16_t(0)}; }
+  [[nodiscard]] Ports ports() const override {
+    Ports ports{.http = http_->port()};
+    if (node_) {
+      ports.diameter = node_->port();
+      ports.diameter_tls = node_->tls_port();
+    }
+    if (radius_) {
+      ports.radius_auth = radius_->auth_port();
+      ports.radius_acct = radius_->acct_port();
+      ports.radsec = radius_->radsec_port();
+    }
+    return ports;
+  }
 
  private:
   Result<void> open_core(const web::Keys& keys) {
@@ -99,23 +125,69 @@ class WiredEdge final : public Edge {
     return {};
   }
 
+  Result<void> open_diameter(diameter::Inheritance inherited) {
+    if (!configuration_.diameter) return {};
+    std::uint64_t leases = 0;
+    {
+      const std::scoped_lock lock(engine_->mutex());
+      leases = engine_->counts().leases;
+    }
+    DAYAQ_TRY(const std::uint32_t state,
+              diameter::origin_state_id(configuration_.data, leases > 0, clock_.now()));
+    diameter::CreditControlOptions control = configuration_.credit_control;
+    control.origin_state_id = state;
+    credit_control_.emplace(std::move(control), *engine_);
+    diameter::NodeOptions options = *configuration_.diameter;
+    options.origin_state_id = state;
+    options.inherited = std::move(inherited);
+    DAYAQ_TRY(node_, diameter::Node::start(options, *credit_control_, *engine_, *journal_, clock_));
+    return {};
+  }
+
+  Result<void> open_radius() {
+    if (!configuration_.radius) return {};
+    DAYAQ_TRY(radius_, radius::Server::start(*configuration_.radius, *engine_, *journal_, clock_));
+    return {};
+  }
+
+  Result<void> follow(const web::Keys& keys) {
+    const FollowerOptions options{.url = configuration_.centre.url,
+                                  .token = keys.centre_token,
+                                  .edge = configuration_.name,
+                                  .tls_authority = configuration_.centre.tls_authority};
+    DAYAQ_TRY(follower_, Follower::start(options, *replica_, engine_->mutex(), random_, clock_));
+    return {};
+  }
+
   /// What follows from a change of grants. Called under the engine's lock.
   void observe() {
     replica_->observe({.subscription_changed =
-                           [this](SubscriptionKey) {
-                             if (tv_) tv_->forget_answers();
+                           [this](SubscriptionKey key) {
+                             changed();
+                             if (node_) node_->re_authorise(key);
+                             if (radius_) radius_->re_authorise(key);
                            },
-                       .measure_changed =
-                           [this](MeasureNumber) {
-                             if (tv_) tv_->forget_answers();
-                           },
+                       .measure_changed = [this](MeasureNumber number) { measure_changed(number); },
                        .all_changed =
                            [this] {
-                             if (tv_) tv_->forget_answers();
+                             changed();
+                             for (MeasureNumber n = 0; node_ && n <= measures_looked_at; ++n) {
+                               if (replica_->measure(n) != nullptr) node_->re_authorise_measure(n);
+                             }
+                             if (radius_) radius_->re_authorise_all();
                            }});
   }
+  void measure_changed(MeasureNumber number) {
+    changed();
+    if (node_) node_->re_authorise_measure(number);
+    if (radius_) radius_->re_authorise_all();
+  }
+  void changed() {
+    applied_at_.store(to_micros(clock_.now()), std::memory_order_relaxed);
+    if (tv_) tv_->forget_answers();
+  }
 
-  Result<void> serve(web::Keys& keys, Inherited inherited) {
+  Result<void> serve(web::Keys& keys, int listener) {
     access_.emplace(configuration_.operator_code, std::move(keys.http_tokens));
     answers_ = std::make_shared<web::DurableAnswers>(*journal_, configuration_.engine.when_disk_full);
     journal_->add_waker([answers = answers_] { answers->wake(); });
@@ -127,7 +199,6 @@ class WiredEdge final : public Edge {
     http::add_operational_routes(router_, metrics_, [this] { return not_ready(); });
     web::add_metrics(metrics_, board_);
     const web::HttpOptions& http = configuration_.http;
-    const int listener = inherited.sockets.listeners.empty() ? -1 : inherited.sockets.listeners.back();
     DAYAQ_TRY(http_, http::Server::start({.address = http.address,
                                           .port = http.port,
                                           .io_threads = http.io_threads,
@@ -181,6 +252,7 @@ class WiredEdge final : public Edge {
     {
       const std::scoped_lock lock(engine_->mutex());
       status.engine = engine_->counts();
+      if (credit_control_) status.diameter_sessions = credit_control_->session_count();
     }
     status.disk = journal_->health();
     status.journal_last = journal_->last();
@@ -196,6 +268,19 @@ class WiredEdge final : public Edge {
                            .trouble = state.trouble};
     }
     if (tv_) status.tv = tv_->counts();
+    if (node_) status.diameter = node_->counts();
+    if (radius_) status.radius = radius_->counts();
+    if (follower_) {
+      const Follower::State state = follower_->state();
+      status.feed_connected = state.connected;
+      status.feed_heard = state.last_heard;
+      status.feed_behind = state.behind;
+      status.feed_trouble = state.error;
+    }
+    const Instant applied = from_micros(applied_at_.load(std::memory_order_relaxed));
+    if (applied > status.replica.said && status.replica.said != instant_min) {
+      status.feed_lag = std::chrono::floor<std::chrono::milliseconds>(applied - status.replica.said);
+    }
     return status;
   }
 
@@ -216,6 +301,9 @@ class WiredEdge final : public Edge {
     }
     ticker_wake_.notify_all();
     if (ticker_.joinable()) ticker_.join();
+    if (follower_) follower_->stop();
+    if (node_) node_->stop();
+    if (radius_) radius_->stop();
     if (http_) http_->stop();
     if (tv_) tv_->finish(clock_.now());
     if (settler_) settler_->stop();
@@ -232,6 +320,12 @@ class WiredEdge final : public Edge {
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<SettlementCentre> settlement_centre_;
   std::unique_ptr<Settler> settler_;
+  std::optional<diameter::CreditControl> credit_control_;
+  std::unique_ptr<diameter::Node> node_;
+  std::unique_ptr<radius::Server> radius_;
+  SystemRandom random_;
+  std::unique_ptr<Follower> follower_;
+  std::atomic<std::int64_t> applied_at_{0};       ///< when the last change came into force
   std::shared_ptr<tv::Authorizer> tv_;            // shared with its routes
   std::shared_ptr<web::DurableAnswers> answers_;  // shared with the journal's waker
   std::shared_ptr<web::StatusBoard> board_;       // shared with the metrics

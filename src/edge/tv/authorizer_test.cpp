@@ -33,7 +33,7 @@ class FakeEngine final : public Engine {
   [[nodiscard]] std::optional<LeaseView> lease(const LeaseId&) const override { return {}; }
   void apply_sibling(std::uint64_t, const Record&, Instant) override {}
   void sibling_heard(std::uint8_t, Instant) override {}
-  void sibling_stands(std::uint8_t, std::uint64_t, std::uint64_t, std::uint64_t) override {}
+  void sibling_stands(std::uint8_t, std::uint64_t, std::uint64_t) override {}
   [[nodiscard]] std::uint64_t sibling_sequence(std::uint8_t) const override { return 0; }
   void tick(Instant) override {}
   void settled_through(std::uint64_t) override {}

@@ -32,6 +32,7 @@ signing_key_file: edge.pem    # this edge's own Ed25519 key; signs settlements
 services:
   - {service: voice, context: 32260@3gpp.org}
   - {service: messages, context: 32274@3gpp.org}
+  # - {service: relay, context: 32251@3gpp.org, rating_groups: [900]}   # always the charging system's
   - {service: "data:education", context: 32251@3gpp.org, rating_groups: [100, 101]}
   - {service: "data:communication", context: 32251@3gpp.org, rating_groups: [110]}
   - {service: "data:all", context: 32251@3gpp.org}
@@ -64,12 +65,15 @@ diameter:
     - {origin_host: ocs2.azercell.example, address: "10.1.2.4:3868"}
   # realms: [mnc001.mcc400.3gppnetwork.org]
   watchdog: 30s
+  # reconnect: 30s
   relay_timeout: 4s
   # peers_max: 1000
   # in_flight_max: 65536
   re_auth_per_second: 40000
   limited_filter_id: dayaq-limited
   # limited_filter_rules: ["permit out ip from 10.9.0.0/16 to any"]
+  # understood_vendors: [9, 193]   # whose AVPs that must be understood, and aren't, are let pass
+  # sessions_max: 16777216
   # redirect_url: https://pay.azercell.example/
   threshold_percent: 15
 
@@ -88,9 +92,15 @@ diameter:
 #   profiles:
 #     - {service: "data:education", attributes: ["Filter-Id=edu"]}
 #   limited: ["Filter-Id=limited"]
+#   normal: ["Filter-Id=none"]  # puts a session back to what it was without a grant
+#   accept_without_password: false
+#   unpaid_reply: unpaid      # in the Reply-Message of who hasn't paid: limited service while payments are deferred
+#   copy_accounting: false    # proxy_acct gets what is ours too
+#   session_timeout: 1d
 #   proxy_auth: 10.1.2.3:1812
 #   proxy_acct: 10.1.2.3:1813
 #   proxy_secret: change-me
+#   proxy_require_message_authenticator: true
 #   interim: 10min
 #   coa_per_second_per_nas: 200
 

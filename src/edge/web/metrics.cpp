@@ -50,6 +50,8 @@ void add_replica(Registrar& add) {
             [](const Status& s) { return s.feed_connected; });
   add.gauge("feed_lag_seconds", "From a change's being said to its being in force here.",
             [](const Status& s) { return double(s.feed_lag.count()) / 1e3; });
+  add.gauge("feed_behind", "Lines that the centre has said and that aren't in force here.",
+            [](const Status& s) { return s.feed_behind; });
   add.gauge("feed_silence_seconds", "Since the centre was heard last.",
             [](const Status& s) { return seconds_between(std::max(s.feed_heard, s.started), s.at); });
 }

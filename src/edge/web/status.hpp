@@ -24,6 +24,7 @@ struct Status {
   bool feed_connected = false;
   Instant feed_heard = instant_min;       ///< the centre's last answer, even an empty one
   std::chrono::milliseconds feed_lag{0};  ///< from a change's being said to its being in force here
+  std::uint64_t feed_behind = 0;          ///< lines that the centre has said and that aren't in force here
   std::string feed_trouble;               ///< what keeps it from following; empty: nothing
 
   Engine::Counts engine;
