@@ -128,6 +128,7 @@ std::size_t send_all(const DatagramSocket& socket, std::span<const Letter> lette
   std::array<iovec, datagrams_max> pieces;
   std::array<mmsghdr, datagrams_max> headers{};
   std::size_t lost = 0;
+  bool told = false;
   while (!letters.empty()) {
     const std::size_t count = std::min(letters.size(), datagrams_max);
     for (std::size_t i = 0; i < count; ++i) {
@@ -143,6 +144,8 @@ std::size_t send_all(const DatagramSocket& socket, std::span<const Letter> lette
     }
     const int sent = sendmmsg(socket.descriptor(), headers.data(), unsigned(count), 0);
     if (sent < 0 && errno == EINTR) continue;
+    // The peer's port was closed when we sent last: that is told here, and takes this datagram's turn.
+    if (sent < 0 && errno == ECONNREFUSED && !std::exchange(told, true)) continue;
     if (sent <= 0) ++lost;  // this one can't be sent; the others may
     letters = letters.subspan(sent > 0 ? std::size_t(sent) : 1);
   }
