@@ -132,6 +132,9 @@ class AnEdge(unittest.TestCase):
         page = self.node.get("/regimes/special-quarantine?lang=en").text
         self.assertIn("lag-1", page)
         self.assertRegex(page, r"1 behind, for \d+ s")
+        metrics = dict(line.rsplit(" ", 1) for line in self.node.get("/metrics").text.splitlines() if line[0] != "#")
+        self.assertGreater(float(metrics["dayaq_edges_behind_seconds"]), 0.25)
+        self.assertGreaterEqual(float(metrics["dayaq_edges"]), 2)
         self.assertEqual(self.follow(folder, "lag-1", last).status, 200)
         self.assertEqual(self.edges()["lag-1"]["lines_behind"], 0)
         for language, words in (("en", "up to date"), ("az", "yenidir"), ("ru", "без отставания")):

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "regime/preview.hpp"
+#include "settlement_port.hpp"
 
 namespace dayaq::node {
 namespace {
@@ -60,6 +63,12 @@ std::uint64_t persons_of(const NodeParts& node) {
 std::uint64_t lines_of(const NodeParts& node) {
   return node.keeper->live().read(
       [](const regime::LiveState& state) { return state.population.lines().size(); });
+}
+
+std::vector<regime::EdgeState> live_edges(const NodeParts& node) {
+  std::vector<regime::EdgeState> edges = node.edges.all();
+  std::erase_if(edges, [](const regime::EdgeState& state) { return !state.edge.live(); });
+  return edges;
 }
 
 class Figures final : public portal::LiveFigures {
@@ -125,6 +134,7 @@ struct Pages::State {
         previews(node),
         leaves(node),
         figures(node),
+        settled(node),
         words{.country = node.core.country,
               .traffic = node.traffic,
               .organisation =
@@ -140,6 +150,7 @@ struct Pages::State {
   LivePreviews previews;
   Leaves leaves;
   Figures figures;
+  SettledSums settled;
   portal::Vocabulary words;
   std::unique_ptr<portal::Portal> portal;
 };
@@ -157,7 +168,8 @@ Result<std::unique_ptr<Pages>> Pages::create(const NodeParts& node, const std::f
                                                    .previews = state->previews,
                                                    .audit = state->leaves,
                                                    .figures = state->figures,
-                                                   .clock = node.core.clock}));
+                                                   .clock = node.core.clock,
+                                                   .settlements = &state->settled}));
   return std::unique_ptr<Pages>(new Pages(std::move(state)));
 }
 
@@ -178,6 +190,25 @@ void add_gauges(http::Metrics& metrics, const NodeParts& node) {
                 [node] { return node.core.database->writable() ? 1.0 : 0.0; });
   metrics.gauge("dayaq_feed_waiting", "Edges waiting for the feed",
                 [node] { return static_cast<double>(node.keeper->hub().waiting()); });
+  metrics.gauge("dayaq_edges", "Enrolled edges that have not ended",
+                [node] { return static_cast<double>(live_edges(node).size()); });
+  metrics.gauge("dayaq_edges_silent", "Of those: not heard for a minute", [node] {
+    const Instant now = node.core.clock.now();
+    return static_cast<double>(std::ranges::count_if(
+        live_edges(node), [&](const regime::EdgeState& state) { return is_silent(state, now); }));
+  });
+  metrics.gauge("dayaq_edges_behind_seconds",
+                "Age of the oldest change that an edge which is heard has not confirmed", [node] {
+                  const Instant now = node.core.clock.now();
+                  double most = 0;
+                  for (const regime::EdgeState& state : live_edges(node)) {
+                    if (is_silent(state, now)) continue;
+                    const auto lag = regime::lag_of(node.keeper->hub(), *node.core.database,
+                                                    state.edge.provider, state.progress.applied, now);
+                    if (lag) most = std::max(most, static_cast<double>(lag->age.count()) / 1000);
+                  }
+                  return most;
+                });
 }
 
 std::vector<std::string> not_ready(const NodeParts& node) {

@@ -130,7 +130,9 @@ TEST(FeedBlock, WithAnyByteOfItsContentChangedFailsTheSignatureOrTheHeader) {
     Bytes bytes = good;
     bytes[i] ^= std::byte(0x55);
     EXPECT_NE(code_of(bytes), "") << i;
-    if (i > 60) EXPECT_EQ(code_of(bytes), "feed.signature") << i;
+    if (i > 60) {
+      EXPECT_EQ(code_of(bytes), "feed.signature") << i;
+    }
   }
 }
 

@@ -248,7 +248,7 @@ TEST_P(Edges, AreRememberedOverARestart) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, Edges, testing::ValuesIn(dayaq::test::engines),
-                         [](const auto& info) { return dayaq::test::name_of(info.param); });
+                         [](const auto& each) { return dayaq::test::name_of(each.param); });
 
 /// What an operator was told under format 1 is dropped; that it was told, and when, is not.
 TEST(FeedMigration, DropsBlocksOfFormatOneAndNeverLetsNumbersGoBack) {
