@@ -1,9 +1,9 @@
 find_package(rapidcheck REQUIRED)
 dayaq_module(NAME edge_engine ROOM edge
-  SOURCES accounts.cpp engine.cpp engine_decide.cpp engine_state.cpp journal.cpp journal_files.cpp
+  SOURCES accounts.cpp accounts_checkpoint.cpp engine.cpp engine_checkpoint.cpp engine_decide.cpp engine_state.cpp journal.cpp journal_files.cpp
     journal_format.cpp leases.cpp quota_period.cpp
-  HEADERS accounts.hpp engine.hpp engine_core.hpp engine_state.hpp journal.hpp journal_files.hpp journal_format.hpp
+  HEADERS accounts.hpp accounts_checkpoint.hpp engine.hpp engine_core.hpp engine_state.hpp journal.hpp journal_files.hpp journal_format.hpp
     leases.hpp quota_period.hpp
   DEPS dayaq::edge_replica dayaq::http
-  TESTS accounts_test.cpp engine_model_test.cpp engine_test.cpp journal_test.cpp leases_test.cpp quota_period_test.cpp
+  TESTS accounts_test.cpp engine_model_test.cpp engine_recovery_test.cpp engine_test.cpp journal_test.cpp leases_test.cpp quota_period_test.cpp
   TEST_DEPS rapidcheck)

@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::int64_t second_us = 1'000'000;
 constexpr auto step_min = std::chrono::minutes(5);  ///< a larger one is the clock's, not time that passed
-constexpr std::size_t due_max = 20'000;             ///< leases looked at under one hold of the lock
+constexpr std::int64_t checkpoint_us = 600 * second_us;
+constexpr std::size_t due_max = 20'000;  ///< leases looked at under one hold of the lock
 
 }  // namespace
 
@@ -24,7 +25,9 @@ EngineCore::EngineCore(EngineOptions options, const ServiceTable& services, Repl
       calendar_(std::move(calendar)),
       state_(options_.edge, options_.edges) {}
 
-EngineCore::~EngineCore() = default;
+EngineCore::~EngineCore() {
+  stop_saving();
+}
 
 Result<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options, const ServiceTable& services,
                                              Replica& replica, Journal& journal, Instant now) {
@@ -36,18 +39,6 @@ Result<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options, const
   auto engine = std::make_unique<EngineCore>(options, services, replica, journal, QuotaCalendar(zone));
   DAYAQ_TRY_OK(engine->recover(now));
   return engine;
-}
-
-Result<void> EngineCore::recover(Instant now) {
-  last_now_ = now;
-  state_.time_us = to_micros(now);
-  state_.recovering = true;
-  DAYAQ_TRY_OK(journal_.read(journal_.first_kept() - 1, [&](std::uint64_t number, const Record& record) {
-    state_.apply(record, number);
-    return true;
-  }));
-  state_.recovering = false;
-  return {};
 }
 
 void EngineCore::pass_time(Instant now) {
@@ -212,6 +203,13 @@ void EngineCore::tick(Instant now) {
   pass_time(now);
   state_.accounts.forget_before(calendar_.at(feed::QuotaPeriod::day, now).start);
   state_.leases.due(state_.time_us, due_max, [&](Lease& lease) { lease_due(lease, now); });
+  const std::uint64_t last = journal_.last();
+  const bool much = last - asked_at_ >= options_.checkpoint_records;
+  const bool long_ago = last != asked_at_ && state_.time_us - asked_time_ >= checkpoint_us;
+  if (!much && !long_ago) return;
+  asked_at_ = last;
+  asked_time_ = state_.time_us;
+  ask_to_save();
 }
 
 void EngineCore::settled_through(std::uint64_t number) {

@@ -49,13 +49,14 @@ enum class WhenDiskFull : std::uint8_t {
 };
 
 struct EngineOptions {
-  std::filesystem::path folder;  ///< accounts' checkpoints
+  std::filesystem::path folder;  ///< holds accounts.table; empty: nothing is saved (tests)
   std::uint8_t edge = 1;         ///< this edge's number among the operator's, 1..16
   std::uint8_t edges = 1;        ///< how many there are
   std::string zone = "Asia/Baku";
   Slices slices;
   std::chrono::seconds sibling_silence{5};
   WhenDiskFull when_disk_full = WhenDiskFull::grant;
+  std::uint64_t checkpoint_records = 1'000'000;  ///< accounts are saved after so many records, or ten minutes
 };
 
 class Engine {

@@ -2,10 +2,14 @@
 // (verdicts), engine_checkpoint.cpp (the background thread).
 #pragma once
 
+#include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <thread>
 #include <vector>
 
+#include "edge/accounts_checkpoint.hpp"
 #include "edge/engine_state.hpp"
 #include "edge/quota_period.hpp"
 
@@ -86,12 +90,20 @@ class EngineCore final : public Engine {
   [[nodiscard]] bool all_siblings_heard() const;
   void count(const Verdict& verdict);
 
+  Result<void> save_round();
+  std::uint64_t keep_leases(std::uint64_t before);
+  void save_when_asked();
+  void ask_to_save();
+  void stop_saving();
+  [[nodiscard]] bool stopping();
+
   std::mutex mutex_;
   EngineOptions options_;
   const ServiceTable& services_;
   Replica& replica_;
   Journal& journal_;
   QuotaCalendar calendar_;
+  std::optional<MappedCheckpoint> mapped_;  ///< before the state, whose accounts lie in it
   EngineState state_;
   std::vector<GrantInForce> grants_;
   std::vector<Candidate> candidates_;
@@ -100,6 +112,14 @@ class EngineCore final : public Engine {
   Instant last_now_;
   bool alarmed_ = false;  ///< the log has been told that usage isn't journaled
   std::unordered_map<AccountKey, std::int64_t, HashOfAccount> asked_;  ///< for rights; when
+  std::uint64_t asked_at_ = 0;     ///< the journal's end when the accounts were last to be saved
+  std::int64_t asked_time_ = 0;    ///< and when
+  std::uint64_t round_began_ = 0;  ///< the journal's end when the last saving began
+  std::mutex saver_mutex_;         ///< of the next two
+  bool save_asked_ = false;
+  bool stopping_ = false;
+  std::condition_variable saver_wakes_;
+  std::thread saver_;
   std::array<bool, edges_max + 1> missed_{};  ///< a sibling's record could not be journaled: it comes again
 };
 

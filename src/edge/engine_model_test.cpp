@@ -128,9 +128,12 @@ class World {
   /// One exchange of a session: lost on the way, answered, or answered and the answer lost.
   void exchange(std::size_t i, Node& usual) {
     Session& session = sessions[i];
-    Node* at = session.refused_by != nullptr ? session.refused_by : &usual;
-    if (session.refused_by == nullptr && avoid.contains({ids[i], at}))
-      at = at == &nodes.front() ? &nodes.back() : &nodes.front();
+    Node* at = session.refused_by;
+    if (at == nullptr) {
+      at = &usual;
+      if (avoid.contains({ids[i], at})) at = at == &nodes.front() ? &nodes.back() : &nodes.front();
+      if (avoid.contains({ids[i], at})) return;
+    }
     Node& node = *at;
     if (!session.asked) session.asked = question(i);
     const std::uint64_t fate = random.below(10);

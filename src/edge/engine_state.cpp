@@ -202,7 +202,7 @@ void EngineState::apply_kept(const Record& record, std::uint64_t number) {
   move(lease, record, false, true);
   lease.ended = record.orphan;  // a kept record has no beginning to miss: the flag says that it has ended
   lease.number = record.number;
-  lease.earlier = record.used;
+  lease.earlier = record.phase == Phase::event ? 0 : record.used;
   lease.cumulative = record.cumulative;
   lease.held = record.origin;
   lease.held_account = lease.account;
