@@ -8,6 +8,7 @@ set(credit_control_sources
   credit_request.cpp
   credit_sessions.cpp
   dictionary.cpp
+  gx.cpp
   message.cpp)
 set(credit_control_tests
   credit_capture_test.cpp
@@ -15,6 +16,7 @@ set(credit_control_tests
   credit_faults_test.cpp
   credit_relay_test.cpp
   credit_sessions_test.cpp
+  gx_test.cpp
   message_test.cpp)
 set(credit_control_headers
   credit_answer.hpp
@@ -25,4 +27,5 @@ set(credit_control_headers
   credit_request.hpp
   credit_sessions.hpp
   dictionary.hpp
+  gx.hpp
   message.hpp)

@@ -160,8 +160,7 @@ Sessions::Session* CreditControl::State::note(std::string_view peer, Instant now
                              .peer = peer,
                              .realm = request.origin_realm,
                              .key = key,
-                             .expires = 0,
-                             .gx = false});
+                             .expires = 0});
     if (!session) return nullptr;
   }
   const std::uint32_t validity = std::uint32_t(decided.validity.count());
@@ -375,6 +374,7 @@ void CreditControl::attach(OtherSessions* other) {
 }
 void CreditControl::tick(Instant now) {
   state_->sessions.sweep(seconds_of(now), walk_slots);
+  if (state_->other) state_->other->tick(now);
 }
 
 }  // namespace dayaq::edge::diameter

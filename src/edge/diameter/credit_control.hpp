@@ -77,6 +77,7 @@ class OtherSessions {
   [[nodiscard]] virtual Bytes re_auth_request(const OpenSession& session) = 0;
   virtual void forget(std::string_view session_id) = 0;
   [[nodiscard]] virtual std::size_t session_count() const = 0;
+  virtual void tick(Instant now) = 0;
 };
 
 /// All members with the engine's lock held.

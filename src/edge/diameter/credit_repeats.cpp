@@ -7,6 +7,9 @@ namespace dayaq::edge::diameter {
 
 namespace {
 constexpr std::uint64_t typical_bytes = 256;
+// A table entry: 48 bits of position + 1, 16 bits of the key, so that the ring is touched for what is there
+// alone.
+constexpr std::uint64_t position_mask = (std::uint64_t(1) << 48) - 1;
 constexpr std::uint64_t aligned(std::uint64_t bytes) {
   return (bytes + 7) & ~std::uint64_t(7);
 }
@@ -16,9 +19,9 @@ KeptAnswers::KeptAnswers(std::size_t bytes_max)
     : ring_(aligned(bytes_max)), table_(std::bit_ceil(2 * (bytes_max / typical_bytes + 1))) {}
 
 std::optional<KeptAnswers::Kept> KeptAnswers::find(std::uint64_t key) const {
-  const std::uint64_t position = table_[key & (table_.size() - 1)];
-  if (position == 0) return std::nullopt;
-  const std::uint64_t at = position - 1;
+  const std::uint64_t known = table_[key & (table_.size() - 1)];
+  if (known == 0 || (known ^ key) >> 48 != 0) return std::nullopt;
+  const std::uint64_t at = (known & position_mask) - 1;
   if (written_ - at > ring_.size()) return std::nullopt;  // overwritten since
   Entry entry;
   std::memcpy(&entry, ring_.data() + at % ring_.size(), sizeof entry);
@@ -37,7 +40,7 @@ void KeptAnswers::keep(std::uint64_t key, BytesView message, std::uint64_t seque
   std::memcpy(ring_.data() + at % ring_.size(), &entry, sizeof entry);
   std::memcpy(ring_.data() + at % ring_.size() + sizeof entry, message.data(), message.size());
   written_ += needed;
-  table_[key & (table_.size() - 1)] = at + 1;
+  table_[key & (table_.size() - 1)] = (key & ~position_mask) | (at + 1);
 }
 
 }  // namespace dayaq::edge::diameter

@@ -30,7 +30,7 @@ class KeptAnswers {
     std::uint64_t bytes = 0;
   };
   std::vector<std::byte> ring_;
-  std::vector<std::uint64_t> table_;  ///< position + 1 of an entry, by key; 0: none
+  std::vector<std::uint64_t> table_;  ///< where an entry is, by key; 0: none
   std::uint64_t written_ = 0;         ///< bytes ever; the ring holds the last of them
 };
 

@@ -311,17 +311,19 @@ class RequestReader {
     if (out_.origin_realm.empty()) return missing(avp::origin_realm, 1);
     if (out_.destination_realm.empty()) return missing(avp::destination_realm, 1);
     if (!application_seen_) return missing(avp::auth_application_id, 4);
-    if (out_.context.empty()) return missing(avp::service_context_id, 1);
+    if (out_.context.empty() && !reading_.policy) return missing(avp::service_context_id, 1);
     if (!out_.type) return missing(avp::cc_request_type, 4);
     if (!out_.number) return missing(avp::cc_request_number, 4);
-    if (*out_.type == RequestType::event && !out_.action) return missing(avp::requested_action, 4);
+    if (*out_.type == RequestType::event && !out_.action && !reading_.policy)
+      return missing(avp::requested_action, 4);
     const bool named = std::ranges::any_of(out_.subscription, [](auto data) { return !data.empty(); });
     if (!named && !service_information_.empty()) {
       if (auto fault = subscription_in_service_information()) return fault;
     }
     // A request without MSCC is about the service of its context: its own units are the one part. One that
     // can speak of many services and names none only opens or closes the session.
-    const bool whole_service = own_.implied || !out_.multiple_services || *out_.type == RequestType::event;
+    const bool whole_service =
+        !reading_.policy && (own_.implied || !out_.multiple_services || *out_.type == RequestType::event);
     if (out_.parts.empty() && whole_service) {
       own_.implied = true;
       if (*out_.type == RequestType::initial || *out_.type == RequestType::update) own_.asks = true;

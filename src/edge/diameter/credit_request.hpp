@@ -68,6 +68,7 @@ struct Fault {
 struct RequestReading {
   std::string_view own_host;                                       ///< to see loops
   const std::vector<std::uint32_t>* understood_vendors = nullptr;  ///< whose unknown AVPs are let pass
+  bool policy = false;  ///< Gx: no Service-Context-Id, and no units
 };
 
 /// Takes a whole message apart. `out` is overwritten and keeps its buffers; after a fault it holds what was

@@ -104,7 +104,6 @@ Sessions::Session* Sessions::open(const Opening& opening) {
   session.host = host;
   session.peer = peer;
   session.realm = realm;
-  session.application = opening.gx ? 1 : 0;
   session.in_use = true;
   by_id_.insert(session.hash, slot);
   if (session.key != 0) {

@@ -78,12 +78,12 @@ class Sessions {
     // What the charging system was told: its own numbers, without gaps.
     std::uint32_t upstream_next = 0;                   ///< CC-Request-Number of the next request to it
     std::uint32_t relayed_number = 0, relayed_as = 0;  ///< the last: as the network and as we numbered it
+    std::uint32_t list_version = 0;                    ///< Gx: of the resources that its rules are of
     bool in_use = false;
     bool upstream_open = false;    ///< it knows the session
     bool relayed_any = false;      ///< the two above hold
     bool relayed_initial = false;  ///< the last was made an INITIAL_REQUEST
     std::uint8_t lease_count = 0;
-    std::uint8_t application = 0;  ///< 0: credit control, 1: Gx
     SessionLease inline_leases[2];
     std::unique_ptr<std::vector<SessionLease>> more_leases;
 
@@ -105,7 +105,6 @@ class Sessions {
     std::string_view session_id, origin_host, peer, realm;
     SubscriptionKey key = 0;
     std::uint32_t expires = 0;
-    bool gx = false;
   };
   /// The session, new or as it is; null if there is no room for one more.
   Session* open(const Opening& opening);
