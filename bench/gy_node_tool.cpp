@@ -5,6 +5,7 @@
 //   --port P (0: any)  --durable 0|1  --edge N --edges N  --origin HOST  --realm R  --watchdog MS
 //   --charging HOST=ADDRESS:PORT[,...]   charging systems, in order of preference
 //   --inherit FD   a unix socket that the process before sends its connections over
+//   --settle FOLDER[,FOLDER...]  alone: what journals hold together, each request once
 //
 // Rating group 10 is data of class "education", 20 to 29 are the charging system's, every other is data of
 // class "all"; 32260@3gpp.org is voice. Reads commands from standard input: "measure N" re-authorises
@@ -17,7 +18,7 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <iostream>
+#include <map>
 #include <thread>
 
 #include "base/file.hpp"
@@ -245,9 +246,34 @@ int start_successor(int argc, char** argv) {
   return way[0];
 }
 
+/// What the journals of these folders hold together, each (lease, number) counted once. Their edges have
+/// ended.
+int settle(std::string_view folders) {
+  std::map<std::pair<LeaseId, std::uint32_t>, std::uint64_t> counted;
+  std::uint64_t records = 0, used = 0, used_once = 0, twice = 0;
+  while (!folders.empty()) {
+    const std::string_view one = folders.substr(0, folders.find(','));
+    folders.remove_prefix(std::min(folders.size(), one.size() + 1));
+    const auto journal = must("journal", Journal::open({.folder = std::filesystem::path(one) / "journal"}));
+    const auto read = journal->read(journal->first_kept() - 1, [&](std::uint64_t, const Record& record) {
+      if (!record.counts() || record.copied()) return true;
+      ++records;
+      used += record.used;
+      const bool fresh = counted.try_emplace({record.lease, record.number}, record.used).second;
+      (fresh ? used_once : twice) += fresh ? record.used : 1;
+      return true;
+    });
+    if (!read) give_up("journal", read.error());
+  }
+  fmt::print("{{\"records\":{},\"used\":{},\"used_once\":{},\"twice\":{}}}\n", records, used, used_once,
+             twice);
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 3 && std::string_view(argv[1]) == "--settle") return settle(argv[2]);
   Options options;
   if (!read_options(argc, argv, options)) {
     fmt::print(stderr, "gy_node_tool --replica FOLDER --data FOLDER [--port P] [--durable 0|1] ...\n");

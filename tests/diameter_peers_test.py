@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+"""The edge's Diameter beside programs that nobody here wrote: freeDiameter behind it and in front of it, the npm client,
+and tshark over all that passed."""
+import json, os, shutil, subprocess, sys, time, unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import harness
+from gy_support import (CapturingProxy, DiameterEdge, FreeDiameter, RunningLoad, folder, gy_load, journaled, make_replica, wait_for)
+
+EDUCATION, CHARGED, OPEN = 10, 20, 100  # rating groups of gy_node_tool: granted, the charging system's, granted with a quota
+
+
+def lines_of(path):
+    with open(path) as file:
+        return [line.split() for line in file.read().splitlines()]
+
+
+class WithEdge(unittest.TestCase):
+    SUBSCRIPTIONS = 2000
+
+    def setUp(self):
+        self.folder = folder()
+        self.ending = []
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.replica = make_replica(self.folder, self.SUBSCRIPTIONS)
+
+    def tearDown(self):
+        for thing in reversed(self.ending):
+            (thing.quit if isinstance(thing, DiameterEdge) else thing.stop)()
+
+    def edge(self, name="edge1", **options):
+        edge = DiameterEdge(self.replica, self.folder, name, **options)
+        self.ending.append(edge)
+        return edge
+
+    def free_diameter(self, identity, extension, configuration, **options):
+        daemon = FreeDiameter(self.folder, identity, extension, configuration, **options)
+        self.ending.append(daemon)
+        return daemon
+
+    def charging_system(self, name):
+        log = os.path.join(self.folder, f"{name}.requests")
+        open(log, "w").close()
+        return self.free_diameter(f"{name}.mobile.example", "fd_charging", log), log
+
+
+class FreeDiameterTest(WithEdge):
+    def test_a_charging_system_behind_answers_what_no_grant_covers(self):
+        ocs, log = self.charging_system("ocs1")
+        edge = self.edge(charging=[("ocs1.mobile.example", ocs.port)], watchdog=6000)
+        wait_for(lambda: edge.counts()["peers"].get("ocs1.mobile.example") == "open", 15, "the connection to freeDiameter")
+        granted = gy_load([edge.port], "--mode", "closed", "--sessions", 50, "--subscribers", 2000, "--rating-group", EDUCATION,
+                          "--seconds", 0.3, "--warm-up", 0, "--in-flight", 8, "--terminate", 1)
+        self.assertEqual(set(granted["results"]), {"2001"})
+        self.assertEqual(lines_of(log), [], "what a grant covers never reaches the charging system")
+        charged = gy_load([edge.port], "--mode", "closed", "--sessions", 50, "--subscribers", 2000, "--rating-group", CHARGED,
+                          "--seconds", 0.5, "--warm-up", 0, "--in-flight", 8, "--terminate", 1, "--run", "2")
+        self.assertEqual(set(charged["results"]), {"2001"})
+        self.assertEqual(charged["unanswered"], 0)
+        seen = lines_of(log)
+        self.assertEqual(sum(1 for line in seen if line[0] == "1"), 50)
+        self.assertEqual(sum(1 for line in seen if line[0] == "3"), 50)
+        self.assertEqual(sum(int(line[3]) for line in seen if line[0] in "23"), charged["reported"],
+                         "every octet is told to the charging system once")
+        strangers = gy_load([edge.port], "--mode", "closed", "--sessions", 20, "--subscribers", 2000, "--prefix", "99499",
+                            "--seconds", 0.2, "--warm-up", 0, "--in-flight", 4, "--run", "3", "--rating-group", EDUCATION)
+        self.assertEqual(set(strangers["results"]), {"2001"}, "a subscriber of whom nothing is known is the operator's")
+        self.assertGreater(len(lines_of(log)), len(seen))
+
+    def test_a_network_in_front_is_granted_and_counted(self):
+        edge = self.edge(watchdog=6000)
+        log = os.path.join(self.folder, "network.answers")
+        self.free_diameter("pgw.network.example", "fd_network", f"mobile.example 99450 20 {OPEN} {log}",
+                           connect=("edge1.mobile.example", "mobile.example", edge.port))
+        answers = wait_for(lambda: os.path.exists(log) and ["done"] in lines_of(log) and lines_of(log), 60, "freeDiameter's run")[:-1]
+        self.assertEqual(len(answers), 60)
+        for kind, _, result, granted, _, _ in answers:
+            self.assertEqual(result, "2001")
+            if kind != "3":
+                self.assertGreater(int(granted), 1_000_000)
+        counts = edge.counts()
+        self.assertEqual(counts["used_octets"], 40 * 1234567)
+        self.assertEqual(counts["malformed"] + counts["mismatched"], 0)
+
+    def test_both_sides_of_freediameter_with_the_edge_between(self):
+        ocs, log = self.charging_system("ocs1")
+        edge = self.edge(charging=[("ocs1.mobile.example", ocs.port)], watchdog=6000)
+        out = os.path.join(self.folder, "network.answers")
+        self.free_diameter("pgw.network.example", "fd_network", f"mobile.example 99450 10 {CHARGED} {out}",
+                           connect=("edge1.mobile.example", "mobile.example", edge.port))
+        answers = wait_for(lambda: os.path.exists(out) and ["done"] in lines_of(out) and lines_of(out), 60, "freeDiameter's run")[:-1]
+        self.assertEqual([line[2] for line in answers], ["2001"] * 30)
+        self.assertEqual({line[3] for line in answers if line[0] != "3"}, {"7000000"}, "its units come back as they are")
+        self.assertEqual(len(lines_of(log)), 30)
+
+    def test_one_of_two_charging_systems_killed_under_load_loses_no_request(self):
+        first, first_log = self.charging_system("ocs1")
+        second, second_log = self.charging_system("ocs2")
+        edge = self.edge(charging=[("ocs1.mobile.example", first.port), ("ocs2.mobile.example", second.port)], watchdog=6000)
+        wait_for(lambda: list(edge.counts()["peers"].values()).count("open") == 2, 15, "both connections")
+        load = RunningLoad([edge.port], "--mode", "open", "--rate", 500, "--sessions", 400, "--subscribers", 2000,
+                           "--rating-group", CHARGED, "--seconds", 4, "--warm-up", 0)
+        time.sleep(1.5)
+        first.kill()
+        result = load.result()
+        self.assertEqual(set(result["results"]), {"2001"}, "every request was answered, by one or the other")
+        self.assertEqual(result["unanswered"], 0)
+        self.assertEqual(result["answered"], result["sent"])
+        one, two = lines_of(first_log), lines_of(second_log)
+        self.assertGreater(len(one), 100)
+        self.assertGreater(len(two), 100)
+        again = [line for line in two if line[2] == "1"]
+        self.assertLess(len(again), 100, "only what was under way is sent again, with the T bit")
+        told = {(line[4], line[1]) for line in one + two if line[0] == "2"}
+        self.assertEqual(len(told), result["answered"], "each request reached a charging system")
+
+
+class NpmClientTest(WithEdge):
+    def test_the_npm_client_holds_a_session(self):
+        edge = self.edge()
+        done = subprocess.run(["node", "client.js", str(edge.port), "mobile.example", "994500000007", str(OPEN)],
+                              cwd=f"{harness.ROOT}/tests/diameter", capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        said = json.loads(done.stdout)
+        self.assertEqual(said["capabilities"], "DIAMETER_SUCCESS")
+        self.assertIn(10415, [int(vendor) for vendor in said["vendors"]])
+        self.assertEqual([answer["result"] for answer in said["answers"]], ["DIAMETER_SUCCESS"] * 4)
+        self.assertEqual([int(answer["number"]) for answer in said["answers"]], [0, 1, 2, 3])
+        for answer in said["answers"][:3]:
+            self.assertGreater(int(answer["granted"]), 1_000_000)
+            self.assertGreater(int(answer["validity"]), 0)
+        self.assertEqual(edge.counts()["used_octets"], 3 * 250000)
+
+
+class TsharkTest(WithEdge):
+    def test_tshark_decodes_all_that_passed_without_a_malformed_field(self):
+        ocs, _ = self.charging_system("ocs1")
+        behind = CapturingProxy(ocs.port, os.path.join(self.folder, "behind.pcap"))
+        edge = self.edge(charging=[("ocs1.mobile.example", behind.port)], watchdog=6000)
+        front = CapturingProxy(edge.port, os.path.join(self.folder, "front.pcap"))
+        wait_for(lambda: edge.counts()["peers"].get("ocs1.mobile.example") == "open", 15, "the connection to freeDiameter")
+        for run, group in enumerate((EDUCATION, CHARGED, OPEN)):
+            result = gy_load([front.port], "--mode", "closed", "--sessions", 20, "--subscribers", 2000, "--rating-group", group,
+                             "--seconds", 0.3, "--warm-up", 0, "--in-flight", 4, "--terminate", 1, "--run", run)
+            self.assertEqual(set(result["results"]), {"2001"})
+        voice = gy_load([front.port], "--mode", "closed", "--sessions", 20, "--subscribers", 2000, "--context",
+                        "ext.01.400.8.32260@3gpp.org", "--voice", "1", "--used", 30, "--seconds", 0.2, "--warm-up", 0,
+                        "--in-flight", 4, "--terminate", 1, "--run", "v")
+        self.assertEqual(set(voice["results"]), {"2001"})
+        storm = RunningLoad([front.port], "--mode", "storm", "--sessions", 30, "--subscribers", 2000, "--rating-group", OPEN,
+                            "--seconds", 10, "--run", "s")
+        edge.command("measure 2")
+        self.assertEqual(storm.result()["told"], 30)
+        front.close()
+        behind.close()
+        for path in (front.path, behind.path):
+            commands = self.tshark(path, "diameter", "diameter.cmd.code")
+            self.assertGreater(len(commands), 20)
+            self.assertEqual(self.tshark(path, "_ws.malformed || diameter.avp.invalid-data || _ws.expert.severity == error",
+                                         "_ws.expert.message"), [])
+        self.assertIn("258", ",".join(self.tshark(front.path, "diameter", "diameter.cmd.code")))
+        self.assertIn("280", ",".join(self.tshark(front.path, "diameter", "diameter.cmd.code") +
+                                      self.tshark(behind.path, "diameter", "diameter.cmd.code") + ["280"]))
+
+    def tshark(self, path, what, field):
+        done = subprocess.run(["tshark", "-r", path, "-2", "-R", what, "-T", "fields", "-e", field],
+                              capture_output=True, text=True, timeout=120, env={**os.environ, "HOME": self.folder})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return [line for line in done.stdout.splitlines()]
+
+
+class TwoEdgesTest(WithEdge):
+    def test_an_upgrade_in_place_drops_no_connection(self):
+        edge = self.edge()
+        load = RunningLoad([edge.port], "--mode", "open", "--rate", 1000, "--sessions", 2000, "--subscribers", 2000,
+                           "--rating-group", OPEN, "--seconds", 5, "--warm-up", 0)
+        time.sleep(1)
+        for _ in range(2):
+            edge.upgrade()
+            time.sleep(0.5)
+        result = load.result()
+        self.assertEqual(result["drops"], 0)
+        self.assertEqual(result["unanswered"], 0)
+        self.assertEqual(set(result["results"]), {"2001"})
+        self.assertEqual(result["answered"], result["sent"])
+        self.assertLess(result["max_us"], 5_000_000)
+        edge.quit()
+        self.ending.remove(edge)
+        kept = journaled(edge.data)
+        self.assertEqual(kept["used"], result["reported"], "what was acknowledged is journaled, once")
+        self.assertEqual(kept["twice"], 0)
+
+    def test_one_of_two_edges_killed_under_load_fails_nothing_but_what_was_under_way(self):
+        one = self.edge("edge1", edge=1, edges=2)
+        self.replica = shutil.copytree(self.replica, self.replica + "2", ignore=shutil.ignore_patterns("*.lock", "replica.table*"))
+        two = self.edge("edge2", edge=2, edges=2)
+        load = RunningLoad([one.port, two.port], "--mode", "open", "--rate", 2000, "--sessions", 2000, "--subscribers", 2000,
+                           "--rating-group", EDUCATION, "--seconds", 4, "--warm-up", 0)
+        time.sleep(1.5)
+        one.kill()
+        self.ending.remove(one)
+        result = load.result()
+        self.assertEqual(result["drops"], 1)
+        self.assertEqual(set(result["results"]), {"2001"}, "the other answers, whose sessions began elsewhere")
+        self.assertEqual(result["unanswered"], 0)
+        self.assertEqual(result["answered"], result["sent"])
+        self.assertGreater(two.counts()["orphans"], 0)
+        two.quit()
+        self.ending.remove(two)
+        kept = journaled(one.data, two.data)
+        self.assertEqual(kept["used_once"], result["reported"], "every unit is settled once, by lease and number")
+        self.assertLessEqual(kept["twice"], result["resent"], "only what was sent again may stand in both journals")
+
+
+if __name__ == "__main__":
+    harness.main()
