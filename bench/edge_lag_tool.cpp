@@ -86,8 +86,8 @@ int main(int argc, char** argv) {
   const SipKey feed_key = sip_key(std::span<const std::byte, 16>(*feed_key_bytes));
   crypto::PublicKey centre_key;
   std::ranges::copy(*centre_key_bytes, centre_key.begin());
-  const double rate = std::atof(argv[10]);
-  const auto count = std::size_t(rate * std::atof(argv[9]));
+  const auto rate = double(std::strtoull(argv[10], nullptr, 10));
+  const std::size_t count = std::size_t(rate) * std::strtoull(argv[9], nullptr, 10);
 
   std::deque<Probe> probes;
   std::unordered_map<edge::SubscriptionKey, Probe*> by_key;

@@ -1,8 +1,12 @@
 #include "edge/replica.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <thread>
 
 #include "base/file.hpp"
 #include "edge/replica_test_support.hpp"
@@ -305,10 +309,12 @@ TEST_F(ReplicaTest, ChangesGoOnWhileASnapshotComesIn) {
             "ok");
   ASSERT_EQ(apply(centre.grant(far, {})), "ok");
   ASSERT_TRUE(replica->snapshot_page(centre.page(1, 2)));
-  ASSERT_EQ(apply(centre.grant(far, {5})), "ok");
+  ASSERT_EQ(apply(centre.changes({TestCentre::definition(5, test_now() + 3h)}, {{far, {{.measure = 5}}}})),
+            "ok");
   ASSERT_EQ(code_of(replica->snapshot_take(lock)), "ok");
   expect_as_at_the_centre();
   EXPECT_EQ(answered(*replica, far, test_now()), expected(centre, far, test_now()));
+  EXPECT_EQ(answered(*replica, far, test_now()).at(0).second, test_now() + 3h);
   EXPECT_EQ(replica->state().change_blocks, 3u) << "those after the snapshot's number";
   for (const char* boot : {"this boot", "another"}) {
     options.boot = boot;
@@ -450,9 +456,107 @@ TEST_F(ReplicaTest, AnInterruptedExchangeOfSnapshotsIsTakenBack) {
   EXPECT_FALSE(fs::exists(options.folder / "snapshot.new"));
 }
 
-TEST_F(ReplicaTest, ADiskThatIsFullChangesNothing) {
+/// No file may become longer than this: the disk is full, as far as a program can see.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    handler_ = std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{.rlim_cur = bytes, .rlim_max = before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  FileSizeLimit(const FileSizeLimit&) = delete;
+  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+  ~FileSizeLimit() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  rlimit before_{};
+  void (*handler_)(int) = nullptr;
+};
+
+TEST_F(ReplicaTest, ADiskThatIsFullInTheMiddleOfAWriteChangesNothing) {
   fill();
-  // A folder in the place of the next file: it can't be created.
+  TestCentre after = centre;
+  const Bytes block = after.grant(34, {1});
+  {
+    const FileSizeLimit full(fs::file_size(files("changes").at(0)) + 20);
+    EXPECT_EQ(apply(block), "replica.disk");
+  }
+  expect_as_at_the_centre();
+  ASSERT_EQ(apply(block), "ok");
+  centre = std::move(after);
+  expect_as_at_the_centre();
+  options.boot = "another";
+  ASSERT_TRUE(open());
+  expect_as_at_the_centre();
+}
+
+TEST_F(ReplicaTest, ATableThatCannotGrowChangesNothing) {
+  fill();
+  TestCentre after = centre;
+  std::vector<std::pair<SubscriptionKey, feed::GrantList>> lines;
+  for (SubscriptionKey key = 100; key < 60'000; ++key) {
+    lines.emplace_back(key * 0x9e3779b97f4a7c15, feed::GrantList{{.measure = 1}});
+  }
+  const Bytes block = after.changes({}, lines);
+  {
+    const FileSizeLimit full(100'000);
+    EXPECT_EQ(apply(block), "replica.disk");
+    const auto pages = after.snapshot();
+    EXPECT_EQ(take(*replica, pages, lock), "replica.disk");
+  }
+  expect_as_at_the_centre();
+  ASSERT_EQ(apply(block), "ok");
+  EXPECT_EQ(replica->state().subscriptions, after.grants.size());
+  ASSERT_TRUE(open());
+  EXPECT_TRUE(replica->state().from_image);
+  EXPECT_EQ(replica->state().subscriptions, after.grants.size());
+}
+
+TEST_F(ReplicaTest, AnswersUnderTheLockWhileItGrowsAndIsReplaced) {
+  fill();
+  constexpr SubscriptionKey keys = 20'000;
+  const auto key_of = [](SubscriptionKey i) { return (i + 1) * 0x9e3779b97f4a7c15; };
+  std::vector<std::pair<SubscriptionKey, feed::GrantList>> lines(keys);
+  std::atomic<bool> ended = false;
+  std::atomic<SubscriptionKey> there = 0;
+  std::uint64_t asked = 0;
+  std::thread reader([&] {
+    std::vector<GrantInForce> found;
+    SeededRandom random(4);
+    while (!ended) {
+      const SubscriptionKey known = there.load();
+      if (known == 0) continue;
+      const std::lock_guard guard(lock);
+      for (int i = 0; i < 20; ++i, ++asked) {
+        // Every subscription always has exactly one grant, whichever.
+        const bool is = replica->find(key_of(random.below(known)), test_now(), found);
+        if (!is || found.size() != 1 || found[0].measure->any == 0) {
+          ADD_FAILURE();
+          return;
+        }
+      }
+    }
+  });
+  for (MeasureNumber round = 0; round < 12; ++round) {
+    const SubscriptionKey count = keys * (round + 1) / 12;
+    lines.resize(count);
+    for (SubscriptionKey i = 0; i < count; ++i) lines[i] = {key_of(i), {{.measure = 1 + round % 2}}};
+    ASSERT_EQ(apply(centre.changes({TestCentre::definition(1), TestCentre::definition(2)}, lines)), "ok");
+    there = count;
+    if (round % 4 == 3) ASSERT_EQ(take(*replica, centre.snapshot(2), lock), "ok");
+  }
+  ended = true;
+  reader.join();
+  EXPECT_GT(asked, 1000u);
+}
+
+TEST_F(ReplicaTest, AFileThatCannotBeCreatedChangesNothing) {
+  fill();
+  // A folder in the place of the next file.
   replica.reset();
   for (const auto& file : files("changes")) fs::remove(file);
   options.boot = "another";

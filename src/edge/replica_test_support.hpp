@@ -43,7 +43,8 @@ inline Instant test_now() {
 class TestCentre {
  public:
   explicit TestCentre(int key = 1, std::string operator_code = "azercell")
-      : key_(test_key(key)), operator_code_(std::move(operator_code)) {}
+      : key_(std::make_shared<const crypto::SigningKey>(test_key(key))),
+        operator_code_(std::move(operator_code)) {}
 
   static feed::Definition definition(MeasureNumber number, Instant until = instant_max) {
     feed::Definition out{.measure = number,
@@ -76,7 +77,7 @@ class TestCentre {
     }
     for (const auto& one : definitions) measures[one.measure] = one;
     sequence = block.last_sequence();
-    return feed::encode(block, key_);
+    return feed::encode(block, *key_);
   }
   /// One line: the subscription has these measures, without end.
   Bytes grant(SubscriptionKey key, const std::vector<MeasureNumber>& numbers) {
@@ -99,7 +100,7 @@ class TestCentre {
       block.lines.push_back({.key = key, .list = std::uint16_t(block.lists.size())});
       block.lists.push_back(list);
     }
-    return feed::encode(block, key_);
+    return feed::encode(block, *key_);
   }
   [[nodiscard]] std::vector<Bytes> snapshot(std::uint32_t pages = 1) const {
     std::vector<Bytes> out;
@@ -107,14 +108,14 @@ class TestCentre {
     return out;
   }
 
-  [[nodiscard]] crypto::PublicKey public_key() const { return key_.public_key(); }
+  [[nodiscard]] crypto::PublicKey public_key() const { return key_->public_key(); }
 
   std::uint64_t sequence = 0;
   std::map<SubscriptionKey, feed::GrantList> grants;
   std::map<MeasureNumber, feed::Definition> measures;
 
  private:
-  crypto::SigningKey key_;
+  std::shared_ptr<const crypto::SigningKey> key_;  // copies are the same centre at another time
   std::string operator_code_;
 };
 
