@@ -6,7 +6,7 @@ import base64, os, stat, struct, subprocess, tempfile, time, unittest
 import yaml
 
 import harness
-from harness import Node, program
+from harness import Node, free_port, program
 
 FEED = "application/vnd.dayaq.feed"
 ED25519_DER = bytes.fromhex("302a300506032b6570032100")  # RFC 8410: SubjectPublicKeyInfo of an Ed25519 key
@@ -82,6 +82,24 @@ class AnEdge(unittest.TestCase):
             done = subprocess.run([program("dayaq-edge"), "--config", f"{folder}/edge.yaml", "--check"],
                                   capture_output=True, text=True, timeout=30)
             self.assertEqual(done.returncode, 0, f"{folder}: {done.stdout}{done.stderr}")
+
+    def test_a_real_edge_runs_from_its_folder_as_it_was_written_and_confirms_what_it_applies(self):
+        folder = os.path.join(self.node.folder, "edge-real")
+        self.node.cli("edge", "enrol", "--operator", "nar", "--name", "real-1", "--out", folder, "--port", str(free_port()))
+        edge = subprocess.Popen([program("dayaq-edge"), "--config", f"{folder}/edge.yaml"], stdout=subprocess.DEVNULL,
+                                stderr=open(f"{folder}/log", "wb"))
+        try:
+            deadline = time.monotonic() + 20
+            while time.monotonic() < deadline and self.edges()["real-1"]["silent"]:
+                self.assertIsNone(edge.poll(), read(folder, "log"))
+                time.sleep(0.05)
+            status = self.node.get("/v1/feed/status", key=self.node.key()).json["feeds"]
+            last = next(feed["last_sequence"] for feed in status if feed["operator"] == "nar")
+            self.assertEqual((self.edges()["real-1"]["applied"], self.edges()["real-1"]["lines_behind"]), (last, 0))
+            self.assertGreater(last, 0)
+        finally:
+            edge.terminate()
+            self.assertEqual(edge.wait(timeout=20), 0)
 
     def test_it_verifies_snapshot_and_feed_with_the_key_that_it_was_given(self):
         key = bytes.fromhex(read(self.first, "centre.pub"))
