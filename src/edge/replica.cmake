@@ -4,4 +4,4 @@ dayaq_module(NAME edge_replica ROOM edge
   HEADERS types.hpp replica.hpp follower.hpp
   DEPS dayaq::base dayaq::crypto dayaq::feed
   PRIVATE_DEPS dayaq::http
-  TESTS types_test.cpp replica_test.cpp replica_model_test.cpp follower_test.cpp)
+  TESTS types_test.cpp replica_test.cpp replica_disk_test.cpp replica_model_test.cpp follower_test.cpp)

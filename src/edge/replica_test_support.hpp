@@ -4,8 +4,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <fstream>
+#include <algorithm>
 #include <map>
+#include <mutex>
 
 #include "base/random.hpp"
 #include "edge/replica.hpp"
@@ -160,5 +161,50 @@ inline std::vector<std::pair<MeasureNumber, Instant>> answered(const Replica& re
   for (const GrantInForce& grant : found) out.emplace_back(grant.measure->number, grant.until);
   return out;
 }
+
+/// A replica in a folder of its own, and the centre that it follows.
+struct ReplicaTest : testing::Test {
+  TestFolder folder;
+  TestCentre centre;
+  ServiceTable services = test_services();
+  std::mutex lock;
+  ReplicaOptions options{.folder = folder.path() / "replica",
+                         .operator_code = "azercell",
+                         .centre_keys = {centre.public_key()},
+                         .boot = "this boot"};
+  std::unique_ptr<Replica> replica;
+
+  Result<void> open() {
+    replica.reset();
+    DAYAQ_TRY(replica, Replica::open(options, services));
+    return {};
+  }
+  std::string apply(BytesView blocks) { return code_of(replica->apply(blocks, lock)); }
+  void expect_as_at_the_centre() {
+    for (SubscriptionKey key = 1; key < 60; ++key) {
+      EXPECT_EQ(answered(*replica, key, test_now()), expected(centre, key, test_now())) << key;
+    }
+    EXPECT_EQ(replica->state().sequence, centre.sequence);
+    EXPECT_EQ(replica->state().subscriptions, centre.grants.size());
+  }
+  std::vector<std::filesystem::path> files(const char* name) {
+    std::vector<std::filesystem::path> out;
+    for (const auto& entry : std::filesystem::directory_iterator(options.folder / name))
+      out.push_back(entry.path());
+    std::ranges::sort(out);
+    return out;
+  }
+  /// A snapshot and some changes after it.
+  void fill() {
+    ASSERT_TRUE(open());
+    centre.changes(
+        {TestCentre::definition(1), TestCentre::definition(2), TestCentre::definition(5)},
+        {{10, {{.measure = 1}}}, {11, {{.measure = 2, .until = test_now() + std::chrono::hours(1)}}}});
+    ASSERT_EQ(take(*replica, centre.snapshot(2), lock), "ok");
+    ASSERT_EQ(apply(centre.grant(12, {1, 5})), "ok");
+    ASSERT_EQ(apply(centre.grant(10, {2})), "ok");
+    ASSERT_EQ(apply(centre.grant(11, {})), "ok");
+  }
+};
 
 }  // namespace dayaq::edge
