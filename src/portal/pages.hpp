@@ -8,6 +8,7 @@
 
 #include "portal/decisions.hpp"
 #include "portal/ports.hpp"
+#include "portal/settled.hpp"
 #include "portal/site.hpp"
 #include "portal/standing.hpp"
 
@@ -66,6 +67,9 @@ struct StatusContent {
   std::string checkpoint;
 };
 [[nodiscard]] Result<std::string> status_page(Page& page, const StatusContent& content);
+
+/// /settlements: what was delivered in a month and what is owed for it.
+[[nodiscard]] Result<std::string> settlements_page(Page& page, const SettledMonth& month);
 
 /// "/regimes/special-quarantine/versions/2"
 [[nodiscard]] std::string version_path(const regime::RegimeVersion& version);

@@ -221,6 +221,21 @@ struct Portal::State {
     return status_page(page, content);
   }
 
+  Result<std::string> settlements(const Request& request, Page page) {
+    std::optional<Date> month;
+    if (const auto wanted = request.query_value("month")) {
+      const auto first = parse_date(*wanted + "-01");
+      if (!first) return no_such_page();
+      month = *first;
+    }
+    SettledMonth settled;
+    if (ports.settlements != nullptr) {
+      DAYAQ_TRY(settled, ports.settlements->month(month));
+    }
+    if (month && std::ranges::find(settled.months, *month) == settled.months.end()) return no_such_page();
+    return settlements_page(page, settled);
+  }
+
   [[nodiscard]] Response static_file(const Request& request) const {
     const StaticFile* file = site->static_file(request.parameter("file"));
     if (file == nullptr) return error(request, 404);
@@ -294,6 +309,10 @@ void Portal::add_routes(http::Router& router) {
   router.add(route(Method::get, "/status", "page_status", "The state of the system."),
              [state](const Request& request) {
                return state->answer(request, state->status(state->page(request)));
+             });
+  router.add(route(Method::get, "/settlements", "page_settlements", "What was delivered and what is owed."),
+             [state](const Request& request) {
+               return state->answer(request, state->settlements(request, state->page(request)));
              });
   http::Route file = route(Method::get, "/static/{version}/{file}", "page_static", "A static file.");
   file.run = http::Run::inline_;

@@ -6,6 +6,7 @@
 //   GET  /regimes/{code}/territory           its reach by district, as a table
 //   GET  /regimes/{code}/versions/{version}  a version; of a draft, what it would change
 //   GET  /drafts/new, POST /drafts/check     a dry check and preview of a file; nothing is stored
+//   GET  /settlements[?month=2026-11]        what operators delivered and what is owed for it
 //   GET  /status                             components, feeds, audit checkpoint
 //   GET  /static/{version}/{file}            style sheet and mark
 //
@@ -18,6 +19,7 @@
 #include "http/router.hpp"
 #include "portal/pages.hpp"
 #include "portal/ports.hpp"
+#include "portal/settled.hpp"
 #include "portal/site.hpp"
 #include "regime/file.hpp"
 
@@ -29,6 +31,7 @@ struct PortalPorts {
   AuditLeaves& audit;
   LiveFigures& figures;
   const Clock& clock;
+  Settlements* settlements = nullptr;  ///< null: nothing is ever settled here
 };
 
 class Portal {

@@ -106,6 +106,9 @@ TEST_P(SettleTest, KeepsOperatorsEdgesAndDaysApart) {
   ASSERT_EQ(days.lines.size(), 3u);
   EXPECT_EQ(days.lines[0].sum.day, test::date(2026, 11, 21));
   EXPECT_EQ(days.lines[0].owed, std::nullopt) << "money is rounded for months";
+  const auto months =
+      audit.db().read([](store::Session& session) { return SettlementStore::months(session); });
+  EXPECT_EQ(*months, (std::vector{month_of(test::date(2026, 12, 1)), month_of(test::date(2026, 11, 1))}));
   const Report one = report(SettlementStore::By::month,
                             {.from = test::date(2026, 11, 22), .until = test::date(2026, 12, 1)});
   ASSERT_EQ(one.lines.size(), 1u);

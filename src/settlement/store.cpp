@@ -130,6 +130,16 @@ Result<std::vector<EdgeStanding>> SettlementStore::edges(store::Session& session
   return out;
 }
 
+Result<std::vector<Month>> SettlementStore::months(store::Session& session) {
+  std::vector<Month> out;
+  DAYAQ_TRY_OK(session.query("select distinct month from settlement_sum order by month desc", {},
+                             [&](const store::Row& row) -> Result<bool> {
+                               out.push_back(Month(row.integer(0)));
+                               return true;
+                             }));
+  return out;
+}
+
 Result<void> SettlementStore::each_sum(store::Session& session, std::string_view operator_code,
                                        const Days& days, By by,
                                        const std::function<Result<bool>(const Sum&)>& on_sum) {

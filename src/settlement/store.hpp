@@ -29,6 +29,8 @@ struct SettlementStore {
 
   /// All edges, or those of one operator ("" for all), by operator and name.
   static Result<std::vector<EdgeStanding>> edges(store::Session& session, std::string_view operator_code);
+  /// The months that have sums, the newest first.
+  static Result<std::vector<Month>> months(store::Session& session);
   /// Sums of the days asked for, by operator, month and name; one a month, or one a day.
   enum class By : std::uint8_t { month, day };
   static Result<void> each_sum(store::Session& session, std::string_view operator_code, const Days& days,
