@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """An operator's edge from its enrolment to its end: the files that it is given, the feed that it verifies (here with openssl,
 which shares nothing with ours), and what the centre and its page know of how far it has come."""
-import base64, os, stat, struct, subprocess, tempfile, time, unittest
+import base64, os, stat, struct, subprocess, tempfile, threading, time, unittest
 
 import yaml
 
@@ -54,6 +54,23 @@ class AnEdge(unittest.TestCase):
 
     def follow(self, folder, name, after, accept=FEED):
         return self.node.get(f"/v1/feed?after={after}&edge={name}", key=read(folder, "token"), headers={"Accept": accept})
+
+    def test_a_stop_of_the_centre_waits_for_no_edge(self):
+        node = Node(persons=0, demo=False).start()
+        try:
+            key = node.cli("key", "create", "azercell", "--name", "test", "--scope", "feed:read").stdout.strip()
+            answers = []
+            waiter = threading.Thread(target=lambda: answers.append(node.get("/v1/feed?after=0&wait=25", key=key)))
+            waiter.start()
+            while 'dayaq_feed_waiting 1' not in node.get("/metrics").text:
+                time.sleep(0.01)
+            began = time.monotonic()
+            node.stop()
+            waiter.join()
+            self.assertLess(time.monotonic() - began, 5)
+            self.assertEqual((answers[0].status, answers[0].json["lines"]), (200, []))
+        finally:
+            node.remove()
 
     def test_its_folder_has_all_that_it_needs_and_nobody_else_reads_it(self):
         self.assertEqual(stat.S_IMODE(os.stat(self.first).st_mode), 0o700)

@@ -61,6 +61,7 @@ Result<void> serve(const Arguments& arguments, const sigset_t& signals) {
   int signal = 0;
   sigwait(&signals, &signal);
   log::info("dayaqd.stopping", "stopping", {{"signal", signal}});
+  node->let_waiting_go();
   server->stop();
   std::error_code gone;
   std::filesystem::remove(arguments.data / "dayaqd.url", gone);

@@ -298,6 +298,10 @@ void Node::start_timers() {
       });
 }
 
+void Node::let_waiting_go() {
+  if (state_->keeper) state_->keeper->hub().let_go();
+}
+
 Result<void> Node::save_index() {
   state_->save_edges();
   return state_->keeper ? state_->keeper->save(regime::GrantKeeper::Saving::here) : Result<void>();

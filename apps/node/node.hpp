@@ -91,6 +91,8 @@ class Node {
                                const std::filesystem::path& web);
   /// Begins what time alone moves: grants that begin or end, snapshots of the index. Ends with the node.
   void start_timers();
+  /// Answers the edges that wait for news, so that a stop needn't wait for them. Before the server stops.
+  void let_waiting_go();
   /// Saves the index, so that the next start is quick.
   Result<void> save_index();
 

@@ -90,6 +90,14 @@ void FeedHub::wait(OrganisationIndex provider, std::uint64_t after,
   changed_.notify_all();
 }
 
+void FeedHub::let_go() {
+  {
+    const std::lock_guard lock(mutex_);
+    let_go_ = true;
+  }
+  changed_.notify_all();
+}
+
 std::size_t FeedHub::waiting() const {
   const std::lock_guard lock(mutex_);
   return waiters_.size();
@@ -98,7 +106,7 @@ std::size_t FeedHub::waiting() const {
 std::vector<FeedHub::Waiter> FeedHub::take_due(std::chrono::steady_clock::time_point now) {
   std::vector<Waiter> due;
   const auto rest = std::ranges::partition(waiters_, [&](const Waiter& waiter) {
-    return !stopping_ && now < waiter.deadline && feeds_[waiter.provider].end.last_sequence <= waiter.after;
+    return !stopping_ && !let_go_ && now < waiter.deadline && feeds_[waiter.provider].end.last_sequence <= waiter.after;
   });
   std::ranges::move(rest, std::back_inserter(due));
   waiters_.erase(rest.begin(), rest.end());

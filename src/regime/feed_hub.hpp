@@ -41,6 +41,8 @@ class FeedHub {
   void wait(OrganisationIndex provider, std::uint64_t after, std::chrono::steady_clock::time_point deadline,
             std::function<void()> then);
   [[nodiscard]] std::size_t waiting() const;
+  /// Calls everybody who waits now, and whoever comes later at once: the server is about to stop.
+  void let_go();
 
  private:
   static constexpr std::size_t kept_bytes_max = 32u << 20;  ///< of each operator
@@ -62,6 +64,7 @@ class FeedHub {
   std::condition_variable changed_;
   std::map<OrganisationIndex, Feed> feeds_;
   std::vector<Waiter> waiters_;
+  bool let_go_ = false;
   bool stopping_ = false;
   std::thread thread_;
 };
