@@ -126,7 +126,8 @@ server default {{
 class FreeRadius:
     """FreeRADIUS 3 with a folder of its own."""
 
-    def __init__(self, users="", secret="theirs", ports=None, **parts):
+    def __init__(self, users="", secret="theirs", ports=None, verbose=True, **parts):
+        self.verbose = verbose
         self.folder = tempfile.mkdtemp(prefix="dayaq-freeradius-")
         self.auth_port, self.acct_port = ports or (free_port(), free_port())
         defaults = {"more": "", "more_global": "", "more_modules": "", "listen": "", "sections": "", "preacct": "",
@@ -146,7 +147,8 @@ class FreeRadius:
 
     def start(self):
         self.log = open(f"{self.folder}/log", "wb")
-        self.process = subprocess.Popen(["freeradius", "-f", "-d", self.folder, "-l", "stdout", "-xx"],
+        self.process = subprocess.Popen(["freeradius", "-f", "-d", self.folder, "-l", "stdout",
+                                         *(["-xx"] if self.verbose else [])],
                                         stdout=self.log, stderr=self.log)
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:

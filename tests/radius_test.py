@@ -199,10 +199,11 @@ realm edge {{ auth_pool = tls
         said = radclient(front.auth_port, "auth", [f'User-Name = "{GRANTED}"', 'User-Password = "x"'], "front")
         self.assertIn("Received Access-Accept", said)
         self.assertIn('Filter-Id = "edu"', said)
-        said = radclient(front.acct_port, "acct",
-                         [f'User-Name = "{GRANTED}"', "Acct-Status-Type = Interim-Update", "NAS-Identifier = bng1",
-                          'Acct-Session-Id = "tls"', "Acct-Input-Octets = 700"], "front")
-        self.assertIn("Received Accounting-Response", said)
+        for status, octets in (("Start", 0), ("Interim-Update", 700)):
+            said = radclient(front.acct_port, "acct",
+                             [f'User-Name = "{GRANTED}"', f"Acct-Status-Type = {status}", "NAS-Identifier = bng1",
+                              'Acct-Session-Id = "tls"', f"Acct-Input-Octets = {octets}"], "front")
+            self.assertIn("Received Accounting-Response", said)
         self.assertEqual(edge.counts()["octets"], 700)
 
 
@@ -241,12 +242,13 @@ class RadSec(Stand):
             for byte in request:
                 stream.sendall(bytes([byte]))
             self.assertEqual(prove_reply(read_packet(stream), request, b"radsec")["code"], ACCEPT)
-            requests = [accounting(i, b"radsec", 3, f"r{i}", GRANTED, (10, 0)) for i in range(100)]
-            stream.sendall(b"".join(requests))
-            data = b""
-            while len(data) < 2000:
-                data += stream.recv(65536)
-            self.assertEqual(sorted(data[at + 1] for at in range(0, 2000, 20)), list(range(100)))
+            for status, octets in ((1, 0), (3, 10)):
+                stream.sendall(b"".join(accounting(i, b"radsec", status, f"r{i}", GRANTED, (octets, 0))
+                                        for i in range(100)))
+                data = b""
+                while len(data) < 2000:
+                    data += stream.recv(65536)
+                self.assertEqual(sorted(data[at + 1] for at in range(0, 2000, 20)), list(range(100)))
             stream.sendall(b"\x01\x01\x00\x05rest")  # a length that can't be ends the connection
             self.assertIsNone(read_packet(stream))
         self.assertEqual(edge.counts()["octets"], 1000)
@@ -332,10 +334,12 @@ class Accounting(Stand):
             def work(worker):
                 asker, octets = Asker(edge.ports["acct_port"], timeout=1), 0
                 while not stop.is_set():
-                    session, octets = f"k{round_number}-{worker}", octets + 1000
-                    if asker.ask(accounting(octets // 1000 % 256, b"testing123", 3, session, LINE(worker), (octets, 0))):
+                    session, status = f"k{round_number}-{worker}", 3 if octets else 1
+                    if asker.ask(accounting(octets // 1000 % 256, b"testing123", status, session, LINE(worker),
+                                            (octets, 0))):
                         with lock:
                             answered[session] = octets
+                    octets += 1000
 
             threads = [threading.Thread(target=work, args=(worker,)) for worker in range(8)]
             for thread in threads:
@@ -353,6 +357,19 @@ class Accounting(Stand):
                 self.assertTrue(lease["known"], session)
                 self.assertIn(lease["cumulative"], (octets, octets + 1000), session)  # one may have been under way
         self.assertGreater(len(answered), 35)
+
+    def test_what_a_session_used_before_its_grant_is_not_counted(self):
+        edge = self.edge()
+        asker = Asker(edge.ports["acct_port"])
+        ask = lambda identifier, status, octets: asker.ask(
+            accounting(identifier, b"testing123", status, "old", "late@isp.az", (octets, 0)))
+        ask(1, 1, 0)
+        ask(2, 3, 200_000_000_000)
+        edge.say("grant late@isp.az 1,2")
+        ask(3, 3, 201_000_000_000)
+        self.assertEqual(edge.counts()["octets"], 0)
+        ask(4, 2, 201_000_000_500)
+        self.assertEqual(edge.counts()["octets"], 500)
 
     def test_accounting_on_ends_the_sessions_of_its_server(self):
         edge = self.edge()

@@ -158,7 +158,10 @@ Verdict EngineCore::again(const Lease& lease, const Ask& ask) {
 EngineCore::Use EngineCore::use_of(const Ask& ask, const Lease* lease) const {
   Use use{.units = ask.used, .orphan = lease == nullptr, .charged = false};
   if (ask.cumulative && lease != nullptr) use.units = ask.used - std::min(ask.used, lease->cumulative);
-  if (ask.phase == Phase::start) use.orphan = false;
+  if (ask.phase == Phase::start) {
+    use.orphan = false;
+    if (ask.cumulative) use.units = 0;  // where the counter stands when it begins to be ours
+  }
   if (lease == nullptr) return use;
   // What a network used after a refusal is not ours to count, unless a sibling answered in between.
   const bool refused = lease->outcome != Outcome::granted &&

@@ -81,7 +81,8 @@ struct Ask {
   std::uint64_t used = 0;       ///< since the last report, in the service's unit (octets, seconds, messages)
   std::uint64_t requested = 0;  ///< 0: the edge decides
   bool wants_slice = true;      ///< update: false if only a report
-  bool cumulative = false;      ///< `used` counts from the lease's beginning (RADIUS): the growth is counted
+  /// `used` counts from the session's beginning (RADIUS): the growth is counted; a start says where it stands
+  bool cumulative = false;
 };
 
 enum class Outcome : std::uint8_t {

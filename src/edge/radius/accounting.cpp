@@ -5,6 +5,9 @@
 namespace dayaq::edge::radius {
 namespace {
 
+/// So long at least the engine knows a session that has ended (it keeps ended leases for 600 s).
+constexpr std::uint64_t known_for_s = 540;
+
 /// Octets and gigawords of both directions (RFC 2869 sections 5.1 and 5.2); at most 2^63.
 std::uint64_t octets_of(const Packet& packet) {
   const auto counter = [&](std::uint8_t octets, std::uint8_t gigawords) {
@@ -69,6 +72,39 @@ bool Responder::prepare_accounting(Work& work) {
   return true;
 }
 
+/// Asks the engine about a session's counters.
+///
+/// A session of which the engine holds nothing began without a grant, or it was counted and forgotten: what
+/// was used before now is not to be counted, and its counters are taken as they stand. Only where our Class
+/// says that it began with a grant, and all of it was so recently that the engine would still know it if it
+/// had been counted, its beginning has been lost and the whole counts.
+void Responder::count(Work& work, SubscriptionKey key, Moment now) {
+  Ask ask{.key = key,
+          .line = options_.line,
+          .service = options_.service,
+          .lease = work.lease,
+          .number = 0,
+          .phase = phase_of(work.status),
+          .used = work.octets,
+          .requested =
+              1,  // the network is given no slices: enough to hold the lease, and the quota ends to the octet
+          .wants_slice = work.status != Status::stop,
+          .cumulative = true};
+  if (ask.phase != Phase::start && !engine_.lease(work.lease)) {
+    const auto seconds = [&](std::uint8_t number) {
+      return std::uint64_t(work.packet->number(number).value_or(0));
+    };
+    const bool begun_here = work.mark && work.packet->number(type::acct_session_time) &&
+                            seconds(type::acct_session_time) + seconds(type::acct_delay_time) < known_for_s;
+    if (!begun_here && ask.phase == Phase::stop) {
+      work.verdict = engine_.look(key, options_.line, options_.service, now.wall);
+      return;
+    }
+    if (!begun_here) ask.phase = Phase::start;
+  }
+  work.verdict = engine_.decide(ask, now.wall);
+}
+
 /// Under the engine's lock.
 void Responder::decide_accounting(Work& work, Moment now) {
   if (work.status == Status::on || work.status == Status::off) {
@@ -87,16 +123,7 @@ void Responder::decide_accounting(Work& work, Moment now) {
   if (key == 0) key = entitlement().key;
   if (key != 0) {
     work.candidates = {.keys = {key}, .count = 1};
-    work.verdict = engine_.decide({.key = key,
-                                   .line = options_.line,
-                                   .service = options_.service,
-                                   .lease = work.lease,
-                                   .number = 0,
-                                   .phase = phase_of(work.status),
-                                   .used = work.octets,
-                                   .wants_slice = work.status != Status::stop,
-                                   .cumulative = true},
-                                  now.wall);
+    count(work, key, now);
     // What the session should have from now on: after what was just counted.
     if (work.status != Status::stop) work.entitlement = entitlement();
   } else {

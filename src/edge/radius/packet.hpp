@@ -46,11 +46,12 @@ inline constexpr std::uint8_t user_name = 1, user_password = 2, chap_password = 
                               termination_action = 29, called_station_id = 30, calling_station_id = 31,
                               nas_identifier = 32, proxy_state = 33, acct_status_type = 40,
                               acct_delay_time = 41, acct_input_octets = 42, acct_output_octets = 43,
-                              acct_session_id = 44, acct_input_gigawords = 52, acct_output_gigawords = 53,
-                              event_timestamp = 55, chap_challenge = 60, tunnel_password = 69,
-                              eap_message = 79, message_authenticator = 80, acct_interim_interval = 85,
-                              nas_port_id = 87, chargeable_user_identity = 89, nas_ipv6_address = 95,
-                              framed_ipv6_prefix = 97, error_cause = 101, delegated_ipv6_prefix = 123;
+                              acct_session_id = 44, acct_session_time = 46, acct_input_gigawords = 52,
+                              acct_output_gigawords = 53, event_timestamp = 55, chap_challenge = 60,
+                              tunnel_password = 69, eap_message = 79, message_authenticator = 80,
+                              acct_interim_interval = 85, nas_port_id = 87, chargeable_user_identity = 89,
+                              nas_ipv6_address = 95, framed_ipv6_prefix = 97, error_cause = 101,
+                              delegated_ipv6_prefix = 123;
 }  // namespace type
 
 using Authenticator = std::array<std::byte, 16>;

@@ -98,6 +98,7 @@ class Responder {
 
   // accounting.cpp
   bool prepare_accounting(Work& work);
+  void count(Work& work, SubscriptionKey key, Moment now);
   void decide_accounting(Work& work, Moment now);
   void answer_accounting(Work& work, Moment now, std::vector<Outgoing>& out);
   void keep_session(const Work& work, SubscriptionKey key, bool counted, Moment now);

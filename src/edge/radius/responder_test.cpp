@@ -350,6 +350,38 @@ TEST_F(RadiusResponder, CountsASessionByItsCountersHoweverOftenAndUnderWhateverI
   EXPECT_EQ(responder->counts().sessions, 0u);
 }
 
+TEST_F(RadiusResponder, WhatASessionUsedBeforeItsGrantIsNotCounted) {
+  start();
+  send(accounting(1, "s1", "u1", 0, 0), true);
+  send(accounting(3, "s1", "u1", 7'000, 0), true);
+  engine.grants[key_of("u1")].everything = true;
+  send(accounting(3, "s1", "u1", 9'000, 0), true);
+  EXPECT_EQ(engine.grants[key_of("u1")].used, 0u) << "how much of it came after the grant nobody knows";
+  send(accounting(3, "s1", "u1", 9'500, 0), true);
+  EXPECT_EQ(engine.grants[key_of("u1")].used, 500u);
+  send(accounting(2, "s2", "u1", 800'000, 0), true);
+  EXPECT_EQ(engine.grants[key_of("u1")].used, 500u) << "an end whose session nobody knows";
+}
+
+TEST_F(RadiusResponder, ASessionWhoseBeginningWasLostCountsWholeOnlyIfItWouldStillBeKnown) {
+  start();
+  engine.grants[key_of("u1")].everything = true;
+  const MarkBytes mark =
+      encode_mark({.key = key_of("u1"), .measure = 2, .profiles = 2}, mark_key(options.feed_key));
+  const auto lasted = [&](std::uint32_t seconds, std::uint32_t delay) {
+    return [&mark, seconds, delay](Writer& w) {
+      w.add(type::class_, BytesView(mark));
+      w.add(type::acct_session_time, seconds);
+      w.add(type::acct_delay_time, delay);
+    };
+  };
+  send(accounting(2, "short", "u1", 100, 0, lasted(300, 5)), true);
+  EXPECT_EQ(engine.grants[key_of("u1")].used, 100u);
+  send(accounting(2, "late", "u1", 100, 0, lasted(300, 300)), true);
+  send(accounting(3, "long", "u1", 100, 0, lasted(3000, 0)), true);
+  EXPECT_EQ(engine.grants[key_of("u1")].used, 100u);
+}
+
 TEST_F(RadiusResponder, WhatCannotBeCountedIsNotAnswered) {
   start();
   engine.grants[key_of("u1")].everything = true;
@@ -360,6 +392,7 @@ TEST_F(RadiusResponder, WhatCannotBeCountedIsNotAnswered) {
 TEST_F(RadiusResponder, AccountingThatNoGrantCoversGoesOnAndItsAnswerWaitsForTheDiskToo) {
   start_with_operator();
   engine.grants[key_of("u1")] = {.everything = true, .quota = 50, .limited_after = false};
+  send(accounting(1, "s1", "u1", 0, 0), true);
   const auto ours = send(accounting(3, "s1", "u1", 20, 20), true);
   ASSERT_THAT(ours, SizeIs(1));
   EXPECT_EQ(ours[0].way, Way::reply);
@@ -385,12 +418,14 @@ TEST_F(RadiusResponder, TrustsAClassOnlyWithOurMac) {
   const auto with = [](const MarkBytes& bytes) {
     return [bytes](Writer& w) { w.add(type::class_, BytesView(bytes)); };
   };
+  EXPECT_THAT(send(accounting(1, "s1", "rewritten-name", 0, 0, with(mark)), true), SizeIs(1));
   EXPECT_THAT(send(accounting(3, "s1", "rewritten-name", 10, 0, with(mark)), true), SizeIs(1));
   EXPECT_EQ(engine.grants[key_of("u1")].used, 10u);
   mark[1] ^= std::byte(1);
+  EXPECT_THAT(send(accounting(1, "s2", "u2", 0, 0, with(mark)), true), SizeIs(1));
   EXPECT_THAT(send(accounting(3, "s2", "u2", 10, 0, with(mark)), true), SizeIs(1));
   EXPECT_EQ(engine.grants[key_of("u2")].used, 10u);
-  EXPECT_EQ(responder->counts().foreign_class, 1u);
+  EXPECT_EQ(responder->counts().foreign_class, 2u);
 }
 
 TEST_F(RadiusResponder, AccountingOnEndsTheSessionsOfThatServerAlone) {

@@ -32,15 +32,18 @@ class FakeEngine final : public Engine {
   Verdict decide(const Ask& ask, Instant now) override {
     asked.push_back(ask);
     if (refuse) return {.outcome = Outcome::refused};
-    std::uint64_t& counter = counters[ask.lease];
     Verdict verdict = look(ask.key, ask.line, ask.service, now);
+    const bool known = counters.contains(ask.lease);
+    if (verdict.outcome != Outcome::granted && !known) return verdict;  // nothing is kept of a refusal
+    std::uint64_t& counter = counters[ask.lease];
+    if (!known && ask.phase == Phase::start) counter = ask.used;
+    std::uint64_t counted = 0;
     if (ask.used > counter) {
       if (verdict.outcome == Outcome::granted) grants[ask.key].used += ask.used - counter;
       counter = ask.used;
-      verdict.sequence = ++sequence;
+      counted = ++sequence;
     }
     if (ask.phase == Phase::stop) ended.insert(ask.lease);
-    const std::uint64_t counted = verdict.sequence;
     verdict = look(ask.key, ask.line, ask.service, now);
     verdict.sequence = counted;
     return verdict;
@@ -63,7 +66,11 @@ class FakeEngine final : public Engine {
     return found != grants.end() && found->second.deferral;
   }
 
-  std::optional<LeaseView> lease(const LeaseId&) const override { return std::nullopt; }
+  std::optional<LeaseView> lease(const LeaseId& id) const override {
+    const auto found = counters.find(id);
+    if (found == counters.end()) return std::nullopt;
+    return LeaseView{.cumulative = found->second, .ended = ended.contains(id)};
+  }
   void apply_sibling(std::uint64_t, const Record&, Instant) override {}
   void sibling_heard(std::uint8_t, Instant) override {}
   std::uint64_t sibling_sequence(std::uint8_t) const override { return 0; }
