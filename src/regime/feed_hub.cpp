@@ -106,7 +106,8 @@ std::size_t FeedHub::waiting() const {
 std::vector<FeedHub::Waiter> FeedHub::take_due(std::chrono::steady_clock::time_point now) {
   std::vector<Waiter> due;
   const auto rest = std::ranges::partition(waiters_, [&](const Waiter& waiter) {
-    return !stopping_ && !let_go_ && now < waiter.deadline && feeds_[waiter.provider].end.last_sequence <= waiter.after;
+    return !stopping_ && !let_go_ && now < waiter.deadline &&
+           feeds_[waiter.provider].end.last_sequence <= waiter.after;
   });
   std::ranges::move(rest, std::back_inserter(due));
   waiters_.erase(rest.begin(), rest.end());
