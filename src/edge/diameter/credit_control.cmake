@@ -13,6 +13,7 @@ set(credit_control_sources
 set(credit_control_tests
   credit_capture_test.cpp
   credit_control_test.cpp
+  credit_engine_test.cpp
   credit_faults_test.cpp
   credit_relay_test.cpp
   credit_sessions_test.cpp

@@ -115,7 +115,9 @@ PartDecision Decider::decide_part(const Question& question, const CreditPart& pa
   if (!question.session && asked.holder == Holder::nobody && *request.type != RequestType::initial) {
     // Not known here: another edge's, or this one's before it was started again. The journal remembers.
     const auto remembered = engine_.lease(asked.lease);
-    if (remembered && remembered->measure != 0) asked.holder = Holder::edge;
+    const bool held =
+        remembered && remembered->measure != 0 && (remembered->reserved != 0 || remembered->ended);
+    if (held) asked.holder = Holder::edge;
   }
   switch (*request.type) {
     case RequestType::termination:
@@ -129,6 +131,9 @@ PartDecision Decider::decide_part(const Question& question, const CreditPart& pa
 
 Verdict Decider::ask(const Question& question, const Part& part, Phase phase, std::uint64_t used, bool wants,
                      Decided& out) {
+  // How large slices are, the edge decides: networks ask for small ones by habit (Open5GS 1 MB, Kamailio 30
+  // s), and would ask that much more often. What an event debits is what it says.
+  const std::uint64_t requested = phase == Phase::event ? part.part.asked.of(part.kind) : 0;
   const Ask ask{.key = question.key,
                 .line = options_.line,
                 .service = part.service,
@@ -136,7 +141,7 @@ Verdict Decider::ask(const Question& question, const Part& part, Phase phase, st
                 .number = *question.request.number,
                 .phase = phase,
                 .used = used,
-                .requested = part.part.asked.of(part.kind),
+                .requested = requested,
                 .wants_slice = wants,
                 .cumulative = false};
   const Verdict verdict = engine_.decide(ask, question.now);

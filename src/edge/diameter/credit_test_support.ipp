@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdlib>
+#include <fstream>
 #include <map>
 #include <string>
 #include <vector>
@@ -132,6 +134,7 @@ class FakeEngine : public Engine {
     }
     if (ask.phase == Phase::event) total += slice;
     lease.view.measure = grant.measure;
+    lease.view.reserved = slice;
     return {.outcome = Outcome::granted,
             .slice = ask.wants_slice ? slice : 0,
             .unlimited = grant.quota == 0,
@@ -234,7 +237,15 @@ inline std::string shown(BytesView avps) {
   }
   return reader.failed() ? out + " BROKEN" : out;
 }
+/// Where DAYAQ_MESSAGES names a file, every message that a test shows is added to it, for another's eyes
+/// (tests/diameter_tshark_test.py).
+inline void note(BytesView message) {
+  const char* name = std::getenv("DAYAQ_MESSAGES");
+  if (name == nullptr) return;
+  std::ofstream(name, std::ios::app) << to_hex(message) << '\n';
+}
 inline std::string shown_message(BytesView message) {
+  note(message);
   if (!check_message(message)) return "BROKEN";
   return shown(message.subspan(header_bytes));
 }
