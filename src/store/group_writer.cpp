@@ -43,22 +43,16 @@ void GroupWriter::add_hook(CommitHook& hook) {
 }
 
 void GroupWriter::submit(Database::WriteFunction fn, Database::Done done) {
-  bool full = false;
-  bool first = false;
   {
     const std::lock_guard lock(mutex_);
-    full = stopping_ || queue_.size() >= static_cast<std::size_t>(limits_.queue_max);
-    if (!full) {
-      first = queue_.empty();
+    if (!stopping_ && queue_.size() < static_cast<std::size_t>(limits_.queue_max)) {
       queue_.push_back({std::move(fn), std::move(done), {}});
+      if (queue_.size() == 1) arrived_.notify_one();
+      return;
     }
   }
-  if (full) {
-    done(fail(ErrorKind::unavailable, "store.overload", "The service is busy. Please try again in a moment.",
-              "the queue of writes is full"));
-  } else if (first) {
-    arrived_.notify_one();
-  }
+  done(fail(ErrorKind::unavailable, "store.overload", "The service is busy. Please try again in a moment.",
+            "the queue of writes is full"));
 }
 
 void GroupWriter::run() {
