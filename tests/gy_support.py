@@ -114,6 +114,7 @@ def zombie(pid):
 
 
 def make_replica(folder, subscriptions, *options):
+    os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, "replica")
     done = subprocess.run([program("edge_replica_tool"), path, str(subscriptions), *options], capture_output=True, text=True)
     if done.returncode != 0:

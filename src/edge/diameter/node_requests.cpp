@@ -158,7 +158,7 @@ void NodeCore::on_answer(Peer& peer, const Header& header, BytesView message) {
     return;
   }
   if (header.command == command::re_auth &&
-      re_auth_->on_answer(peer.name(), header.hop_by_hop, result_code_of(message))) {
+      re_auth_->on_answer(peer.name(), header.hop_by_hop, result_code_of(message), SteadyClock::now())) {
     return;
   }
   const auto found = forwarded_.find(header.hop_by_hop);

@@ -26,15 +26,16 @@ void ReAuth::run(Time now) {
   tokens_ = filled_ == Time{} ? burst : std::min(burst, tokens_ + since * limits_.per_second);
   filled_ = now;
   expire(now);
-  bool went = true;
-  while (tokens_ >= 1 && went) {
-    fetch();
+  int fetches = 0;
+  for (bool went = true; tokens_ >= 1 && went;) {
+    if (fetches++ < limits_.fetches) fetch(now);
     went = false;
     // In turns, so that one peer's million doesn't stand before another's three.
     for (auto& [peer, queue] : queues_) {
       for (int i = 0; i < 16 && tokens_ >= 1 && send_one(queue, now); ++i) went = true;
     }
-    went = went || (ready() == 0 && (!keys_.empty() || !measures_.empty()));
+    const bool more = (!keys_.empty() || !measures_.empty()) && queued_ < limits_.queued_max;
+    went = went || (more && fetches < limits_.fetches);
   }
 }
 
@@ -47,31 +48,40 @@ std::size_t ReAuth::ready() const {
   return count;
 }
 
-void ReAuth::fetch() {
+void ReAuth::fetch(Time now) {
   if (ready() >= limits_.fetch) return;
+  if (queued_ >= limits_.queued_max) leave_out_silent(now);
+  if (queued_ >= limits_.queued_max) return;
   for (int i = 0; i < 64 && !keys_.empty(); ++i) {
     const SubscriptionKey key = keys_.front();
     keys_.pop_front();
     known_keys_.erase(key);
-    enqueue(calls_.of_subscription(key));
+    enqueue(calls_.of_subscription(key), now);
   }
   if (measures_.empty() || ready() >= limits_.fetch) return;
   Walk& walk = measures_.front();
   walk.begun = true;
-  enqueue(calls_.under_measure(walk.measure, limits_.fetch, walk.cursor));
+  enqueue(calls_.under_measure(walk.measure, limits_.fetch, walk.cursor), now);
   if (walk.cursor != 0) return;
   if (std::exchange(walk.again, false)) return;
   measures_.pop_front();
 }
 
-void ReAuth::enqueue(std::vector<Session> sessions) {
+void ReAuth::leave_out_silent(Time now) {
+  for (auto& [peer, queue] : queues_) {
+    if (queue.unanswered < limits_.window || queue.heard + limits_.silent > now) continue;
+    for (const Queued& queued : queue.waiting) known_.erase(queued.session.session_id);
+    counts_.unreachable += queue.waiting.size();
+    queued_ -= queue.waiting.size();
+    queue.waiting.clear();
+  }
+}
+
+void ReAuth::enqueue(std::vector<Session> sessions, Time now) {
   for (Session& session : sessions) {
-    Queue& queue = queues_[session.peer];
-    if (queue.waiting.size() >= limits_.waiting_max) {
-      ++counts_.unreachable;
-      continue;
-    }
     if (!known_.insert(session.session_id).second) continue;
+    Queue& queue = queues_[session.peer];
+    if (queue.unanswered == 0) queue.heard = now;
     queue.waiting.push_back({.session = std::move(session)});
     ++queued_;
   }
@@ -99,13 +109,14 @@ bool ReAuth::send_one(Queue& queue, Time now) {
 }
 
 bool ReAuth::on_answer(std::string_view peer, std::uint32_t hop_by_hop,
-                       std::optional<std::uint32_t> result_code) {
+                       std::optional<std::uint32_t> result_code, Time now) {
   const auto found = asked_.find(hop_by_hop);
   if (found == asked_.end() || found->second.queued.session.peer != peer) return false;
   Queued queued = std::move(found->second.queued);
   asked_.erase(found);
   Queue& queue = queues_[queued.session.peer];
   --queue.unanswered;
+  queue.heard = now;
   ++counts_.answered;
   const bool busy = result_code == result::too_busy || result_code == result::unable_to_deliver;
   if (busy && queued.tries < 3) {

@@ -3,7 +3,8 @@
 // A regime change concerns a million sessions at once. What is to be done is kept as subscriptions and
 // measures; sessions are fetched from them a few hundred at a time, as fast as they go out. A token bucket
 // holds the rate of all together, and each peer has a window of unanswered ones, so that a slow peer holds up
-// nobody else. @see RFC 6733 section 8.3; RFC 8506 section 5.5.
+// nobody else; one that is silent while much waits for it is left to its Validity-Time. @see RFC 6733
+// section 8.3; RFC 8506 section 5.5.
 #pragma once
 
 #include <deque>
@@ -34,7 +35,9 @@ class ReAuth {
     int per_second = 40000;
     std::size_t window = 2000;                 ///< unanswered, of one peer
     std::chrono::milliseconds timeout{10000};  ///< of one request; then it is sent once more
-    std::size_t waiting_max = 100'000;         ///< of one peer that answers too slowly; the rest is left out
+    std::size_t queued_max = 100'000;          ///< fetched and not sent, of all peers
+    int fetches = 20;                          ///< at most, each time
+    std::chrono::milliseconds silent{5000};    ///< whoever answered nothing for so long may be left out
     std::size_t fetch = 500;                   ///< sessions at a time, under the lock
   };
   struct Counts {
@@ -54,7 +57,8 @@ class ReAuth {
   /// idle.
   void run(Time now);
   /// An RAA from `peer`. False if it answers nothing that was asked of it.
-  bool on_answer(std::string_view peer, std::uint32_t hop_by_hop, std::optional<std::uint32_t> result_code);
+  bool on_answer(std::string_view peer, std::uint32_t hop_by_hop, std::optional<std::uint32_t> result_code,
+                 Time now);
   void on_peer_down(const std::string& peer);
   [[nodiscard]] Counts counts() const;
 
@@ -66,14 +70,16 @@ class ReAuth {
   struct Queue {
     std::deque<Queued> waiting;
     std::size_t unanswered = 0;
+    Time heard{};  ///< when it last answered, or had nothing to answer
   };
   struct Asked {
     Queued queued;
     Time sent;
   };
   [[nodiscard]] std::size_t ready() const;
-  void fetch();
-  void enqueue(std::vector<Session> sessions);
+  void fetch(Time now);
+  void leave_out_silent(Time now);
+  void enqueue(std::vector<Session> sessions, Time now);
   bool send_one(Queue& queue, Time now);
   void expire(Time now);
 

@@ -46,7 +46,7 @@ struct Reauthorising : testing::Test {
   }
   /// Everybody answers at once with this result.
   void answer_all(ReAuth& re_auth, std::uint32_t code = result::limited_success) {
-    for (const auto& [id, to] : sent) EXPECT_TRUE(re_auth.on_answer(to.peer, id, code));
+    for (const auto& [id, to] : sent) EXPECT_TRUE(re_auth.on_answer(to.peer, id, code, now));
     sent.clear();
   }
 };
@@ -87,7 +87,7 @@ TEST_F(Reauthorising, ASilentPeerHoldsUpNobodyElse) {
   for (int i = 0; i < 2000; ++i) {
     re_auth.run(now += 5ms);
     std::erase_if(sent, [&](const auto& entry) {
-      return entry.second.peer != "p0" && re_auth.on_answer(entry.second.peer, entry.first, 2002);
+      return entry.second.peer != "p0" && re_auth.on_answer(entry.second.peer, entry.first, 2002, now);
     });
   }
   std::map<std::string, int> by_peer;
@@ -95,6 +95,37 @@ TEST_F(Reauthorising, ASilentPeerHoldsUpNobodyElse) {
   EXPECT_EQ(by_peer["p0"], 50);
   EXPECT_EQ(by_peer["p1"], 3333);
   EXPECT_EQ(by_peer["p2"], 3333);
+}
+
+TEST_F(Reauthorising, APeerThatAnswersSlowlyIsToldAllInItsOwnTime) {
+  sessions = 5000;
+  peers = 1;
+  ReAuth re_auth = make({.per_second = 100'000, .window = 50, .queued_max = 1000});
+  re_auth.add_measure(1);
+  for (int i = 0; i < 2000 && !re_auth.idle(); ++i) {
+    re_auth.run(now += 5ms);
+    for (int k = 0; k < 10 && !sent.empty(); ++k) {
+      EXPECT_TRUE(re_auth.on_answer("p0", sent.begin()->first, result::limited_success, now));
+      sent.erase(sent.begin());
+    }
+  }
+  EXPECT_EQ(times.size(), sessions);
+  EXPECT_EQ(re_auth.counts().unreachable, 0u);
+}
+
+TEST_F(Reauthorising, ASilentPeersQueueIsLetGoWhenItStandsBeforeOthers) {
+  ReAuth re_auth = make({.per_second = 100'000, .window = 50, .queued_max = 1000});
+  re_auth.add_measure(1);
+  for (int i = 0; i < 4000; ++i) {
+    re_auth.run(now += 5ms);
+    std::erase_if(sent, [&](const auto& entry) {
+      return entry.second.peer != "p0" && re_auth.on_answer(entry.second.peer, entry.first, 2002, now);
+    });
+  }
+  std::size_t others = 0;
+  for (const auto& [id, count] : times) others += std::stoul(id.substr(2)) % peers != 0;
+  EXPECT_EQ(others, 6666u);
+  EXPECT_GT(re_auth.counts().unreachable, 0u);
 }
 
 TEST_F(Reauthorising, ForgetsASessionThatTheNetworkDoesntKnowAndRepeatsForABusyOne) {
@@ -119,7 +150,7 @@ TEST_F(Reauthorising, AsksOnceMoreAfterSilenceThenLeavesItToTheValidityTime) {
   re_auth.run(now += 11s);
   EXPECT_EQ(times["s;1"], 2);
   EXPECT_TRUE(re_auth.idle());
-  EXPECT_FALSE(re_auth.on_answer("p1", 1, result::success)) << "it came too late";
+  EXPECT_FALSE(re_auth.on_answer("p1", 1, result::success, now)) << "it came too late";
 }
 
 TEST_F(Reauthorising, APeerThatIsAwayOrLeavesIsLeftToItsValidityTime) {
@@ -132,15 +163,15 @@ TEST_F(Reauthorising, APeerThatIsAwayOrLeavesIsLeftToItsValidityTime) {
   re_auth.run(now += 1s);
   re_auth.on_peer_down("p2");
   EXPECT_TRUE(re_auth.idle());
-  EXPECT_FALSE(re_auth.on_answer("p2", sent.begin()->first, result::success));
+  EXPECT_FALSE(re_auth.on_answer("p2", sent.begin()->first, result::success, now));
 }
 
 TEST_F(Reauthorising, TakesAnAnswerOnlyFromWhoWasAsked) {
   ReAuth re_auth = make({});
   re_auth.add(1);
   re_auth.run(now);
-  EXPECT_FALSE(re_auth.on_answer("p2", sent.begin()->first, result::success));
-  EXPECT_TRUE(re_auth.on_answer("p1", sent.begin()->first, result::success));
+  EXPECT_FALSE(re_auth.on_answer("p2", sent.begin()->first, result::success, now));
+  EXPECT_TRUE(re_auth.on_answer("p1", sent.begin()->first, result::success, now));
 }
 
 }  // namespace
