@@ -55,7 +55,7 @@ class ScriptedCharging final : public Charging {
   Reaction on_request(BytesView ccr, std::string_view peer, Instant) override {
     const std::string session(find_avp(ccr.subspan(header_bytes), avp::session_id)->text());
     Reaction reaction;
-    if (session.starts_with("relay")) {
+    if (relays && session.starts_with("relay")) {
       auto kept = std::make_unique<Kept>();
       kept->request = bytes_of(ccr);
       reaction.kind = Reaction::Kind::relay;
@@ -100,6 +100,7 @@ class ScriptedCharging final : public Charging {
   void forget(std::string_view session_id) override { forgotten.emplace_back(session_id); }
   void tick(Instant) override { ++ticks; }
 
+  bool relays = true;
   std::atomic<std::uint64_t> sequence{0};
   std::atomic<int> upstream_answers{0}, ticks{0};
   std::vector<std::string> forgotten;
