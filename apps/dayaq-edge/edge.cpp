@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <thread>
@@ -11,11 +12,12 @@
 #include "base/log.hpp"
 #include "edge/follower.hpp"
 #include "edge/settler.hpp"
+#include "edge/siblings.hpp"
 #include "edge/tv/routes.hpp"
 #include "edge/web/access.hpp"
 #include "edge/web/decision_api.hpp"
 #include "edge/web/metrics.hpp"
-#include "edge/web/status.hpp"
+#include "edge/web/status_page.hpp"
 #include "http/operational.hpp"
 #include "http/server.hpp"
 
@@ -28,7 +30,10 @@ constexpr MeasureNumber measures_looked_at = 20'000;
 class WiredEdge final : public Edge {
  public:
   WiredEdge(web::Configuration configuration, const Clock& clock, FileLock lock)
-      : configuration_(std::move(configuration)), clock_(clock), lock_(std::move(lock)) {}
+      : configuration_(std::move(configuration)),
+        clock_(clock),
+        lock_(std::move(lock)),
+        zone_(*Zone::create(configuration_.engine.zone)) {}  // the file's reader has tried it
   ~WiredEdge() override { WiredEdge::stop(); }
 
   Result<void> open(web::Keys keys, Inherited inherited) {
@@ -45,6 +50,7 @@ class WiredEdge final : public Edge {
     DAYAQ_TRY_OK(open_radius());
     observe();
     DAYAQ_TRY_OK(follow(keys));
+    join_siblings(keys);
     DAYAQ_TRY_OK(serve(keys, http_listener));
     ticker_ = std::thread([this] { tick(); });
     DAYAQ_TRY_OK(write_ports());
@@ -159,6 +165,23 @@ class WiredEdge final : public Edge {
     return {};
   }
 
+  void join_siblings(const web::Keys& keys) {
+    SiblingsOptions options{.edge = configuration_.engine.edge,
+                            .siblings = {},
+                            .tokens = keys.http_tokens,
+                            .sibling_silence = configuration_.engine.sibling_silence};
+    for (std::size_t i = 0; i < configuration_.siblings.size(); ++i) {
+      const web::SiblingOptions& sibling = configuration_.siblings[i];
+      options.siblings.push_back({.edge = sibling.number,
+                                  .url = sibling.url,
+                                  .token = keys.sibling_tokens[i],
+                                  .tls_authority = configuration_.centre.tls_authority});
+    }
+    siblings_ = Siblings::create(std::move(options), *engine_, *journal_, clock_);
+    siblings_->add_routes(router_);
+    siblings_->start();
+  }
+
   /// What follows from a change of grants. Called under the engine's lock.
   void observe() {
     replica_->observe({.subscription_changed =
@@ -198,6 +221,7 @@ class WiredEdge final : public Edge {
     if (tv_) tv::add_routes(router_, tv_, clock_);
     http::add_operational_routes(router_, metrics_, [this] { return not_ready(); });
     web::add_metrics(metrics_, board_);
+    web::add_status_route(router_, board_, history_, zone_);
     const web::HttpOptions& http = configuration_.http;
     DAYAQ_TRY(http_, http::Server::start({.address = http.address,
                                           .port = http.port,
@@ -277,6 +301,14 @@ class WiredEdge final : public Edge {
       status.feed_behind = state.behind;
       status.feed_trouble = state.error;
     }
+    for (const Siblings::State& state : siblings_->state()) {
+      const auto named = std::ranges::find(configuration_.siblings, state.edge, &web::SiblingOptions::number);
+      status.siblings.push_back({.name = named == configuration_.siblings.end() ? "" : named->name,
+                                 .number = state.edge,
+                                 .heard = state.heard,
+                                 .sequence = state.through,
+                                 .behind = state.behind});
+    }
     const Instant applied = from_micros(applied_at_.load(std::memory_order_relaxed));
     if (applied > status.replica.said && status.replica.said != instant_min) {
       status.feed_lag = std::chrono::floor<std::chrono::milliseconds>(applied - status.replica.said);
@@ -289,6 +321,7 @@ class WiredEdge final : public Edge {
     while (!ticker_wake_.wait_for(lock, std::chrono::seconds(1), [this] { return stopping_.load(); })) {
       const Instant now = clock_.now();
       if (tv_) tv_->tick(now);
+      history_->add(board_->now());
       const std::scoped_lock engine(engine_->mutex());
       engine_->tick(now);
     }
@@ -302,6 +335,7 @@ class WiredEdge final : public Edge {
     ticker_wake_.notify_all();
     if (ticker_.joinable()) ticker_.join();
     if (follower_) follower_->stop();
+    if (siblings_) siblings_->stop();
     if (node_) node_->stop();
     if (radius_) radius_->stop();
     if (http_) http_->stop();
@@ -314,6 +348,7 @@ class WiredEdge final : public Edge {
   const web::Configuration configuration_;
   const Clock& clock_;
   FileLock lock_;
+  const Zone zone_;
   Instant started_;
   std::unique_ptr<Replica> replica_;
   std::unique_ptr<Journal> journal_;
@@ -325,10 +360,12 @@ class WiredEdge final : public Edge {
   std::unique_ptr<radius::Server> radius_;
   SystemRandom random_;
   std::unique_ptr<Follower> follower_;
+  std::unique_ptr<Siblings> siblings_;
   std::atomic<std::int64_t> applied_at_{0};       ///< when the last change came into force
   std::shared_ptr<tv::Authorizer> tv_;            // shared with its routes
   std::shared_ptr<web::DurableAnswers> answers_;  // shared with the journal's waker
-  std::shared_ptr<web::StatusBoard> board_;       // shared with the metrics
+  std::shared_ptr<web::History> history_ = std::make_shared<web::History>();  // shared with the page
+  std::shared_ptr<web::StatusBoard> board_;                                   // shared with the metrics
   std::optional<web::Access> access_;
   http::Router router_;
   http::Metrics metrics_;

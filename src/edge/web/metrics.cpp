@@ -79,7 +79,8 @@ void add_decisions(Registrar& add) {
                 [i](const Status& s) { return s.engine.used[i]; },
                 {{"benefit", std::string(to_string(feed::Benefit(i)))}});
   }
-  add.gauge("leases", "Leases in progress.", [](const Status& s) { return s.engine.leases; });
+  add.gauge("leases", "Leases known here, those that ended a moment ago too.",
+            [](const Status& s) { return s.engine.leases; });
   add.gauge("accounts", "Quotas with something used.", [](const Status& s) { return s.engine.accounts; });
 }
 
@@ -161,6 +162,10 @@ void add_siblings(Registrar& add, const Status& now) {
   for (std::size_t i = 0; i < now.siblings.size(); ++i) {
     add.gauge("sibling_heard", "1 while the sibling answers.",
               [i](const Status& s) { return s.siblings.at(i).heard; }, {{"sibling", now.siblings[i].name}});
+  }
+  for (std::size_t i = 0; i < now.siblings.size(); ++i) {
+    add.gauge("sibling_behind", "Records of the sibling's journal that aren't known here.",
+              [i](const Status& s) { return s.siblings.at(i).behind; }, {{"sibling", now.siblings[i].name}});
   }
   for (std::size_t i = 0; i < now.siblings.size(); ++i) {
     add.gauge("sibling_sequence", "The last record of the sibling's journal that is known here.",

@@ -46,9 +46,9 @@ struct Status {
   struct Sibling {
     std::string name;
     std::uint8_t number = 0;
-    bool heard = false;  ///< within sibling_silence
-    Instant last_heard = instant_min;
+    bool heard = false;          ///< its last poll was answered
     std::uint64_t sequence = 0;  ///< of its journal, applied here
+    std::uint64_t behind = 0;    ///< records that it had and this edge had not
   };
   std::vector<Sibling> siblings;
 };
