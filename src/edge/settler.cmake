@@ -7,5 +7,5 @@ dayaq_module(NAME edge_settler ROOM edge
   HEADERS settler.hpp settler_folder.hpp settler_sums.hpp
   DEPS dayaq::base dayaq::crypto dayaq::feed dayaq::http dayaq::edge_replica dayaq::edge_engine
   PRIVATE_DEPS fmt::fmt
-  TESTS settler_test.cpp
+  TESTS settler_kill_test.cpp settler_test.cpp
   TEST_DEPS dayaq::test_support)

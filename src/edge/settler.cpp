@@ -23,7 +23,7 @@ class HttpCentre final : public SettlementCentre {
     if (!reply) return {.what = Answer::What::away, .why = std::string(reply.error().code)};
     if (reply->status == 200 || reply->status == 201) return {.what = Answer::What::confirmed};
     const std::string why = fmt::format("{} {}", reply->status, reply->body.substr(0, 500));
-    if (reply->status >= 500 || reply->status == 408 || reply->status == 429) {
+    if (reply->status >= 500 || reply->status == 408) {
       return {.what = Answer::What::away, .why = why};
     }
     const std::string_view next = reply->header("Dayaq-Settlement-Next");
@@ -82,7 +82,7 @@ Result<std::unique_ptr<Settler>> Settler::open(const SettlerOptions& options, cr
   std::unique_ptr<Settler> settler(
       new Settler(options, std::move(key), parts, std::move(zone), std::move(folder)));
   {
-    const std::lock_guard lock(parts.engine.mutex());
+    const std::lock_guard lock(parts.engine.mutex);
     parts.engine.settled_through(settled);
   }
   settler->publish({});
@@ -187,7 +187,7 @@ bool Settler::make_batch(Instant now) {
                          .resources_version = options_.resources ? options_.resources() : 0,
                          .lines = {}};
   {
-    const std::lock_guard lock(parts_.engine.mutex());
+    const std::lock_guard lock(parts_.engine.mutex);
     batch.lines = sums_.lines(parts_.replica, parts_.services);
   }
   if (const auto added = folder_.add(batch, feed::encode(batch, key_)); !added) {
@@ -199,7 +199,7 @@ bool Settler::make_batch(Instant now) {
   full_ = false;
   opened_ = instant_max;
   {
-    const std::lock_guard lock(parts_.engine.mutex());
+    const std::lock_guard lock(parts_.engine.mutex);
     parts_.engine.settled_through(batch.last_record);
   }
   log::info("settler.batch", "a settlement batch was made",

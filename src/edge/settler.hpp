@@ -58,6 +58,17 @@ struct HttpCentreOptions {
 [[nodiscard]] Result<std::unique_ptr<SettlementCentre>> http_settlement_centre(
     const HttpCentreOptions& options);
 
+/// What the settler needs of the engine: its lock, and whom to tell how far the journal is settled.
+struct SettlerEngine {
+  std::mutex& mutex;
+  std::function<void(std::uint64_t)> settled_through;  ///< called with the lock held
+  SettlerEngine(Engine& engine)  // NOLINT(google-explicit-constructor): an engine is one
+      : mutex(engine.mutex()),
+        settled_through([&engine](std::uint64_t number) { engine.settled_through(number); }) {}
+  SettlerEngine(std::mutex& lock, std::function<void(std::uint64_t)> tell)
+      : mutex(lock), settled_through(std::move(tell)) {}
+};
+
 struct SettlerOptions {
   std::filesystem::path folder;  ///< the edge's; batches go to its subfolder settlement/
   std::string operator_code;
@@ -75,7 +86,7 @@ class Settler {
  public:
   struct Parts {
     const Journal& journal;
-    Engine& engine;
+    SettlerEngine engine;
     const Replica& replica;
     const ServiceTable& services;
     SettlementCentre& centre;

@@ -4,21 +4,20 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <csignal>
 #include <map>
 #include <optional>
 
 #include "base/file.hpp"
 #include "base/log.hpp"
 #include "base/random.hpp"
+#include "edge/settler_test_support.hpp"
 #include "support/folder.hpp"
 
 namespace dayaq::edge {
 namespace {
 
+using namespace settler_test;
 using namespace std::chrono_literals;
 using feed::Benefit;
 
@@ -51,47 +50,6 @@ struct FakeJournal final : Journal {
   [[nodiscard]] std::uint64_t first_kept() const override { return dropped + 1; }
   void drop_through(std::uint64_t number) override { dropped = std::max(dropped, number); }
 };
-
-struct FakeReplica final : Replica {
-  std::map<MeasureNumber, Measure> measures;
-  bool find(SubscriptionKey, Instant, std::vector<GrantInForce>&) const override { return false; }
-  [[nodiscard]] const Measure* measure(MeasureNumber number) const override {
-    const auto found = measures.find(number);
-    return found == measures.end() ? nullptr : &found->second;
-  }
-  void prefetch(SubscriptionKey) const override {}
-  void observe(Observer) override {}
-  Result<void> apply(BytesView, std::mutex&) override { return {}; }
-  Result<void> snapshot_begin(std::uint32_t) override { return {}; }
-  Result<void> snapshot_page(BytesView) override { return {}; }
-  Result<void> snapshot_take(std::mutex&) override { return {}; }
-  [[nodiscard]] State state() const override { return {}; }
-};
-
-struct FakeEngine final : Engine {
-  explicit FakeEngine(Journal& j) : journal(j) {}
-  Journal& journal;
-  std::mutex lock;
-  std::mutex& mutex() override { return lock; }
-  Verdict decide(const Ask&, Instant) override { return {}; }
-  Verdict look(SubscriptionKey, LineKind, ServiceIndex, Instant) override { return {}; }
-  bool defers(SubscriptionKey, LineKind, Instant) override { return false; }
-  [[nodiscard]] std::optional<LeaseView> lease(const LeaseId&) const override { return std::nullopt; }
-  void apply_sibling(std::uint64_t, const Record&, Instant) override {}
-  void sibling_heard(std::uint8_t, Instant) override {}
-  [[nodiscard]] std::uint64_t sibling_sequence(std::uint8_t) const override { return 0; }
-  void sibling_stands(std::uint8_t, std::uint64_t, std::uint64_t) override {}
-  void tick(Instant) override {}
-  void settled_through(std::uint64_t number) override {
-    EXPECT_FALSE(lock.try_lock()) << "the edge's lock must be held";
-    journal.drop_through(number);  // as eagerly as an engine may
-  }
-  [[nodiscard]] Counts counts() const override { return {}; }
-};
-
-crypto::SigningKey edge_key() {
-  return std::move(*crypto::SigningKey::from_seed(std::array<std::byte, 32>{std::byte(9)}));
-}
 
 /// Stores each batch once, in order, as the centre does.
 struct FakeCentre final : SettlementCentre {
@@ -499,107 +457,6 @@ TEST_F(SettlerTest, WorksOnAThreadOfItsOwn) {
   for (int i = 0; i < 1000 && settler->state().confirmed == 0; ++i) std::this_thread::sleep_for(10ms);
   settler->stop();
   EXPECT_EQ(settler->state().confirmed, 1u);
-}
-
-/// A centre whose store is a folder: what it has confirmed is there whatever is killed.
-struct FolderCentre final : SettlementCentre {
-  explicit FolderCentre(std::filesystem::path f) : folder(std::move(f)) {
-    std::filesystem::create_directories(folder);
-  }
-  std::filesystem::path folder;
-  Answer send(BytesView bytes) override {
-    const auto batch = feed::decode_settlement_header(bytes);
-    const auto path = folder / std::to_string(batch->number);
-    if (const auto stored = read_file(path)) {
-      if (*stored != as_text(bytes)) return {.what = Answer::What::refused, .why = "other bytes"};
-    } else if (!write_file_atomically(path, bytes)) {
-      return {.what = Answer::What::away};
-    }
-    return {.what = Answer::What::confirmed};
-  }
-};
-
-/// What record number n of the killed edge reports.
-std::uint64_t used_by(std::uint64_t number) {
-  return number * 7919 % 1000 + 1;
-}
-
-/// An edge that uses and settles as fast as it can, on the real journal, until it is killed.
-[[noreturn]] void use_and_settle(const std::filesystem::path& folder) {
-  SystemClock clock;
-  auto journal = std::move(*Journal::open({.folder = folder / "journal", .segment_bytes = 1 << 16}));
-  FakeEngine engine(*journal);
-  FakeReplica replica;
-  ServiceTable services;
-  FolderCentre centre(folder / "centre");
-  auto settler = std::move(*Settler::open(
-      {.folder = folder, .operator_code = "azercell", .edge = "baku-1", .batch_every = 0s}, edge_key(),
-      {.journal = *journal,
-       .engine = engine,
-       .replica = replica,
-       .services = services,
-       .centre = centre,
-       .clock = clock}));
-  for (;;) {
-    for (int i = 0; i < 200; ++i) {
-      journal->append(
-          {.phase = Phase::update, .measure = 7, .used = used_by(journal->last() + 1), .at = clock.now()});
-    }
-    settler->step();
-    if (!settler->state().trouble.empty()) std::_Exit(3);
-  }
-}
-
-TEST(SettlerKilled, LosesNothingAndSettlesNothingTwice) {
-  (void)log::set_level("off");
-  const test::TemporaryFolder folder{"settler-kill"};
-  SeededRandom random(9);
-  for (int round = 0; round < 25; ++round) {
-    const pid_t child = ::fork();
-    ASSERT_GE(child, 0);
-    if (child == 0) use_and_settle(folder.path());
-    std::this_thread::sleep_for(std::chrono::milliseconds(5 + random.below(120)));
-    ASSERT_EQ(::kill(child, SIGKILL), 0);
-    int status = 0;
-    ASSERT_EQ(::waitpid(child, &status, 0), child);
-    ASSERT_TRUE(WIFSIGNALED(status)) << "it ended by itself: " << WEXITSTATUS(status);
-  }
-  FixedClock clock{Instant(std::chrono::sys_days(std::chrono::year(2030) / 1 / 1))};
-  auto journal = std::move(*Journal::open({.folder = folder / "journal"}));
-  FakeEngine engine(*journal);
-  FakeReplica replica;
-  ServiceTable services;
-  FolderCentre centre(folder / "centre");
-  auto settler =
-      Settler::open({.folder = folder.path(), .operator_code = "azercell", .edge = "baku-1"}, edge_key(),
-                    {.journal = *journal,
-                     .engine = engine,
-                     .replica = replica,
-                     .services = services,
-                     .centre = centre,
-                     .clock = clock});
-  ASSERT_TRUE(settler) << settler.error().code << " " << settler.error().detail;
-  (*settler)->close();
-  const Settler::State state = (*settler)->state();
-  EXPECT_EQ(state.waiting, 0u) << state.trouble;
-  EXPECT_EQ(state.record, journal->last());
-  EXPECT_GT(state.number, 25u);
-  std::int64_t wanted = 0;
-  for (std::uint64_t number = 1; number <= journal->last(); ++number) wanted += std::int64_t(used_by(number));
-  std::int64_t settled = 0;
-  std::uint64_t record = 0;
-  for (std::uint64_t number = 1; number <= state.number; ++number) {
-    const auto bytes = read_file(centre.folder / std::to_string(number));
-    ASSERT_TRUE(bytes) << number;
-    const std::array<crypto::PublicKey, 1> keys{edge_key().public_key()};
-    const auto batch = feed::decode_settlement(as_bytes(*bytes), keys);
-    ASSERT_TRUE(batch) << batch.error().code;
-    EXPECT_EQ(batch->first_record, record + 1);
-    record = batch->last_record;
-    for (const auto& line : batch->lines) settled += line.units;
-  }
-  EXPECT_EQ(settled, wanted) << "of " << journal->last() << " records";
-  (void)log::set_level("info");
 }
 
 }  // namespace

@@ -20,7 +20,9 @@ std::string used_text(const SettledUse& use, const Format& format) {
   const std::int64_t size = use.units < 0 ? -use.units : use.units;
   const std::string_view sign = use.units < 0 ? "\u2212" : "";
   std::string amount;
-  if (use.unit == regime::Unit::seconds && size >= 7200) {
+  if (use.unit == regime::Unit::messages) {
+    amount = format.number(size);  // its name stands beside it
+  } else if (use.unit == regime::Unit::seconds && size >= 7200) {
     const double hours = static_cast<double>(size) / 3600;
     const std::string number = hours < 100 ? format.decimal(hours, 1) : format.number(std::llround(hours));
     amount = format.fill("settle_hours", {{"amount", number}});
@@ -52,6 +54,14 @@ std::string_view key_of(regime::BenefitKind kind) {
   return "settle_other";
 }
 
+/// To the qepik, however much it is: what is owed isn't rounded for the eye.
+std::string exact_money(std::int64_t qepik, const Format& format) {
+  const std::int64_t size = qepik < 0 ? -qepik : qepik;
+  return (qepik < 0 ? "\u2212" : "") +
+         format.fill("manat", {{"amount", fmt::format("{}{}{:02}", format.number(size / 100),
+                                                      format.text("decimal_point"), size % 100)}});
+}
+
 /// "12,40 ₼", and what of it isn't paid by use.
 std::string pay_text(const SettledPay& pay, const Format& format) {
   std::string out;
@@ -59,7 +69,7 @@ std::string pay_text(const SettledPay& pay, const Format& format) {
     if (!out.empty()) out += " · ";
     out += part;
   };
-  if (pay.by_use) add(format.money(pay.owed_qepik));
+  if (pay.by_use) add(exact_money(pay.owed_qepik, format));
   if (pay.by_month) add(format.text("settle_by_month"));
   if (pay.free) add(format.text("settle_free"));
   if (pay.unknown) add(format.text("settle_unknown"));

@@ -39,7 +39,7 @@ struct Settled : testing::Test {
     SettledOperator azercell{.name = {"Azercell", "Azercell", "Azercell"},
                              .uses = {{BenefitKind::voice, Unit::seconds, 5'400'000},
                                       {BenefitKind::data, Unit::octets, 2'300'000'000'000}},
-                             .pay = {.owed_qepik = 270'000, .by_use = true},
+                             .pay = {.owed_qepik = 270'005, .by_use = true},
                              .last = world.clock.now()};
     SettledOperator katv{
         .name = {"KATV1", "KATV1", "KATV1"},
@@ -82,6 +82,7 @@ TEST_F(Settled, ShowsAmountsInPeoplesWordsAndMoney) {
   EXPECT_THAT(page, HasSubstr("November 2026"));
   EXPECT_THAT(page, HasSubstr("October 2026"));
   EXPECT_THAT(page, HasSubstr("Azercell"));
+  EXPECT_THAT(page, HasSubstr("₼2\u202F700.05<svg"));
   EXPECT_THAT(page, HasSubstr("2.3 TB"));
   EXPECT_THAT(page, HasSubstr("1\u202F500 h"));
   EXPECT_THAT(page, HasSubstr("paid by the month · free of charge"));
