@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 from harness import Postgres, free_port, program
 from radius_stand import Edge, FreeRadius
 
-LINES, RUNS, SECONDS = int(os.environ.get("LINES", "1000000")), 5, 5
+LINES, RUNS, SECONDS = int(os.environ.get("LINES", "1000000")), int(os.environ.get("RUNS", "5")), 5
 SESSIONS = 5000
 SQL = """
 sql {{ dialect = "postgresql"
@@ -128,8 +128,8 @@ def measure_freeradius():
         server = FreeRadius(secret="testing123", verbose=False, authorize="sql\npap", accounting="sql",
                             more_modules=SQL.format(port=postgres.port, database=url.rsplit("/", 1)[1])).start()
         pids = [server.process.pid, postgres.process.pid]
-        access = middle([load(server.auth_port, "access", 64, pids) for _ in range(3)])
-        accounting = middle([load(server.acct_port, "accounting", 64, pids) for _ in range(3)])
+        access = middle([load(server.auth_port, "access", 64, pids) for _ in range(min(RUNS, 3))])
+        accounting = middle([load(server.acct_port, "accounting", 64, pids) for _ in range(min(RUNS, 3))])
     finally:
         if server:
             server.remove()

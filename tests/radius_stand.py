@@ -95,6 +95,7 @@ modules {{
   pap {{ }}
   chap {{ }}
   mschap {{ }}
+  expr {{ }}
   detail {{ filename = {folder}/detail
     permissions = 0600
     header = "%t" }}

@@ -12,9 +12,9 @@
 namespace dayaq::edge::radius {
 namespace {
 
-socklen_t to_socket_address(const Endpoint& endpoint, sockaddr_storage& out) {
+socklen_t to_socket_address(const Endpoint& endpoint, bool mapped, sockaddr_storage& out) {
   out = {};
-  if (endpoint.address.is_v4()) {
+  if (endpoint.address.is_v4() && !mapped) {
     auto& v4 = reinterpret_cast<sockaddr_in&>(out);
     v4.sin_family = AF_INET;
     v4.sin_port = htons(endpoint.port);
@@ -47,6 +47,8 @@ int open_socket(const Endpoint& like) {
   const int family = like.address.is_v4() ? AF_INET : AF_INET6;
   const int descriptor = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor < 0) return descriptor;
+  const int no = 0;  // "::" serves IPv4 too
+  if (family == AF_INET6) setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no);
   // Bursts wait here while the disk flushes; without the right to force it, as much as the system allows.
   const int bytes = 16 << 20;
   for (const auto& [forced, plain] : {std::pair(SO_RCVBUFFORCE, SO_RCVBUF), {SO_SNDBUFFORCE, SO_SNDBUF}}) {
@@ -67,25 +69,38 @@ std::unexpected<Error> cannot(const Endpoint& endpoint, int reason) {
 }  // namespace
 
 Result<DatagramSocket> DatagramSocket::bind(const Endpoint& local) {
-  DatagramSocket out(open_socket(local));
+  DatagramSocket out(open_socket(local), !local.address.is_v4());
   sockaddr_storage address;
-  const socklen_t size = to_socket_address(local, address);
+  const socklen_t size = to_socket_address(local, out.v6_, address);
   if (out.descriptor_ < 0 || ::bind(out.descriptor_, reinterpret_cast<sockaddr*>(&address), size) != 0)
     return cannot(local, errno);
   return out;
 }
 
 Result<DatagramSocket> DatagramSocket::connect(const Endpoint& remote) {
-  DatagramSocket out(open_socket(remote));
+  DatagramSocket out(open_socket(remote), !remote.address.is_v4());
   sockaddr_storage address;
-  const socklen_t size = to_socket_address(remote, address);
+  const socklen_t size = to_socket_address(remote, out.v6_, address);
   if (out.descriptor_ < 0 || ::connect(out.descriptor_, reinterpret_cast<sockaddr*>(&address), size) != 0)
     return cannot(remote, errno);
   return out;
 }
 
+Result<DatagramSocket> DatagramSocket::adopt(int descriptor) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  int type = 0;
+  socklen_t type_size = sizeof type;
+  if (getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) != 0 ||
+      getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &type_size) != 0 || type != SOCK_DGRAM) {
+    return cannot({}, ENOTSOCK);
+  }
+  return DatagramSocket(descriptor, address.ss_family == AF_INET6);
+}
+
 DatagramSocket& DatagramSocket::operator=(DatagramSocket&& other) noexcept {
   std::swap(descriptor_, other.descriptor_);
+  std::swap(v6_, other.v6_);
   return *this;
 }
 
@@ -139,7 +154,7 @@ std::size_t send_all(const DatagramSocket& socket, std::span<const Letter> lette
       headers[i].msg_hdr.msg_iovlen = 1;
       if (letters[i].to.port != 0) {
         headers[i].msg_hdr.msg_name = &addresses[i];
-        headers[i].msg_hdr.msg_namelen = to_socket_address(letters[i].to, addresses[i]);
+        headers[i].msg_hdr.msg_namelen = to_socket_address(letters[i].to, socket.v6(), addresses[i]);
       }
     }
     const int sent = sendmmsg(socket.descriptor(), headers.data(), unsigned(count), 0);

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <span>
+#include <utility>
 
 #include "edge/radius/clients.hpp"
 
@@ -17,15 +18,20 @@ class DatagramSocket {
   static Result<DatagramSocket> bind(const Endpoint& local);
   /// Talks to `remote` alone, from a port that the kernel chooses. unavailable "radius.bind".
   static Result<DatagramSocket> connect(const Endpoint& remote);
-  DatagramSocket(DatagramSocket&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  /// Takes over a bound socket. unavailable "radius.bind" if it isn't one.
+  static Result<DatagramSocket> adopt(int descriptor);
+  DatagramSocket(DatagramSocket&& other) noexcept
+      : descriptor_(std::exchange(other.descriptor_, -1)), v6_(other.v6_) {}
   DatagramSocket& operator=(DatagramSocket&& other) noexcept;
   ~DatagramSocket();
   [[nodiscard]] int descriptor() const { return descriptor_; }
+  [[nodiscard]] bool v6() const { return v6_; }  ///< IPv4 addresses are mapped
   [[nodiscard]] std::uint16_t port() const;
 
  private:
-  explicit DatagramSocket(int descriptor) : descriptor_(descriptor) {}
+  DatagramSocket(int descriptor, bool v6) : descriptor_(descriptor), v6_(v6) {}
   int descriptor_ = -1;
+  bool v6_ = false;
 };
 
 inline constexpr std::size_t datagrams_max = 64;

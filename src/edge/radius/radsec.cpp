@@ -1,5 +1,6 @@
 #include "edge/radius/radsec.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <boost/asio/ip/tcp.hpp>
@@ -159,15 +160,16 @@ class RadSecOnAsio final : public RadSec {
         acceptor_(loop),
         on_packets_(std::move(on_packets)) {}
 
-  Result<void> listen(const ServerOptions& options) {
+  Result<void> listen(const ServerOptions& options, int inherited) {
     DAYAQ_TRY_OK(configure(tls_, options));
     error_code error;
     const auto address = asio::ip::make_address(options.address, error);
     const tcp::endpoint endpoint(address, options.radsec_port);
-    if (!error) acceptor_.open(endpoint.protocol(), error);
-    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
-    if (!error) acceptor_.bind(endpoint, error);
-    if (!error) acceptor_.listen(1024, error);
+    if (inherited >= 0) {
+      acceptor_.assign(endpoint.protocol(), inherited, error);
+    } else if (!error) {
+      bind(endpoint, error);
+    }
     if (error) {
       return fail(
           ErrorKind::unavailable, "radius.bind",
@@ -189,6 +191,10 @@ class RadSecOnAsio final : public RadSec {
     connection->send(std::move(packet));
   }
 
+  [[nodiscard]] int duplicate_listener() const override {
+    return ::fcntl(const_cast<tcp::acceptor&>(acceptor_).native_handle(), F_DUPFD_CLOEXEC, 0);
+  }
+
   void stop() override {
     error_code ignored;
     acceptor_.close(ignored);
@@ -197,6 +203,13 @@ class RadSecOnAsio final : public RadSec {
   }
 
  private:
+  void bind(const tcp::endpoint& endpoint, error_code& error) {
+    acceptor_.open(endpoint.protocol(), error);
+    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
+    if (!error) acceptor_.bind(endpoint, error);
+    if (!error) acceptor_.listen(1024, error);
+  }
+
   void accept() {
     acceptor_.async_accept([this](const error_code& error, tcp::socket socket) {
       if (!acceptor_.is_open()) return;
@@ -238,9 +251,9 @@ class RadSecOnAsio final : public RadSec {
 }  // namespace
 
 Result<std::unique_ptr<RadSec>> RadSec::start(asio::io_context& loop, const ServerOptions& options,
-                                              OnPackets on_packets) {
+                                              OnPackets on_packets, int inherited) {
   auto out = std::make_unique<RadSecOnAsio>(loop, std::move(on_packets));
-  DAYAQ_TRY_OK(out->listen(options));
+  DAYAQ_TRY_OK(out->listen(options, inherited));
   return out;
 }
 

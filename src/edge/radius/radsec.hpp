@@ -20,13 +20,15 @@ class RadSec {
   static constexpr std::size_t unread_max = 1u << 20;  ///< bytes of answers that a peer hasn't read
 
   using OnPackets = std::function<void(std::span<const Incoming>)>;
-  /// Serves on the loop. invalid_input "radius.tls" (certificate, key, authority), unavailable "radius.bind".
+  /// Serves on the loop, on the listener `inherited` unless that is -1. invalid_input "radius.tls"
+  /// (certificate, key, authority), unavailable "radius.bind".
   static Result<std::unique_ptr<RadSec>> start(boost::asio::io_context& loop, const ServerOptions& options,
-                                               OnPackets on_packets);
+                                               OnPackets on_packets, int inherited);
   virtual ~RadSec() = default;
   [[nodiscard]] virtual std::uint16_t port() const = 0;
   virtual void send(std::uint32_t stream, Bytes packet) = 0;  ///< nothing if it is closed
   virtual void stop() = 0;
+  [[nodiscard]] virtual int duplicate_listener() const = 0;  ///< or -1
 };
 
 }  // namespace dayaq::edge::radius

@@ -38,6 +38,9 @@ void Responder::handle(std::span<const Incoming> batch, Moment now, std::vector<
   if (!decide) return;
   {
     const std::scoped_lock lock(engine_.mutex());
+    for (const Work& work : works_) {
+      if (work.candidates.count != 0) engine_.prefetch(work.candidates.keys[0], now.wall);
+    }
     for (Work& work : works_) {
       if (work.packet->code() == Code::access_request) {
         work.entitlement = profiles_.entitlement(work.candidates, engine_, now.wall);

@@ -1,6 +1,8 @@
 // The shell around the responder: sockets, the loop's one thread, and answers that wait for the disk.
 #include "edge/radius/server.hpp"
 
+#include <fcntl.h>
+
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -51,12 +53,18 @@ class ServerOnAsio final : public Server {
   Result<void> open(Engine& engine) {
     DAYAQ_TRY(responder_, Responder::create(options_, engine, random_));
     DAYAQ_TRY(Endpoint local, local_endpoint());
-    for (const auto& [port, to] :
-         {std::pair(options_.auth_port, &auth_), {options_.acct_port, &acct_}, {0, &coa_}}) {
-      local.port = std::uint16_t(port);
-      DAYAQ_TRY(DatagramSocket socket, DatagramSocket::bind(local));
-      *to = std::make_unique<Port>(loop_, std::move(socket));
-    }
+    const auto open_port = [&](std::uint16_t port, std::size_t number,
+                               std::unique_ptr<Port>& to) -> Result<void> {
+      local.port = port;
+      const int descriptor = inherited(number);
+      DAYAQ_TRY(DatagramSocket socket,
+                descriptor >= 0 ? DatagramSocket::adopt(descriptor) : DatagramSocket::bind(local));
+      to = std::make_unique<Port>(loop_, std::move(socket));
+      return {};
+    };
+    DAYAQ_TRY_OK(open_port(options_.auth_port, 0, auth_));
+    DAYAQ_TRY_OK(open_port(options_.acct_port, 1, acct_));
+    DAYAQ_TRY_OK(open_port(0, 3, coa_));
     if (!options_.proxy_auth.empty()) {
       DAYAQ_TRY(operator_access_, parse_endpoint(options_.proxy_auth));
     }
@@ -64,10 +72,13 @@ class ServerOnAsio final : public Server {
       DAYAQ_TRY(operator_accounting_, parse_endpoint(options_.proxy_acct));
     }
     if (options_.radsec_port != 0 || !options_.tls_certificate.empty()) {
-      DAYAQ_TRY(radsec_, RadSec::start(loop_, options_, [this](std::span<const Incoming> batch) {
-                  responder_->handle(batch, now(), out_);
-                  dispatch();
-                }));
+      DAYAQ_TRY(radsec_, RadSec::start(
+                             loop_, options_,
+                             [this](std::span<const Incoming> batch) {
+                               responder_->handle(batch, now(), out_);
+                               dispatch();
+                             },
+                             inherited(2)));
     }
     return {};
   }
@@ -94,15 +105,18 @@ class ServerOnAsio final : public Server {
 
   void stop() override {
     if (!thread_.joinable()) return;
-    {
-      const std::scoped_lock lock(wake_->mutex);
-      wake_->loop = nullptr;
-    }
-    asio::post(loop_, [this] {
-      if (radsec_) radsec_->stop();
-      loop_.stop();
-    });
+    asio::post(loop_, [this] { end(); });
     thread_.join();
+    const std::scoped_lock lock(wake_->mutex);
+    wake_->loop = nullptr;
+  }
+
+  std::vector<int> hand_over() override {
+    const auto copy = [](const Port& port) { return ::fcntl(port.socket.descriptor(), F_DUPFD_CLOEXEC, 0); };
+    // Before the end: at no moment has nobody the sockets.
+    std::vector<int> out{copy(*auth_), copy(*acct_), radsec_ ? radsec_->duplicate_listener() : -1};
+    stop();
+    return out;
   }
 
   [[nodiscard]] std::uint16_t auth_port() const override { return auth_->socket.port(); }
@@ -133,6 +147,29 @@ class ServerOnAsio final : public Server {
     DAYAQ_TRY(local.address, parse_address(options_.address));
     return local;
   }
+  [[nodiscard]] int inherited(std::size_t number) const {
+    return number < options_.inherited.size() ? options_.inherited[number] : -1;
+  }
+
+  /// Reads nothing more, and ends once the disk has what is to be answered.
+  void end() {
+    ending_ = true;
+    for (const auto* port : {&auth_, &acct_}) (*port)->watch.cancel();
+    end_by_ = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+    end_when_answered();
+  }
+
+  void end_when_answered() {
+    flush_held();
+    if (held_.empty() || std::chrono::steady_clock::now() >= end_by_) {
+      if (radsec_) radsec_->stop();
+      loop_.stop();
+      return;
+    }
+    timer_.expires_after(std::chrono::milliseconds(5));
+    timer_.async_wait([this](const error_code&) { end_when_answered(); });
+  }
+
   [[nodiscard]] Moment now() const {
     return {.wall = clock_.now(), .steady = std::chrono::steady_clock::now()};
   }
@@ -141,7 +178,7 @@ class ServerOnAsio final : public Server {
   void listen(Port& port, Handler handler) {
     port.watch.async_wait(asio::posix::stream_descriptor::wait_read,
                           [this, &port, handler](const error_code& error) {
-                            if (error) return;
+                            if (error || ending_) return;
                             for (std::size_t i = 0; i < batches_max; ++i) {
                               const auto got = inbox_.receive(port.socket);
                               if (!got.empty()) handler(got);
@@ -169,10 +206,12 @@ class ServerOnAsio final : public Server {
         held_.push_back(std::move(message));
       }
     }
+    {  // before anybody can have the answer that they count
+      const std::scoped_lock lock(counts_mutex_);
+      counts_ = responder_->counts();
+    }
     post_letters();
     out_.clear();
-    const std::scoped_lock lock(counts_mutex_);
-    counts_ = responder_->counts();
   }
 
   void flush_held() {
@@ -259,6 +298,7 @@ class ServerOnAsio final : public Server {
   }
 
   void schedule() {
+    if (ending_) return;
     timer_.expires_after(responder_->busy() ? std::chrono::milliseconds(20)
                                             : std::chrono::milliseconds(1000));
     timer_.async_wait([this](const error_code& error) {
@@ -313,7 +353,8 @@ class ServerOnAsio final : public Server {
   std::vector<SubscriptionKey> changed_;
   mutable std::mutex counts_mutex_;
   Counts counts_, told_;
-  Steady reported_{};
+  Steady reported_{}, end_by_{};
+  bool ending_ = false;
   std::thread thread_;
 };
 

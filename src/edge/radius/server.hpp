@@ -57,6 +57,7 @@ struct ServerOptions {
   std::chrono::seconds session_timeout{86400};  ///< of who is let in without a password; 0: none
   std::uint32_t resources_version = 0;          ///< of the list of zero-rated resources, for Class
   int coa_per_second_per_nas = 200;
+  std::vector<int> inherited;  ///< what hand_over() of the process before gave; taken over, ports and all
 };
 
 class Server {
@@ -65,7 +66,11 @@ class Server {
   static Result<std::unique_ptr<Server>> start(const ServerOptions& options, Engine& engine, Journal& journal,
                                                const Clock& clock);
   virtual ~Server() = default;
-  virtual void stop() = 0;  ///< idempotent
+  /// Answers what waits for the disk (a second at most) and closes. Idempotent.
+  virtual void stop() = 0;
+  /// Stops as stop() does, but keeps the sockets: access, accounting, and RadSec's listener or -1. What
+  /// arrives in between waits in them for the next process. Call it once, before stop().
+  virtual std::vector<int> hand_over() = 0;
   [[nodiscard]] virtual std::uint16_t auth_port() const = 0;
   [[nodiscard]] virtual std::uint16_t acct_port() const = 0;
   [[nodiscard]] virtual std::uint16_t radsec_port() const = 0;

@@ -24,6 +24,7 @@ std::uint32_t Sessions::add(const LeaseId& lease, SubscriptionKey key) {
   const auto [first, fresh] = by_key_.try_emplace(key, slot);
   if (!fresh) {
     session.next_of_key = first->second;
+    sessions_[first->second].previous_of_key = slot;
     first->second = slot;
   }
   return slot;
@@ -32,17 +33,14 @@ std::uint32_t Sessions::add(const LeaseId& lease, SubscriptionKey key) {
 void Sessions::erase(std::uint32_t slot) {
   Session& session = sessions_[slot];
   by_lease_.erase(session.lease);
-  const auto first = by_key_.find(session.key);
-  if (first->second == slot) {
-    if (session.next_of_key == no_session) {
-      by_key_.erase(first);
-    } else {
-      first->second = session.next_of_key;
-    }
+  if (session.next_of_key != no_session)
+    sessions_[session.next_of_key].previous_of_key = session.previous_of_key;
+  if (session.previous_of_key != no_session) {
+    sessions_[session.previous_of_key].next_of_key = session.next_of_key;
+  } else if (session.next_of_key != no_session) {
+    by_key_[session.key] = session.next_of_key;
   } else {
-    std::uint32_t before = first->second;
-    while (sessions_[before].next_of_key != slot) before = sessions_[before].next_of_key;
-    sessions_[before].next_of_key = session.next_of_key;
+    by_key_.erase(session.key);
   }
   session = {.lease = {}, .sender = {}, .refused = {}, .identity = {}};
   free_.push_back(slot);

@@ -25,7 +25,7 @@ struct Session {
   bool changing = false;  ///< a CoA-Request waits or is under way
   bool again = false;     ///< something changed meanwhile
   Bytes identity;         ///< session_identity()
-  std::uint32_t next_of_key = no_session;
+  std::uint32_t next_of_key = no_session, previous_of_key = no_session;
 };
 
 class Sessions {

@@ -75,6 +75,7 @@ class FakeEngine final : public Engine {
   void sibling_heard(std::uint8_t, Instant) override {}
   std::uint64_t sibling_sequence(std::uint8_t) const override { return 0; }
   void sibling_stands(std::uint8_t, std::uint64_t, std::uint64_t) override {}
+  void prefetch(SubscriptionKey, Instant) override {}
   void tick(Instant) override {}
   void settled_through(std::uint64_t) override {}
   Counts counts() const override { return {}; }
