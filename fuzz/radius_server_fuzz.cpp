@@ -61,7 +61,8 @@ struct World {
   Bytes proved_reply(BytesView bytes, const Outgoing& to, const Secret& secret) const {
     const auto request = Packet::parse(to.bytes);
     if (!request || bytes.empty()) return Bytes(bytes.begin(), bytes.end());
-    Writer writer(Code(bytes[0]), request->id());
+    const Code code{std::uint8_t(bytes[0])};
+    Writer writer(code, request->id());
     writer.add_message_authenticator();
     BytesView rest = bytes.subspan(1);
     Attribute attribute;

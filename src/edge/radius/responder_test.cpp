@@ -331,7 +331,9 @@ TEST_F(RadiusResponder, ARejectForWantOfPaymentBecomesLimitedServiceWhileDeferre
                                       [&](Writer& w) { w.add(type::reply_message, string_view(message)); }));
     const Packet packet = only(answer, Way::reply, &request);
     EXPECT_EQ(packet.code(), code) << name << message;
-    if (code == Code::access_accept) EXPECT_THAT(all(packet, type::filter_id), ElementsAre("limited"));
+    if (code == Code::access_accept) {
+      EXPECT_THAT(all(packet, type::filter_id), ElementsAre("limited"));
+    }
   }
 }
 
@@ -540,9 +542,10 @@ TEST_F(RadiusResponder, AnswersStatusServerOnlyWithMessageAuthenticator) {
     for (const bool acct : {false, true}) {
       const auto out = send(bytes, acct);
       ASSERT_THAT(out, SizeIs(signed_too ? 1 : 0));
-      if (signed_too)
+      if (signed_too) {
         EXPECT_EQ(Packet::parse(out[0].bytes)->code(),
                   acct ? Code::accounting_response : Code::access_accept);
+      }
     }
   }
 }
