@@ -126,7 +126,8 @@ def measure_freeradius():
                            check=True)
         subprocess.run(["psql", "-q", url, "-c", "VACUUM ANALYZE"], check=True)
         server = FreeRadius(secret="testing123", verbose=False, authorize="sql\npap", accounting="sql",
-                            more_modules=SQL.format(port=postgres.port, database=url.rsplit("/", 1)[1])).start()
+                            more_modules=SQL.format(port=postgres.port, database=url.rsplit("/", 1)[1]))
+        server.start()
         pids = [server.process.pid, postgres.process.pid]
         access = middle([load(server.auth_port, "access", 64, pids) for _ in range(min(RUNS, 3))])
         accounting = middle([load(server.acct_port, "accounting", 64, pids) for _ in range(min(RUNS, 3))])
