@@ -5,7 +5,7 @@ import json, os, shutil, subprocess, sys, time, unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
-from gy_support import (CapturingProxy, DiameterEdge, FreeDiameter, RunningLoad, folder, gy_load, journaled, make_replica, wait_for)
+from gy_support import (CapturingProxy, Child, DiameterEdge, FreeDiameter, RunningLoad, folder, gy_load, journaled, make_replica, wait_for)
 
 EDUCATION, CHARGED, OPEN = 10, 20, 100  # rating groups of gy_node_tool: granted, the charging system's, granted with a quota
 
@@ -167,6 +167,66 @@ class TsharkTest(WithEdge):
                               capture_output=True, text=True, timeout=120, env={**os.environ, "HOME": self.folder})
         self.assertEqual(done.returncode, 0, done.stderr)
         return [line for line in done.stdout.splitlines()]
+
+
+class KamailioTest(WithEdge):
+    """Kamailio asks the edge for every call that sipp makes through it."""
+
+    def call_server(self, edge, seconds):
+        sip, uas = harness.free_port(), harness.free_port()
+        cdp = os.path.join(self.folder, "cdp.xml")
+        with open(cdp, "w") as out:
+            out.write(f"""<?xml version="1.0" encoding="UTF-8"?>
+<DiameterPeer FQDN="scscf.ims.example" Realm="ims.example" Vendor_Id="10415" Product_Name="CDiameterPeer"
+  AcceptUnknownPeers="0" DropUnknownOnDisconnect="1" Tc="2" Workers="2" QueueLength="32" TransactionTimeout="5"
+  SessionsHashSize="128" DefaultAuthSessionTimeout="3600" MaxAuthSessionTimeout="3600">
+  <Peer FQDN="localhost" Realm="mobile.example" port="{edge.port}"/>
+  <Acceptor port="{harness.free_port()}" bind="127.0.0.1"/>
+  <Auth id="4" vendor="10415"/>
+  <SupportedVendor vendor="10415"/>
+  <Realm name="mobile.example"><Route FQDN="localhost" metric="3"/></Realm>
+  <DefaultRoute FQDN="localhost" metric="10"/>
+</DiameterPeer>
+""")
+        with open(f"{harness.ROOT}/tests/diameter/kamailio.cfg") as template:
+            text = template.read()
+        for name, value in {"SIP": sip, "UAS": uas, "CDP": cdp, "SECONDS": seconds}.items():
+            text = text.replace(f"@{name}@", str(value))
+        path = os.path.join(self.folder, "kamailio.cfg")
+        with open(path, "w") as out:
+            out.write(text)
+        server = Child(["kamailio", "-f", path, "-DD", "-E", "-m", "64", "-M", "8", "-Y", self.folder, "-P",
+                        f"{self.folder}/kamailio.pid"], self.folder, "kamailio")
+        self.ending.append(server)
+        callee = Child(["sipp", "-sf", f"{harness.ROOT}/tests/diameter/answer.xml", "-i", "127.0.0.1", "-p", str(uas), "-nostdin"], self.folder, "uas",
+                       stdin=subprocess.DEVNULL, cwd=self.folder)
+        self.ending.append(callee)
+        return server, sip
+
+    def call(self, sip, subscribers, hold):
+        users = os.path.join(self.folder, "users.csv")
+        with open(users, "w") as out:
+            out.write("SEQUENTIAL\n" + "".join(f"{number}\n" for number in subscribers))
+        done = subprocess.run(["sipp", f"127.0.0.1:{sip}", "-sf", f"{harness.ROOT}/tests/diameter/call.xml", "-inf", users,
+                               "-i", "127.0.0.1", "-p", str(harness.free_port()), "-s", "+994125550000", "-m",
+                               str(len(subscribers)), "-r", "10", "-d", str(hold), "-nostdin", "-timeout", "60s"],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=self.folder, timeout=90)
+        return done.returncode, done.stdout + done.stderr
+
+    def test_calls_are_granted_counted_and_refused(self):
+        edge = self.edge(origin="localhost")  # Kamailio finds its peer by name
+        server, sip = self.call_server(edge, 30)
+        wait_for(lambda: edge.counts()["peers"].get("scscf.ims.example") == "open", 30, "Kamailio's connection")
+        granted = [f"+99450{i:07}" for i in range(1, 21)]
+        code, said = self.call(sip, granted, 2500)
+        self.assertEqual(code, 0, said[-3000:] + server.text()[-3000:])
+        counts = wait_for(lambda: (c := edge.counts())["granted"] >= 40 and c, 10, "the end of the calls")
+        self.assertEqual(counts["granted"], 40, "one initial and one termination a call")
+        self.assertGreaterEqual(counts["used_seconds"], 20 * 2)
+        self.assertLessEqual(counts["used_seconds"], 20 * 4)
+        code, said = self.call(sip, ["+994990000001"], 500)
+        self.assertEqual(code, 1, "nobody's subscriber, and no charging system behind: the call is refused")
+        self.assertIn("402", said)
 
 
 class TwoEdgesTest(WithEdge):
