@@ -52,7 +52,8 @@ class AccountTable {
   [[nodiscard]] const Account* find(const AccountKey& key) const;
   /// The account, made if it isn't there. Valid until the next call.
   Account& at(const AccountKey& key);
-  void prefetch(const AccountKey& key) const;
+  /// Fetches the cache lines of the subscription's accounts.
+  void prefetch(SubscriptionKey key) const;
   /// Whether record `number` isn't yet in what the checkpoint knew of this account.
   [[nodiscard]] bool newer(const AccountKey& key, std::uint64_t number) const {
     return number > shards_[shard_of(hash_of(key))].mark;

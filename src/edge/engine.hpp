@@ -72,6 +72,9 @@ class Engine {
   virtual Verdict decide(const Ask& ask, Instant now) = 0;
   /// Whether it would be granted, and by which measure; nothing is reserved or counted. (TV pages, access.)
   virtual Verdict look(SubscriptionKey key, LineKind line, ServiceIndex service, Instant now) = 0;
+  /// Fetches the cache lines that look() and decide() will need: for a batch, before its first question.
+  virtual void prefetch(SubscriptionKey /*key*/, Instant /*now*/) {}
+  virtual void prefetch_lease(const LeaseId& /*id*/) {}
   /// Whether payments are deferred for the subscription: limited service instead of a cut-off.
   virtual bool defers(SubscriptionKey key, LineKind line, Instant now) = 0;
 

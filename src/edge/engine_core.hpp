@@ -25,6 +25,8 @@ class EngineCore final : public Engine {
   std::mutex& mutex() override { return mutex_; }
   Verdict decide(const Ask& ask, Instant now) override;
   Verdict look(SubscriptionKey key, LineKind line, ServiceIndex service, Instant now) override;
+  void prefetch(SubscriptionKey key, Instant now) override;
+  void prefetch_lease(const LeaseId& id) override { state_.leases.prefetch(id); }
   bool defers(SubscriptionKey key, LineKind line, Instant now) override;
   [[nodiscard]] std::optional<LeaseView> lease(const LeaseId& id) const override;
   void apply_sibling(std::uint64_t number, const Record& record, Instant now) override;

@@ -379,6 +379,11 @@ Verdict EngineCore::look(SubscriptionKey key, LineKind line, ServiceIndex servic
   return choice.cover == Cover::granted ? grant(choice, 0, now) : refusal(choice.cover);
 }
 
+void EngineCore::prefetch(SubscriptionKey key, Instant) {
+  replica_.prefetch(key);
+  state_.accounts.prefetch(key);
+}
+
 bool EngineCore::defers(SubscriptionKey key, LineKind line, Instant now) {
   grants_.clear();
   if (!replica_.find(key, now, grants_)) return false;

@@ -24,7 +24,11 @@ Lease* LeaseTable::find(const LeaseId& id) const {
 }
 
 void LeaseTable::prefetch(const LeaseId& id) const {
-  if (!index_.empty()) __builtin_prefetch(&index_[home(id)]);
+  if (index_.empty()) return;
+  const std::uint32_t index = index_[home(id)];
+  if (index == none) return;
+  const auto* lease = reinterpret_cast<const char*>(&slot(index));
+  for (std::size_t at = 0; at < sizeof(Lease); at += 64) __builtin_prefetch(lease + at);
 }
 
 Lease& LeaseTable::at(const LeaseId& id, bool& made) {
