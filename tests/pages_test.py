@@ -4,6 +4,7 @@ import re, subprocess, unittest
 
 import harness
 from harness import Node, ROOT
+from settlements_test import DAY, Edge
 
 
 class Pages(unittest.TestCase):
@@ -11,6 +12,9 @@ class Pages(unittest.TestCase):
         node = Node(persons=5000)
         try:
             node.start()
+            edge = Edge(node, "pages")  # so that the page of settlements has something to show
+            for number, day in ((1, DAY), (2, DAY - 30)):
+                self.assertEqual(edge.send(edge.batch(number, 7200 * 1000, day=day)).status, 200)
             done = subprocess.run(["node", f"{ROOT}/tests/pages/run.mjs", f"http://127.0.0.1:{node.port}"],
                                   capture_output=True, text=True, timeout=800)
         finally:

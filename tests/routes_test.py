@@ -34,7 +34,7 @@ class RoutesRefuseTheWrongCaller(unittest.TestCase):
     def test_the_document_names_every_room(self):
         tags = {tag for methods in self.document["paths"].values() for operation in methods.values()
                 for tag in operation["tags"]}
-        for room in ("registry", "regime", "audit"):
+        for room in ("registry", "regime", "audit", "settlement"):
             self.assertIn(room, tags)
 
     def test_without_a_key_every_guarded_route_answers_401(self):

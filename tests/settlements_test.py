@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Settlements at a real node: batches of an enrolled edge, the wrong callers, the command line, and kill -9 in the middle:
 what was confirmed is there, once."""
-import base64, datetime, http.client, json, os, random, threading, time, unittest
+import base64, csv, datetime, http.client, io, json, os, random, threading, time, unittest
 
+import edge_harness
 import harness
 from harness import Node
 from settlement_wire import EdgeKey, batch, line
@@ -125,6 +126,81 @@ class Settlements(unittest.TestCase):
         wrong = reconcile("31.12.2026,special-quarantine/health-workers-calls,voice,,660")
         self.assertEqual(wrong.returncode, 1)
         self.assertIn("records.csv:2:", wrong.stderr)
+
+
+class ARealEdge(unittest.TestCase):
+    """dayaq-edge follows a dayaqd; what its HTTP API counts comes back as settlements, whatever is away or killed."""
+
+    def setUp(self):
+        self.node = Node(persons=2000).start()
+        self.edge = edge_harness.Edge(node=self.node, operator="azercell", name="baku-1", extra={"settle_every": "1s"})
+        self.edge.start()
+
+    def tearDown(self):
+        self.edge.remove()
+        self.node.remove()
+
+    def learners(self, wanted):
+        """Subscriptions that are granted free learning traffic, by the edge's own decision."""
+        numbers = [row["number"] for row in csv.DictReader(io.StringIO(self.node.cli("export", "subscriptions").stdout))
+                   if row["kind"] == "mobile" and row["provider"] == "azercell"]
+        found = []
+        deadline = time.monotonic() + 30
+        while len(found) < wanted and time.monotonic() < deadline:  # the replica comes a moment after the start
+            asked = [{"subscription": f"mobile:{n}", "service": "data:education"} for n in numbers[:400]]
+            answers = self.edge.post("/v1/decide", asked).json
+            found = [q["subscription"] for q, a in zip(asked, answers) if a["outcome"] == "granted"]
+            time.sleep(0.1)
+        self.assertGreaterEqual(len(found), wanted)
+        return found[:wanted]
+
+    def use(self, subscriptions, lease, number, used, again=False):
+        for subscription in subscriptions:
+            body = {"subscription": subscription, "service": "data:education", "lease": f"{lease}-{subscription}"}
+            if number == 0:
+                answer = self.edge.post("/v1/leases/reserve", {**body, "number": 0})
+            else:
+                answer = self.edge.post("/v1/leases/commit", {**body, "number": number, "used": used})
+                self.used += 0 if again else used
+            self.assertEqual(answer.status, 200, answer.text)
+
+    def settled(self):
+        sums = self.node.get("/v1/settlements?operator=azercell", key=self.node.key()).json["sums"]
+        self.assertTrue(all(s["gives"] == "data" for s in sums), sums)
+        return sum(s["units"] for s in sums)
+
+    def wait_settled(self):
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and self.settled() != self.used:
+            time.sleep(0.2)
+        self.assertEqual(self.settled(), self.used)
+
+    def test_every_unit_is_settled_once_whoever_was_away_or_killed(self):
+        self.used = 0
+        people = self.learners(5)
+        self.use(people, "a", 0, 0)
+        self.use(people, "a", 1, 1_000_000)
+        self.wait_settled()
+        self.node.kill()
+        self.use(people, "a", 2, 2_000_001)
+        time.sleep(1.5)  # a batch is made and waits
+        self.edge.kill()
+        self.edge.start()
+        self.use(people, "a", 3, 30)
+        self.use(people[:1], "a", 3, 30, again=True)  # the same report: counted before
+        time.sleep(1.5)
+        self.edge.kill()
+        self.node.start()
+        self.edge.start()
+        self.wait_settled()
+        self.use(people, "a", 4, 7)
+        self.wait_settled()
+        sums = self.node.get("/v1/settlements?by=day&from=2026-01-01&until=2027-01-01", key=self.node.key("azercell")).json["sums"]
+        rows = "".join(f"{s['day']},{s['measure']},{s['gives']},{s['traffic']},{s['units']}\n" for s in sums)
+        answer = self.node.request("POST", "/v1/settlements/reconcile", "day,measure,benefit,traffic_class,units\n" + rows,
+                                   key=self.node.key("azercell"))
+        self.assertEqual(answer.json["differences"], [])
+        self.assertEqual(sum(t["here"] for t in answer.json["totals"]), self.used)
 
 
 class KillMinusNine(unittest.TestCase):
