@@ -26,7 +26,19 @@ std::string encode64(BytesView bytes, std::string_view alphabet, bool padded) {
   return out;
 }
 
-Result<Bytes> decode64(std::string_view text, std::string_view alphabet, bool padded) {
+using Digits = std::array<std::uint8_t, 256>;  // a character's digit; 255: it isn't one
+
+constexpr Digits digits_of(std::string_view alphabet) {
+  Digits digits;
+  digits.fill(255);
+  for (std::size_t i = 0; i < alphabet.size(); ++i)
+    digits[static_cast<std::uint8_t>(alphabet[i])] = static_cast<std::uint8_t>(i);
+  return digits;
+}
+constexpr Digits standard_digits = digits_of(standard);
+constexpr Digits url_safe_digits = digits_of(url_safe);
+
+Result<Bytes> decode64(std::string_view text, const Digits& digits, bool padded) {
   const auto bad = [] { return fail(ErrorKind::invalid_input, "bytes.base64", "This is not valid base64."); };
   if (padded) {
     if (text.size() % 4 != 0) return bad();
@@ -38,9 +50,9 @@ Result<Bytes> decode64(std::string_view text, std::string_view alphabet, bool pa
   std::uint32_t v = 0;
   int bits = 0;
   for (const char c : text) {
-    const auto digit = alphabet.find(c);
-    if (digit == std::string_view::npos) return bad();
-    v = (v << 6 | static_cast<std::uint32_t>(digit)) & 0xffffff;
+    const std::uint8_t digit = digits[static_cast<std::uint8_t>(c)];
+    if (digit > 63) return bad();
+    v = (v << 6 | digit) & 0xffffff;
     bits += 6;
     if (bits >= 8) {
       bits -= 8;
@@ -93,10 +105,10 @@ std::string to_base64url(BytesView bytes) {
   return encode64(bytes, url_safe, false);
 }
 Result<Bytes> from_base64(std::string_view text) {
-  return decode64(text, standard, true);
+  return decode64(text, standard_digits, true);
 }
 Result<Bytes> from_base64url(std::string_view text) {
-  return decode64(text, url_safe, false);
+  return decode64(text, url_safe_digits, false);
 }
 
 }  // namespace dayaq
