@@ -1,6 +1,7 @@
 #include "edge.hpp"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -27,6 +28,31 @@ namespace {
 /// After a snapshot every session is re-authorised, measure by measure; the feed numbers them from 1.
 constexpr MeasureNumber measures_looked_at = 20'000;
 
+/// What the process before gave, by who takes it: HTTP's listener, Diameter's, RADIUS's two of UDP, RadSec's.
+struct Sorted {
+  int http = -1;
+  diameter::Inheritance diameter;
+  std::vector<int> radius;
+};
+Sorted sort(diameter::Inheritance given) {
+  Sorted out;
+  for (const int socket : std::exchange(given.listeners, {})) {
+    int type = 0;
+    socklen_t size = sizeof type;
+    const bool datagrams = ::getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_DGRAM;
+    if (datagrams || !out.radius.empty()) {
+      out.radius.push_back(socket);
+    } else if (out.http < 0) {
+      out.http = socket;
+    } else {
+      given.listeners.push_back(socket);
+    }
+  }
+  if (out.radius.size() == 2) out.radius.push_back(-1);  // no RadSec
+  out.diameter = std::move(given);
+  return out;
+}
+
 class WiredEdge final : public Edge {
  public:
   WiredEdge(web::Configuration configuration, const Clock& clock, FileLock lock)
@@ -41,17 +67,13 @@ class WiredEdge final : public Edge {
     DAYAQ_TRY_OK(open_core(keys));
     DAYAQ_TRY_OK(open_settler(keys));
     if (configuration_.tv) tv_ = std::make_shared<tv::Authorizer>(*configuration_.tv, *engine_);
-    int http_listener = -1;
-    if (inherited.any && !inherited.sockets.listeners.empty()) {
-      http_listener = inherited.sockets.listeners.back();
-      inherited.sockets.listeners.pop_back();
-    }
-    DAYAQ_TRY_OK(open_diameter(std::move(inherited.sockets)));
-    DAYAQ_TRY_OK(open_radius());
+    Sorted sockets = sort(std::move(inherited.sockets));
+    DAYAQ_TRY_OK(open_diameter(std::move(sockets.diameter)));
+    DAYAQ_TRY_OK(open_radius(std::move(sockets.radius)));
     observe();
     DAYAQ_TRY_OK(follow(keys));
     join_siblings(keys);
-    DAYAQ_TRY_OK(serve(keys, http_listener));
+    DAYAQ_TRY_OK(serve(keys, sockets.http));
     ticker_ = std::thread([this] { tick(); });
     DAYAQ_TRY_OK(write_ports());
     opened_ = true;
@@ -75,8 +97,12 @@ class WiredEdge final : public Edge {
     out.any = true;
     const int http = http_->duplicate_listener();
     if (node_) out.sockets = node_->hand_over_all(relayed_wait);
+    std::vector<int>& listeners = out.sockets.listeners;
+    listeners.insert(listeners.begin(), http);
+    for (const int socket : radius_ ? radius_->hand_over() : std::vector<int>()) {
+      if (socket >= 0) listeners.push_back(socket);
+    }
     stop_parts();
-    out.sockets.listeners.push_back(http);
     return out;
   }
 
@@ -150,9 +176,11 @@ class WiredEdge final : public Edge {
     return {};
   }
 
-  Result<void> open_radius() {
+  Result<void> open_radius(std::vector<int> inherited) {
     if (!configuration_.radius) return {};
-    DAYAQ_TRY(radius_, radius::Server::start(*configuration_.radius, *engine_, *journal_, clock_));
+    radius::ServerOptions options = *configuration_.radius;
+    options.inherited = std::move(inherited);
+    DAYAQ_TRY(radius_, radius::Server::start(options, *engine_, *journal_, clock_));
     return {};
   }
 
@@ -382,7 +410,7 @@ class WiredEdge final : public Edge {
 Result<std::unique_ptr<Edge>> Edge::start(web::Configuration configuration, web::Keys keys,
                                           const Clock& clock, Inherited inherited) {
   std::error_code error;
-  std::filesystem::create_directories(configuration.data, error);
+  std::filesystem::create_directories(configuration.engine.folder, error);  // in the data folder
   if (error) {
     return fail(ErrorKind::unavailable, "edge.data",
                 fmt::format("The data folder {} can't be made. Look at its owner and permissions.",

@@ -16,7 +16,7 @@ namespace dayaq::edge {
 
 /// What the process before gives at an upgrade in place.
 struct Inherited {
-  diameter::Inheritance sockets;  ///< HTTP's listener is the last of `listeners`
+  diameter::Inheritance sockets;  ///< `listeners`: HTTP's, Diameter's, RADIUS's, RadSec's, in this order
   bool any = false;
 };
 
