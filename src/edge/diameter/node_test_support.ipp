@@ -159,7 +159,9 @@ class TestPeer {
         {.origin_host = name, .origin_realm = "example", .origin_state_id = origin_state}, 1, 1));
     const auto cea = peer.receive();
     EXPECT_TRUE(cea.has_value());
-    if (cea) EXPECT_EQ(result_code_of(*cea), result::success);
+    if (cea) {
+      EXPECT_EQ(result_code_of(*cea), result::success);
+    }
     return peer;
   }
 
