@@ -88,6 +88,8 @@ Reaction CreditControl::State::on_request(BytesView ccr, std::string_view peer, 
   if (bad) return fault(bad->result_code, std::move(bad->failed_avp));
   if (request.looped) return fault(loop_detected);
 
+  const SubscriptionKey key = subscription_of(request, options.line, options.feed_key);
+  if (key != 0) engine.prefetch(key, now);  // while the session is looked for
   const std::uint64_t hash = Sessions::hash_of(hash_key, request.session_id);
   const std::uint64_t answer_key = answer_key_of(hash);
   if (const auto kept = answers.find(answer_key)) {
@@ -100,7 +102,6 @@ Reaction CreditControl::State::on_request(BytesView ccr, std::string_view peer, 
     return reaction;
   }
   sessions.sweep(seconds_of(now), 2);  // a little with each, so that it is never much
-  const SubscriptionKey key = subscription_of(request, options.line, options.feed_key);
   Sessions::Session* session = sessions.find(hash, request.session_id);
   Reaction reaction = decide(peer, now, key, hash, session);
   if (reaction.kind != Reaction::Kind::answer) return reaction;

@@ -36,9 +36,15 @@ Fault unreadable(BytesView rest) {
   return fault;
 }
 
+/// The AVP as it came; of a group that is broken inside, its header.
 Fault with_avp(std::uint32_t result_code, const Avp& avp) {
   Fault fault{.result_code = result_code, .failed_avp = {}};
-  Writer(fault.failed_avp).copy(avp);
+  Writer writer(fault.failed_avp);
+  if (grouped_avp(avp.code, avp.vendor) && !check_group(avp.data, 3)) {
+    writer.bytes(avp.code, {}, avp.vendor, avp.mandatory());
+  } else {
+    writer.copy(avp);
+  }
   return fault;
 }
 
@@ -194,11 +200,7 @@ class RequestReader {
 
   /// It comes back as it is, so it must be whole.
   std::optional<Fault> proxy_info(const Avp& group) {
-    AvpReader reader(group.data);
-    Avp avp;
-    while (reader.next(avp)) {
-    }
-    if (reader.failed()) return unreadable(reader.rest());
+    if (!check_group(group.data)) return with_avp(result::invalid_avp_length, group);
     out_.proxy_infos.push_back(group.whole);
     return std::nullopt;
   }

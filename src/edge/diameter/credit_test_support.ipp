@@ -92,6 +92,7 @@ class FakeEngine : public Engine {
     if (found == grants.end()) return {.outcome = Outcome::not_covered};
     return {.outcome = Outcome::granted, .measure = found->second.measure};
   }
+  void prefetch(SubscriptionKey, Instant) override {}
   bool defers(SubscriptionKey key, LineKind, Instant) override { return deferring.contains(key); }
   std::optional<LeaseView> lease(const LeaseId& id) const override {
     const auto found = leases.find(id);

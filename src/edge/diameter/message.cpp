@@ -115,6 +115,10 @@ Result<void> check_message(BytesView message) {
   return check_avps(message.subspan(header_bytes), 1);
 }
 
+Result<void> check_group(BytesView avps, int depth) {
+  return check_avps(avps, depth);
+}
+
 std::optional<Avp> find_avp(BytesView avps, std::uint32_t code, std::uint32_t vendor) {
   AvpReader reader(avps);
   Avp avp;

@@ -73,6 +73,8 @@ class AvpReader {
 /// the dictionary knows, at most depth_max deep. invalid_input as parse_header, "diameter.avp",
 /// "diameter.depth".
 [[nodiscard]] Result<void> check_message(BytesView message);
+/// The same of a group's inside that stands `depth` deep: 2 if the group is the message's own.
+[[nodiscard]] Result<void> check_group(BytesView avps, int depth = 2);
 
 /// The first AVP of this code in `avps`, if there is one before anything broken.
 [[nodiscard]] std::optional<Avp> find_avp(BytesView avps, std::uint32_t code, std::uint32_t vendor = 0);
