@@ -58,7 +58,9 @@ TEST(Jwk, EveryAlgorithmSignsAndComesBackFromPemDerAndJwk) {
       EXPECT_FALSE(published->verify(algorithm, as_bytes("Text"), signature));
       for (const auto other :
            {JwsAlgorithm::es256, JwsAlgorithm::eddsa, JwsAlgorithm::rs256, JwsAlgorithm::ps256}) {
-        if (other != algorithm) EXPECT_FALSE(published->verify(other, as_bytes("text"), signature));
+        if (other != algorithm) {
+          EXPECT_FALSE(published->verify(other, as_bytes("text"), signature));
+        }
       }
       Bytes bent = signature;
       bent[40] ^= std::byte{1};
