@@ -37,7 +37,7 @@ struct NodeOptions {
   std::chrono::milliseconds reconnect{30000};  ///< Tc
   std::chrono::milliseconds relay_timeout{4000};
   std::size_t peers_max = 1000, in_flight_max = 65536;  ///< beyond: 3004 TOO_BUSY
-  int re_auth_per_second = 40000;                       ///< of all peers together
+  int re_auth_per_second = 50000;                       ///< of all peers together
   int inherited_listener = -1;  ///< a listening socket handed over by the process before (upgrade), or -1
   Inheritance inherited;        ///< the same and more: listeners and connections; its descriptors are taken
   /// Answers a CCR of Gx; engine's lock held. Without it Gx is answered 3007.

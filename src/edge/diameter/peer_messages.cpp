@@ -49,6 +49,16 @@ void write_failed(Writer& writer, BytesView failed_avp) {
   writer.group_end(group);
 }
 
+/// Whether an AVP can be handed on: what is broken inside stays with who sent it.
+bool well_formed(const Avp& avp) {
+  Bytes message;
+  Writer writer(message);
+  writer.begin({});
+  writer.copy(avp);
+  writer.end();
+  return check_message(message).has_value();
+}
+
 void note_application(Identity& identity, std::optional<std::uint32_t> id) {
   if (!id) return;
   const bool relay = *id == application::relay;
@@ -218,7 +228,7 @@ Bytes refusal(const Self& self, BytesView request, std::uint32_t result_code, By
   writer.u32(avp::result_code, result_code);
   write_origin(writer, self);
   for (AvpReader reader(avps); reader.next(avp);) {
-    if (avp.code == avp::proxy_info && avp.vendor == 0) writer.copy(avp);
+    if (avp.code == avp::proxy_info && avp.vendor == 0 && well_formed(avp)) writer.copy(avp);
   }
   write_failed(writer, failed_avp);
   writer.end();

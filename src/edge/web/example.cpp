@@ -69,7 +69,7 @@ diameter:
   relay_timeout: 4s
   # peers_max: 1000
   # in_flight_max: 65536
-  re_auth_per_second: 40000
+  re_auth_per_second: 50000
   limited_filter_id: dayaq-limited
   # limited_filter_rules: ["permit out ip from 10.9.0.0/16 to any"]
   # understood_vendors: [9, 193]   # whose AVPs that must be understood, and aren't, are let pass
