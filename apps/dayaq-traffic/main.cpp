@@ -106,8 +106,9 @@ Result<void> run_once(const Arguments& arguments, std::string_view csv,
   }
   DAYAQ_TRY(Gateway gateway,
             Gateway::connect(arguments.diameter_host, arguments.diameter_port, arguments.realm));
-  Mobile mobile(callers, 1);
-  Viewers viewers(watchers, arguments.channels, 2);
+  SystemRandom random;  // a run's sessions are its own: an edge takes the same ones again for repetitions
+  Mobile mobile(callers, random.next_id());
+  Viewers viewers(watchers, arguments.channels, random.next_id());
   while (std::chrono::steady_clock::now() < end) {
     const auto next = std::chrono::steady_clock::now() + std::chrono::milliseconds(250);
     mobile.turn(gateway);

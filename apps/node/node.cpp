@@ -97,6 +97,7 @@ struct Node::State {
   std::unique_ptr<registry::KeyRing> keys;
   std::unique_ptr<regime::GrantKeeper> keeper;
   regime::EdgeBook edges;
+  settlement::Recent recent;
   std::optional<EnrolledKeys> edge_keys;
   std::unique_ptr<Pages> pages;
   std::unique_ptr<Timer> timer;
@@ -125,7 +126,8 @@ struct Node::State {
             .names = *names,
             .book = *book,
             .keeper = keeper.get(),
-            .edges = edges};
+            .edges = edges,
+            .recent = recent};
   }
 };
 
@@ -264,7 +266,8 @@ void Node::add_api_routes(http::Router& router) {
                                     .registry = *core.registry,
                                     .edges = *state_->edge_keys,
                                     .law = [keeper = state_->keeper.get()] { return law_of(*keeper); },
-                                    .clock = core.clock});
+                                    .clock = core.clock,
+                                    .recent = &state_->recent});
   }
 }
 

@@ -9,6 +9,7 @@
 #include "regime/lifecycle.hpp"
 #include "regime/rule_text.hpp"
 #include "regime/traffic.hpp"
+#include "settlement/recent.hpp"
 
 namespace dayaq::node {
 
@@ -21,6 +22,7 @@ struct NodeParts {
   regime::Lawbook& book;
   regime::GrantKeeper* keeper;  ///< null in a node opened without its index
   const regime::EdgeBook& edges;
+  const settlement::Recent& recent;
 };
 
 }  // namespace dayaq::node

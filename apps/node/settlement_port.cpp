@@ -96,4 +96,17 @@ Result<portal::SettledMonth> SettledSums::month(std::optional<Date> first_day) {
   return out;
 }
 
+std::vector<portal::UseAMinute> SettledSums::now(const RegimeCode& regime) {
+  const auto law = node_.keeper->live().read([](const regime::LiveState& state) { return state.law; });
+  std::map<regime::BenefitKind, double> sums;
+  for (const settlement::RecentUse& use : node_.recent.a_minute(node_.core.clock.now())) {
+    const regime::LawfulMeasure* measure = law->find(use.measure);
+    if (measure == nullptr || measure->version->regime.code != regime) continue;
+    sums[static_cast<regime::BenefitKind>(use.kind)] += use.units;
+  }
+  std::vector<portal::UseAMinute> out;
+  for (const auto& [kind, units] : sums) out.push_back({.kind = kind, .units = units});
+  return out;
+}
+
 }  // namespace dayaq::node

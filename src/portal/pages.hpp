@@ -32,7 +32,8 @@ struct RegimeContent {
   std::string measure;                       ///< chosen for the map
   std::vector<FeedState> feeds;
   std::vector<Decision> decisions;
-  std::uint64_t log_size = 0;  ///< entries in the audit log, for proofs
+  std::uint64_t log_size = 0;    ///< entries in the audit log, for proofs
+  std::vector<UseAMinute> uses;  ///< just now
 };
 [[nodiscard]] Result<std::string> regime_page(Page& page, const RegimeContent& content);
 /// /regimes/{code}/territory: the table of all districts.

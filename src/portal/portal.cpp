@@ -130,6 +130,7 @@ struct Portal::State {
     DAYAQ_TRY(content.feeds, ports.figures.feeds());
     content.decisions = trail.decisions(content.versions);
     content.log_size = ports.audit.size();
+    if (ports.settlements != nullptr) content.uses = ports.settlements->now(content.shown->regime.code);
     return render(page, content);
   }
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "portal/page_parts.hpp"
 #include "portal/reach_view.hpp"
@@ -69,6 +70,28 @@ void add_reach(View& view, const RegimeContent& content, const Page& page) {
   add_figure(section, format.text("figure_cost"), format.money_short(signed_of(any.cost_qepik)));
   add_figure(section, format.text("figure_measures"),
              format.number(static_cast<std::int64_t>(content.shown->regime.measures.size())));
+}
+
+/// What is used just now: shown only while an edge tells of something.
+void add_uses(View& view, const RegimeContent& content, const Page& page) {
+  struct Shown {
+    regime::BenefitKind kind;
+    std::string_view name;
+    double scale;
+  };
+  static constexpr Shown all[] = {{regime::BenefitKind::voice, "now_calls", 1.0 / 60},
+                                  {regime::BenefitKind::messages, "now_messages", 1},
+                                  {regime::BenefitKind::data, "now_data", 1e-6},
+                                  {regime::BenefitKind::tv, "now_tv", 1.0 / 60}};
+  View* section = nullptr;
+  for (const Shown& shown : all) {
+    const auto use = std::ranges::find(content.uses, shown.kind, &UseAMinute::kind);
+    if (use == content.uses.end() || use->units <= 0) continue;
+    if (section == nullptr) section = &view.add("NOW");
+    const double units = use->units * shown.scale;
+    add_figure(*section, page.format().text(shown.name),
+               page.format().number(std::max<std::int64_t>(1, std::llround(units))));
+  }
 }
 
 void add_measures(View& view, const RegimeContent& content, const Page& page) {
@@ -140,6 +163,7 @@ Result<std::string> regime_page(Page& page, const RegimeContent& content) {
   add_version_facts(view, shown, page);
   add_versions(view, content, page);
   if (content.preview != nullptr) add_reach(view, content, page);
+  add_uses(view, content, page);
   add_measures(view, content, page);
   if (content.preview != nullptr) {
     add_territory(view, {shown.regime, *content.preview, content.measure, path_of(shown)}, page);

@@ -54,11 +54,19 @@ struct SettledMonth {
   std::vector<SettledMeasure> measures;
 };
 
+/// What operators' subscribers use under a regime just now.
+struct UseAMinute {
+  regime::BenefitKind kind = regime::BenefitKind::voice;
+  double units = 0;  ///< seconds, messages or octets, a minute
+};
+
 class Settlements {
  public:
   virtual ~Settlements() = default;
   /// The month that begins on this day, or the newest; empty if there is none such.
   [[nodiscard]] virtual Result<SettledMonth> month(std::optional<Date> first_day) = 0;
+  /// By kind; empty while no edge tells.
+  [[nodiscard]] virtual std::vector<UseAMinute> now(const RegimeCode& regime) = 0;
 };
 
 }  // namespace dayaq::portal

@@ -24,6 +24,8 @@ struct FakeSettlements final : Settlements {
     if (first_day) out.shown = *first_day;
     return out;
   }
+  std::vector<UseAMinute> just_now;
+  std::vector<UseAMinute> now(const RegimeCode&) override { return just_now; }
 };
 
 /// The portal with two operators that have delivered, and two measures.
@@ -63,11 +65,13 @@ struct Settled : testing::Test {
     portal = std::move(*made);
     portal->add_routes(router);
   }
-  http::Response get(Language language, const std::string& query = "") {
-    const http::Router::Match match = router.match(http::Method::get, "/settlements");
+  http::Response get(Language language, const std::string& query = "",
+                     const std::string& path = "/settlements") {
+    const http::Router::Match match = router.match(http::Method::get, path);
     http::Response answer;
     auto request = std::make_shared<http::Request>();
-    request->path = "/settlements";
+    request->path = path;
+    request->parameters = match.parameters;
     request->query = query;
     request->language = language;
     (*match.handler)(request,
@@ -114,6 +118,18 @@ TEST_F(Settled, SaysSoWhereNothingIs) {
   }
   EXPECT_THAT(world.get("/settlements", Language::en).body, HasSubstr("Nothing has been settled yet."))
       << "a portal without settlements";
+}
+
+TEST_F(Settled, ARegimesPageShowsWhatIsUsedRightNowAndNothingWhereNothingIs) {
+  const std::string path = "/regimes/special-quarantine";
+  EXPECT_THAT(get(Language::en, "", path).body, Not(HasSubstr("right now")));
+  settlements.just_now = {{BenefitKind::voice, 7200}, {BenefitKind::data, 5.4e9}, {BenefitKind::tv, 20}};
+  const std::string page = get(Language::en, "", path).body;
+  EXPECT_THAT(page, HasSubstr("Being used right now"));
+  EXPECT_THAT(page, HasSubstr("<dt>Calls, minutes a minute</dt><dd>120</dd>"));
+  EXPECT_THAT(page, HasSubstr("<dt>Internet, MB a minute</dt><dd>5\u202F400</dd>"));
+  EXPECT_THAT(page, HasSubstr("<dt>TV, minutes a minute</dt><dd>1</dd>"));
+  EXPECT_THAT(page, Not(HasSubstr("SMS a minute")));
 }
 
 }  // namespace

@@ -95,6 +95,7 @@ class Handlers {
                   standing);
     });
     if (done) {
+      if (api_.recent != nullptr) api_.recent->add(*batch);
       return Response::json(fmt::format(R"({{"operator":"{}","edge":"{}","number":{}}})",
                                         batch->operator_code, batch->edge, batch->number));
     }

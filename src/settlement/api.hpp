@@ -11,6 +11,7 @@
 #include "http/router.hpp"
 #include "registry/record.hpp"
 #include "settlement/price.hpp"
+#include "settlement/recent.hpp"
 #include "settlement/settle.hpp"
 
 namespace dayaq::settlement {
@@ -22,6 +23,7 @@ struct SettlementApi {
   const EdgeKeys& edges;
   LawNow law;
   const Clock& clock;
+  Recent* recent = nullptr;  ///< is told of each batch that is stored; may be null
 };
 
 void add_routes(http::Router& router, const SettlementApi& api);
