@@ -93,7 +93,11 @@ function fido2Assert(response, ours, uv) {
 
 // @simplewebauthn/server 9 (the last for Node 18) doesn't pad an r or s that is shorter than 32 bytes, and so refuses one
 // good signature in 128. Such a one is asked for again, so that the comparison is fair.
-const isShort = (der) => der[3] < 32 || der[5 + der[3]] < 32;
+const isShort = (der) => {
+  const s = 4 + der[3];  // where s begins: 02, its length, its bytes
+  const size = (at) => der[at + 1] - (der[at + 2] === 0 ? 1 : 0);
+  return size(2) < 32 || size(s) < 32;
+};
 
 // Changes of an answer that nobody may take. Each gives a fresh copy.
 const spoil = (response, member, at) => {
