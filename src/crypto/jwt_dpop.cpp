@@ -173,6 +173,12 @@ std::optional<std::string> normalise_htu(std::string_view url) {
   if (!path) return std::nullopt;
   const bool literal = host.starts_with('[');  // IPv6
   const auto port_at = literal ? host.find("]:") : host.rfind(':');
+  // What stands before the port: a name without colons or brackets, or one pair of brackets around an
+  // address.
+  const std::string_view name =
+      std::string_view(host).substr(0, literal && port_at != host.npos ? port_at + 1 : port_at);
+  if (name.empty() || (literal ? name.find(']') + 1 != name.size() : name.find_first_of(":[]") != name.npos))
+    return std::nullopt;
   if (port_at != std::string::npos) {
     const std::size_t digits_at = port_at + (literal ? 2 : 1);
     const std::string port = host.substr(digits_at);
@@ -182,10 +188,7 @@ std::optional<std::string> normalise_htu(std::string_view url) {
   const auto allowed = [](char c) {
     return alphanumeric(c) || std::string_view("-._~:[]").find(c) != std::string_view::npos;
   };
-  if (literal && host.find(']') == std::string::npos) return std::nullopt;
-  const auto colons = std::ranges::count(std::string_view(host).substr(literal ? host.find(']') : 0), ':');
-  if (colons > 1 || host.empty() || host.starts_with(':') || !std::ranges::all_of(host, allowed))
-    return std::nullopt;
+  if (!std::ranges::all_of(host, allowed)) return std::nullopt;
   return scheme + "://" + host + without_dots(path->empty() ? "/" : std::string_view(*path));
 }
 

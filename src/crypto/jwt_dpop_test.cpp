@@ -151,7 +151,8 @@ TEST(Htu, IsNormalisedBySyntaxAndScheme) {
   same("https://[::1]:443/x//y", "https://[::1]/x//y");
   for (const std::string_view bad :
        {"", "/x", "ftp://a/x", "https:///x", "https://a b/", "https://a/%4", "https://a/%zz", "https://a:b/",
-        "https://u@a/", "https://a/\x01", "https://:1/", "https://a:1:2/", "https://a/\xc3\xa9"}) {
+        "https://u@a/", "https://a/\x01", "https://:1/", "https://a:1:2/", "https://a:b:/", "https://a]/",
+        "https://[::1/", "https://[::1]x/", "https://a/\xc3\xa9"}) {
     EXPECT_FALSE(normalise_htu(bad)) << bad;
   }
   EXPECT_FALSE(normalise_htu("https://a/" + std::string(3000, 'a')));
