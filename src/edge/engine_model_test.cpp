@@ -131,8 +131,10 @@ class World {
     Node* at = session.refused_by;
     if (at == nullptr) {
       at = &usual;
-      if (avoid.contains({ids[i], at})) at = at == &nodes.front() ? &nodes.back() : &nodes.front();
-      if (avoid.contains({ids[i], at})) return;
+      for (Node& other : nodes) {
+        if (avoid.contains({ids[i], at})) at = &other;
+      }
+      if (avoid.contains({ids[i], at})) return renew(session);
     }
     Node& node = *at;
     if (!session.asked) session.asked = question(i);
@@ -143,6 +145,7 @@ class World {
     if (random.below(3) == 0) late.push_back(ask);  // a copy is still under way
     if (fate == 1) {                                // the answer is lost: it will be asked again
       if (verdict.outcome != Outcome::granted) session.refused_by = &node;
+      if (session.refused_by != nullptr && nodes.size() > 2) renew(session);  // a third may hear of it alone
       return;
     }
     session.refused_by = nullptr;
@@ -155,8 +158,11 @@ class World {
     const std::size_t i = random.below(late.size());
     Node& node = nodes[random.below(nodes.size())];
     const Verdict verdict = tell(node, late[i]);
-    if (verdict.outcome != Outcome::granted && !verdict.repeated) {
-      avoid.insert({late[i].lease.low * 0xf1de83e19937733du, &node});  // as for refused_by
+    if (verdict.outcome != Outcome::granted && !verdict.repeated) {  // as for refused_by
+      for (const Node& heard : nodes) {
+        if (&heard == &node || nodes.size() > 2)
+          avoid.insert({late[i].lease.low * 0xf1de83e19937733du, &heard});
+      }
     }
     late.erase(late.begin() + std::ptrdiff_t(i));
   }
@@ -244,46 +250,108 @@ TEST(EngineModel, OneEdgeNeverGrantsMoreThanTheQuotaAndCountsWhatWasReported) {
   }));
 }
 
-void two_edges(std::uint64_t seed, feed::WhenSilent silent, std::uint64_t bound) {
-  World world(seed, 2, feed::QuotaPeriod::regime, silent, bound);
+void edges_apart(std::uint64_t seed, std::uint8_t edges, feed::WhenSilent silent, std::uint64_t bound) {
+  World world(seed, edges, feed::QuotaPeriod::regime, silent, bound);
+  const auto any = [&] { return std::size_t(world.random.below(edges)); };
   bool apart = false;
   for (int step = 0; step < 400; ++step) {
     const std::uint64_t what = world.random.below(40);
-    if (what == 0) world.start(world.nodes[world.random.below(2)]);
+    if (what == 0) world.start(world.nodes[any()]);
     if (what == 1) apart = !apart;
-    if (what == 2) world.nodes[world.random.below(2)].engine->tick(world.now);
+    if (what == 2) world.nodes[any()].engine->tick(world.now);
     if (what >= 3 && what < 20 && !apart) {
-      const std::size_t from = world.random.below(2);
-      world.link(from, 1 - from, what < 14);
+      const std::size_t from = any();
+      const std::size_t to = any();
+      if (from != to) world.link(from, to, what < 14);
     }
     if (what >= 36) world.stray();
     world.now += seconds(1);
     // A session stays with its edge mostly, and fails over now and then.
     const std::size_t session = world.random.below(world.sessions.size());
-    const std::size_t usual = session % 2;
-    world.exchange(session, world.nodes[world.random.below(5) == 0 ? 1 - usual : usual]);
-    RC_ASSERT(world.real_used + world.outstanding() <= quota + 2 * bound);
+    world.exchange(session, world.nodes[world.random.below(5) == 0 ? any() : session % edges]);
+    RC_ASSERT(world.real_used + world.outstanding() <= quota + edges * bound);
   }
-  for (int round = 0; round < 4; ++round) {
-    world.link(0, 1, true);
-    world.link(1, 0, true);
+  for (int round = 0; round < 2 * edges; ++round) {
+    for (std::size_t from = 0; from < edges; ++from) {
+      for (std::size_t to = 0; to < edges; ++to) {
+        if (from != to) world.link(from, to, true);
+      }
+    }
   }
-  const auto [own1, siblings1] = world.sums(world.nodes[0]);
-  const auto [own2, siblings2] = world.sums(world.nodes[1]);
-  RC_ASSERT(own1 == siblings2);
-  RC_ASSERT(own2 == siblings1);
-  RC_ASSERT(own1 + own2 == world.reported());
-  for (Node& node : world.nodes) world.start(node);
-  RC_ASSERT(world.sums(world.nodes[0]) == std::pair(own1, siblings1));
-  RC_ASSERT(world.sums(world.nodes[1]) == std::pair(own2, siblings2));
+  std::uint64_t all = 0;
+  for (const Node& node : world.nodes) all += world.sums(node).first;
+  RC_ASSERT(all == world.reported());
+  for (Node& node : world.nodes) {
+    const auto before = world.sums(node);
+    RC_ASSERT(before.first + before.second == all);
+    world.start(node);
+    RC_ASSERT(world.sums(node) == before);
+  }
 }
 
 TEST(EngineModel, TwoEdgesApartOverdrawNothingWhereTheMeasureCloses) {
-  EXPECT_TRUE(rc::check([](std::uint64_t seed) { two_edges(seed, feed::WhenSilent::close, 0); }));
+  EXPECT_TRUE(rc::check([](std::uint64_t seed) { edges_apart(seed, 2, feed::WhenSilent::close, 0); }));
 }
 
 TEST(EngineModel, TwoEdgesApartOverdrawAtMostTheOpenBoundEach) {
-  EXPECT_TRUE(rc::check([](std::uint64_t seed) { two_edges(seed, feed::WhenSilent::open, 700); }));
+  EXPECT_TRUE(rc::check([](std::uint64_t seed) { edges_apart(seed, 2, feed::WhenSilent::open, 700); }));
+}
+
+TEST(EngineModel, ThreeEdgesApartStayWithinTheBoundAndAgreeOnceTheyHaveMet) {
+  EXPECT_TRUE(rc::check([](std::uint64_t seed) { edges_apart(seed, 3, feed::WhenSilent::open, 400); }));
+  EXPECT_TRUE(rc::check([](std::uint64_t seed) { edges_apart(seed, 3, feed::WhenSilent::close, 0); }));
+}
+
+/// Three edges with a hundred units each, by right.
+struct Three : testing::Test {
+  World world{1, 3, feed::QuotaPeriod::regime, feed::WhenSilent::close, 0};
+  Three() {
+    feed::BenefitLine line = world.replica.measure(1)->benefits[0];
+    line.quota = 300;
+    world.replica.define(line, {}, 1);
+  }
+  Verdict ask(std::size_t node, std::uint64_t session, std::uint32_t number, Phase phase, std::uint64_t used,
+              bool wants_slice = true) {
+    Ask ask;
+    ask.key = who;
+    ask.service = world.data;
+    ask.lease = {.high = session, .low = session};
+    ask.number = number;
+    ask.phase = phase;
+    ask.used = used;
+    ask.wants_slice = wants_slice;
+    return world.nodes[node].engine->decide(ask, world.now);
+  }
+};
+
+TEST_F(Three, ASessionThatMovesTakesTheRightsForItsSliceAlong) {
+  EXPECT_EQ(ask(1, 1, 0, Phase::start, 0).slice, 100u);
+  ask(1, 1, 1, Phase::stop, 100);  // the second edge has used its hundred
+  EXPECT_EQ(ask(0, 2, 0, Phase::start, 0).slice, 100u);
+  world.link(0, 1, true);
+  ask(1, 2, 1, Phase::stop, 100);  // the first's hundred are reported there as well
+  world.link(1, 0, true);
+  EXPECT_EQ(ask(0, 3, 0, Phase::start, 0).slice, 0u);
+  EXPECT_EQ(ask(2, 4, 0, Phase::start, 0).slice, 100u);  // has heard of nothing, and needn't
+  world.link(0, 1, true);
+  EXPECT_EQ(ask(1, 5, 0, Phase::start, 0).slice, 0u);
+}
+
+TEST_F(Three, ASliceWhoseUseWasReportedElsewhereStaysReservedUntilThatIsHeard) {
+  EXPECT_EQ(ask(1, 1, 0, Phase::start, 0).slice, 100u);
+  ask(1, 1, 1, Phase::stop, 100);
+  EXPECT_EQ(ask(0, 2, 0, Phase::start, 0).slice, 100u);
+  world.link(0, 1, true);
+  ask(1, 2, 1, Phase::update, 50, false);  // a report alone; the second edge is full, and cut off from now on
+  EXPECT_EQ(ask(0, 2, 2, Phase::stop, 50).outcome, Outcome::granted);
+  EXPECT_EQ(ask(0, 3, 0, Phase::start, 0).slice, 0u);  // 100 of its 100 are used, 50 of them elsewhere
+  world.link(1, 0, true);
+  EXPECT_EQ(ask(0, 3, 1, Phase::start, 0).slice, 0u);
+  EXPECT_EQ(world.nodes[0]
+                .state()
+                .accounts.find({.key = who, .measure = 1, .period = feed::QuotaPeriod::regime})
+                ->used,
+            50u);
 }
 
 }  // namespace

@@ -116,6 +116,37 @@ TEST(EngineRecovery, AMissingOrBrokenCheckpointIsNotPassedOver) {
   EXPECT_EQ(damaged.error().code, "accounts.damaged");
 }
 
+TEST(EngineRecovery, ACheckpointWaitsForTheRecordsThatItCounts) {
+  const Folder folder;
+  ServiceTable services;
+  FakeReplica replica(services);
+  const ServiceIndex data = *services.add({.kind = feed::Benefit::data, .traffic_class = "education"});
+  replica.grant(1, replica.define(data_of(1000)));
+  Instant now = *parse_instant("2026-11-21T08:00:00Z");
+  MemoryJournal journal;
+  journal.durable_max = 0;
+  EngineOptions options;
+  options.folder = folder.path;
+  options.checkpoint_records = 1;
+  const auto engine = *Engine::open(options, services, replica, journal, now);
+  Ask ask;
+  ask.key = 1;
+  ask.service = data;
+  ask.lease = {.high = 1, .low = 1};
+  {
+    const std::lock_guard lock(engine->mutex());
+    engine->decide(ask, now);
+    engine->tick(now);
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  EXPECT_FALSE(std::filesystem::exists(folder.path / "accounts.table"));
+  journal.durable_max = 100;
+  for (int i = 0; i < 1000 && !std::filesystem::exists(folder.path / "accounts.table"); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_TRUE(std::filesystem::exists(folder.path / "accounts.table"));
+}
+
 // --- kill -9
 // ----------------------------------------------------------------------------------------------
 constexpr std::size_t sessions = 40;

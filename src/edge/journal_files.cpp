@@ -138,6 +138,7 @@ Result<std::unique_ptr<JournalFiles>> JournalFiles::open(const std::filesystem::
 
 Result<void> JournalFiles::scan_last() {
   Entry& last = entries_.back();
+  current_ = last.file;
   const int fd = last.file->fd();
   next_ = last.file->first();
   GroupReader reader(fd, 0);
@@ -191,17 +192,18 @@ int JournalFiles::begin_file(std::uint64_t first) {
     ::unlink(path.c_str());
     return code;
   }
+  current_ = file;
+  offset_ = 0;
   const std::lock_guard lock(mutex_);
   entries_.push_back({.file = std::move(file), .places = {}});
-  offset_ = 0;
   return 0;
 }
 
 int JournalFiles::write(BytesView group, std::uint64_t first, std::uint32_t count) {
-  if (entries_.empty() || (offset_ != 0 && offset_ + group.size() > segment_bytes_)) {
+  if (!current_ || (offset_ != 0 && offset_ + group.size() > segment_bytes_)) {
     if (const int code = begin_file(first); code != 0) return code;
   }
-  const int fd = entries_.back().file->fd();
+  const int fd = current_->fd();
   for (std::size_t done = 0; done < group.size();) {
     const ssize_t put = ::pwrite(fd, group.data() + done, group.size() - done, off_t(offset_ + done));
     if (put < 0 && errno == EINTR) continue;

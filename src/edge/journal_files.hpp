@@ -67,8 +67,9 @@ class JournalFiles {
   std::uint64_t segment_bytes_;
   mutable std::mutex mutex_;  ///< of entries_
   std::vector<Entry> entries_;
-  std::uint64_t offset_ = 0;  ///< in the last file; writer only
-  std::uint64_t next_ = 1;    ///< writer only
+  std::shared_ptr<const JournalFile> current_;  ///< the last of them; writer only, as the next two
+  std::uint64_t offset_ = 0;                    ///< in it
+  std::uint64_t next_ = 1;
 };
 
 }  // namespace dayaq::edge

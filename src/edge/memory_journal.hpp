@@ -1,6 +1,9 @@
 // A journal in memory that outlives the engine over it, for tests of many small histories.
 #pragma once
 
+#include <algorithm>
+#include <atomic>
+
 #include "edge/journal.hpp"
 
 namespace dayaq::edge {
@@ -11,10 +14,13 @@ class MemoryJournal final : public Journal {
   std::uint64_t append_all(std::span<const Record> records) override {
     if (waiting_max_reached) return 0;
     for (const Record& record : records) records_.push_back(record);
-    return dropped_ + records_.size();
+    last_ = dropped_ + records_.size();
+    return last_;
   }
   [[nodiscard]] std::uint64_t last() const override { return dropped_ + records_.size(); }
-  [[nodiscard]] std::uint64_t durable() const noexcept override { return dropped_ + records_.size(); }
+  [[nodiscard]] std::uint64_t durable() const noexcept override {
+    return std::min(last_.load(), durable_max.load());
+  }
   void add_waker(std::function<void()>) override {}
   [[nodiscard]] Health health() const noexcept override { return now_; }
   Result<void> read(std::uint64_t after,
@@ -34,10 +40,12 @@ class MemoryJournal final : public Journal {
   }
   void set_health(Health health) { now_ = health; }
   bool waiting_max_reached = false;
+  std::atomic<std::uint64_t> durable_max = ~std::uint64_t(0);  ///< a disk that takes no more than this
 
  private:
   std::vector<Record> records_;
   std::uint64_t dropped_ = 0;
+  std::atomic<std::uint64_t> last_ = 0;
   Health now_ = Health::ok;
 };
 
