@@ -23,7 +23,7 @@ using namespace dayaq::edge;
 namespace {
 
 constexpr std::size_t lookups = 2'000'000;
-constexpr std::size_t batch = 32;
+constexpr std::size_t batch = 16;
 constexpr MeasureNumber voice_measure = 3;  // bench/edge_replica_tool.cpp says what it gives
 
 struct Folder {
