@@ -94,7 +94,11 @@ Authorizer::Answer Authorizer::watch(const Channel& channel, SubscriptionKey key
     viewer.counted = now;
   }
   const bool due = viewer.open && now - viewer.counted >= options_.heartbeat;
-  const bool told = now < viewer.told_until && viewer.told_until - now <= options_.allow_for &&
+  // A little before an answer runs out it is looked up again: who keeps answers asks then, and would be told
+  // the last second of the old one.
+  const std::chrono::microseconds soon =
+      std::min<std::chrono::microseconds>(options_.deny_for / 4, seconds(2));
+  const bool told = now + soon < viewer.told_until && viewer.told_until - now <= options_.allow_for &&
                     viewer.told_epoch == epoch_.load(std::memory_order_relaxed);
   if (due || !told) look_again(viewer, lease, now);
   viewer.seen = now;
