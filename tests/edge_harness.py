@@ -142,6 +142,14 @@ class Edge:
             time.sleep(0.005)
         raise AssertionError("dayaq-edge does not become ready: " + self.log_text()[-3000:])
 
+    def wait_ready_again(self):
+        """After an upgrade in place: another process serves on the same ports."""
+        deadline = time.monotonic() + self.start_timeout
+        while self.get("/health/ready").status != 200:
+            if time.monotonic() > deadline:
+                raise AssertionError("the next process doesn't become ready: " + self.log_text()[-3000:])
+            time.sleep(0.01)
+
     def log_text(self):
         with open(self.log_file, errors="replace") as file:
             return file.read()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """dayaq-edge as a program: its file, its signals, its HTTP side, on a replica that was made by a tool."""
-import json, os, signal, subprocess, tempfile, time, unittest
+import json, os, signal, socket, struct, subprocess, tempfile, time, unittest
 
 import harness
 from edge_harness import TOKEN, Edge, mobile
@@ -9,6 +9,41 @@ from harness import program
 
 def run(*arguments):
     return subprocess.run([program("dayaq-edge"), *arguments], capture_output=True, text=True, timeout=30)
+
+
+def avp(code, data):
+    return struct.pack(">II", code, 0x40000000 | 8 + len(data)) + data + bytes(-len(data) % 4)
+
+
+class Peer:
+    """A Diameter peer with one connection and no more than capabilities exchange and watchdog."""
+
+    def __init__(self, port, name="peer"):
+        self.name = name
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=15)
+        self.number = 0
+        self.request(257, avp(257, b"\0\1\x7f\0\0\1") + avp(266, bytes(4)) + avp(269, b"test") + avp(258, b"\0\0\0\4"))
+
+    def read(self, size):
+        data = b""
+        while len(data) < size:
+            more = self.socket.recv(size - len(data))
+            if not more:
+                raise AssertionError("the edge closed the connection")
+            data += more
+        return data
+
+    def request(self, command, avps=b""):
+        """Sends a request and reads its answer; the answer's Result-Code."""
+        self.number += 1
+        body = avp(264, f"{self.name}.test.example".encode()) + avp(296, b"test.example") + avps
+        self.socket.sendall(struct.pack(">IIIII", 1 << 24 | 20 + len(body), 0x80 << 24 | command, 0, self.number, self.number)
+                            + body)
+        while True:
+            head = struct.unpack(">IIIII", self.read(20))
+            rest = self.read((head[0] & 0xffffff) - 20)
+            if head[3] == self.number and not head[1] >> 31:
+                return struct.unpack(">I", rest[rest.index(struct.pack(">I", 268)) + 8:][:4])[0]
 
 
 class File(unittest.TestCase):
@@ -133,6 +168,38 @@ class Signals(unittest.TestCase):
         finally:
             edge.remove()
 
+    def test_an_upgrade_in_place_keeps_diameter_connections(self):
+        edge = Edge(subscriptions=50, diameter=True, radius=True)
+        ports = os.path.join(edge.data, "ports.json")
+        try:
+            edge.start()
+            peers = [Peer(edge.ports["diameter"], f"peer{i}") for i in range(20)]
+            for again in range(3):  # and again: the next process can do it too
+                before = json.load(open(ports))["pid"]
+                os.kill(before, signal.SIGUSR2)
+                deadline = time.monotonic() + 20
+                for peer in peers:  # at once: what the edge hasn't read waits for the next process
+                    self.assertEqual(peer.request(280), 2001)
+                while True:
+                    try:
+                        if json.load(open(ports))["pid"] != before:
+                            break
+                    except (FileNotFoundError, ValueError):
+                        pass
+                    self.assertLess(time.monotonic(), deadline, edge.log_text()[-2000:])
+                    for peer in peers:
+                        self.assertEqual(peer.request(280), 2001)
+                for peer in peers:
+                    self.assertEqual(peer.request(280), 2001)
+            edge.wait_ready_again()
+            self.assertEqual(edge.metrics()["dayaq_edge_diameter_peers_open"], 20)
+        finally:
+            try:
+                os.kill(json.load(open(ports))["pid"], signal.SIGTERM)
+            except (OSError, ValueError):
+                pass
+            edge.remove()
+
     def test_an_upgrade_in_place_refuses_nobody(self):
         edge = Edge(subscriptions=50)
         try:
@@ -159,6 +226,36 @@ class Signals(unittest.TestCase):
             except (OSError, ValueError):
                 pass
             edge.remove()
+
+
+class Siblings(unittest.TestCase):
+    def test_a_lease_goes_on_at_the_other_edge_when_one_is_killed(self):
+        one = Edge(subscriptions=50, name="one", number=1, edges=2)
+        two = Edge(like=one, name="two", number=2, edges=2)
+        for edge, other in ((one, two), (two, one)):
+            edge.config["siblings"] = [{"name": other.config["name"], "number": other.config["number"],
+                                        "url": f"http://127.0.0.1:{other.ports['http']}", "token_file": "http.token"}]
+        lease = {"lease": "moving", "subscription": f"mobile:{mobile(1)}", "service": "data:all"}
+        try:
+            one.start()
+            two.start()
+            self.assertEqual(one.post("/v1/leases/reserve", lease).json["outcome"], "granted")
+            self.assertFalse(one.post("/v1/leases/commit", {**lease, "number": 1, "used": 1000}).json["repeated"])
+            deadline = time.monotonic() + 10  # the other one hears of it
+            while two.metrics()['dayaq_edge_sibling_sequence{sibling="one"}'] < 2:
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.02)
+            one.kill()
+            # What the first had counted is known here, and what it hadn't is counted here.
+            self.assertTrue(two.post("/v1/leases/commit", {**lease, "number": 1, "used": 1000}).json["repeated"])
+            answer = two.post("/v1/leases/commit", {**lease, "number": 2, "used": 500}).json
+            self.assertEqual((answer["outcome"], answer["repeated"]), ("granted", False))
+            time.sleep(0.25)
+            self.assertEqual(two.metrics()['dayaq_edge_sibling_heard{sibling="one"}'], 0)
+            self.assertEqual(two.metrics()['dayaq_edge_used_total{benefit="data"}'], 500)
+        finally:
+            one.remove()
+            two.remove()
 
 
 if __name__ == "__main__":
