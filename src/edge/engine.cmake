@@ -1,4 +1,6 @@
-find_package(rapidcheck REQUIRED)
+if(DAYAQ_TESTS)
+  find_package(rapidcheck REQUIRED)
+endif()
 
 # What was used and what is reserved: the journal, accounts, leases, verdicts, and what siblings tell.
 dayaq_module(NAME edge_engine ROOM edge
