@@ -11,8 +11,6 @@
 
 namespace dayaq::edge::web {
 
-inline constexpr std::size_t bulk_max = 1000;  ///< questions in one request
-
 /// Must outlive the server.
 struct DecisionApi {
   Engine& engine;
