@@ -37,7 +37,7 @@ border-block:1px solid var(--line);margin-top:1.4rem}.figs div{display:flex;
 flex-direction:column-reverse;justify-content:flex-end;padding:.9rem 1rem .9rem 0}.figs dt{
 color:var(--soft);font-size:.9375rem;line-height:1.35}.figs dd{margin:0;
 font-size:clamp(1.2rem,.95rem + 1.4vw,1.9rem);font-weight:650;letter-spacing:-.02em;white-space:nowrap}
-.grid{display:grid;gap:1.1rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,15rem),1fr))}
+.grid{display:grid;gap:1.1rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,19rem),1fr))}
 .figs + p{margin-top:.6rem}.card{background:var(--card);border:1px solid var(--line);border-radius:6px;
 padding:clamp(1rem,2.5vw,1.4rem);min-width:0}.card figcaption p{font-size:.9375rem}.chart{display:block;
 width:100%;height:6rem;margin-top:.6rem;border-bottom:1px solid var(--line)}.chart .a{fill:var(--area)}
