@@ -2,15 +2,15 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+
+#include "feed/wire.hpp"
 
 namespace dayaq::feed {
 namespace {
 
 constexpr std::array<char, 4> magic{'D', 'Y', 'Q', 'F'};
+constexpr WireCodes codes{.truncated = "feed.truncated", .limit = "feed.limit", .value = "feed.value"};
 constexpr std::size_t length_at = 8;  // where the block's length stands
-constexpr std::size_t text_max = 64;
-constexpr std::size_t signature_bytes = 64;
 // Least sizes, so that a count can be refused before memory is made for it.
 constexpr std::size_t definition_min = 4 + 4 + 1 + 8 + 8 + 1;
 constexpr std::size_t list_min = 1;
@@ -18,13 +18,6 @@ constexpr std::size_t line_bytes = 8 + 2;
 
 std::unexpected<Error> refuse(std::string_view code, const char* what) {
   return fail(ErrorKind::invalid_input, code, "This is not a block of the feed as version 2 has it.", what);
-}
-
-void put_text(Bytes& out, const std::string& text) {
-  DAYAQ_ASSERT(text.size() <= text_max);
-  put_le(out, std::uint8_t(text.size()));
-  const auto bytes = as_bytes(text);
-  out.insert(out.end(), bytes.begin(), bytes.end());
 }
 
 void put_definition(Bytes& out, const Definition& definition) {
@@ -50,52 +43,7 @@ void put_definition(Bytes& out, const Definition& definition) {
   }
 }
 
-/// Reads what put_* wrote. After the first thing that isn't there everything reads as 0 and `ok` is false.
-class Reader {
- public:
-  explicit Reader(BytesView in) : in_(in) {}
-
-  template <class Int>
-  Int number() {
-    Int value{};
-    if (!take_le(in_, value)) broken("feed.truncated");
-    return value;
-  }
-  /// An enumerator not above `last`.
-  template <class Enum>
-  Enum enumerator(Enum last) {
-    const auto value = number<std::uint8_t>();
-    if (value > std::uint8_t(last)) broken("feed.value");
-    return Enum(value);
-  }
-  std::string text() {
-    const std::size_t length = number<std::uint8_t>();
-    if (length > text_max) broken("feed.limit");
-    if (length > in_.size()) broken("feed.truncated");
-    if (!ok()) return {};
-    std::string out(as_text(in_.first(length)));
-    in_ = in_.subspan(length);
-    return out;
-  }
-  /// A count of things of at least `least` bytes each.
-  std::size_t count(std::size_t count, std::size_t most, std::size_t least) {
-    if (count > most) broken("feed.limit");
-    if (count > in_.size() / least) broken("feed.truncated");
-    return ok() ? count : 0;
-  }
-  void broken(std::string_view code) {
-    if (code_.empty()) code_ = code;
-  }
-  [[nodiscard]] bool ok() const { return code_.empty(); }
-  [[nodiscard]] std::string_view code() const { return code_; }
-  [[nodiscard]] BytesView rest() const { return in_; }
-
- private:
-  BytesView in_;
-  std::string_view code_;
-};
-
-Definition read_definition(Reader& reader) {
+Definition read_definition(WireReader& reader) {
   Definition definition;
   definition.measure = reader.number<std::uint32_t>();
   definition.regime_version = reader.number<std::uint32_t>();
@@ -125,7 +73,7 @@ Definition read_definition(Reader& reader) {
   return definition;
 }
 
-Header read_header(Reader& reader) {
+Header read_header(WireReader& reader) {
   Header header;
   for (const char c : magic) {
     if (reader.number<std::uint8_t>() != std::uint8_t(c)) reader.broken("feed.magic");
@@ -196,16 +144,12 @@ Bytes encode(const Block& block, const crypto::SigningKey& key) {
     put_le(out, line.key);
     put_le(out, line.list);
   }
-  const auto length = std::uint32_t(out.size() + signature_bytes);
-  DAYAQ_ASSERT(length <= block_bytes_max);
-  for (std::size_t i = 0; i < 4; ++i) out[length_at + i] = std::byte(length >> (8 * i) & 0xff);
-  const crypto::Signature signature = key.sign(out);
-  out.insert(out.end(), signature.begin(), signature.end());
+  seal(out, length_at, block_bytes_max, key);
   return out;
 }
 
 Result<Header> decode_header(BytesView in) {
-  Reader reader(in);
+  WireReader reader(in, codes);
   Header header = read_header(reader);
   if (!reader.ok()) return refuse(reader.code(), "header");
   return header;
@@ -214,9 +158,7 @@ Result<Header> decode_header(BytesView in) {
 Result<Block> decode(BytesView& in, std::span<const crypto::PublicKey> keys) {
   DAYAQ_TRY(const Header header, decode_header(in));
   if (header.bytes > in.size() || header.bytes < signature_bytes) return refuse("feed.truncated", "length");
-  const BytesView content = in.first(header.bytes - signature_bytes);
-  const BytesView signature = in.subspan(header.bytes - signature_bytes, signature_bytes);
-  if (std::ranges::none_of(keys, [&](const auto& key) { return crypto::verify(key, content, signature); })) {
+  if (!is_sealed(in.first(header.bytes), keys)) {
     return fail(
         ErrorKind::forbidden, "feed.signature",
         "This block was not signed by the centre: check the centre's public key and who is in between.");
@@ -227,7 +169,7 @@ Result<Block> decode(BytesView& in, std::span<const crypto::PublicKey> keys) {
 Result<Block> decode_own(BytesView& in) {
   DAYAQ_TRY(const Header header, decode_header(in));
   if (header.bytes > in.size() || header.bytes < signature_bytes) return refuse("feed.truncated", "length");
-  Reader reader(in.first(header.bytes - signature_bytes));
+  WireReader reader(in.first(header.bytes - signature_bytes), codes);
   read_header(reader);
   Block block{.kind = header.kind,
               .operator_code = header.operator_code,

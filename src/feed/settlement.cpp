@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "base/ids.hpp"
+#include "feed/wire.hpp"
 
 // A batch, little-endian, in this order:
 //
@@ -18,22 +19,15 @@ namespace dayaq::feed {
 namespace {
 
 constexpr std::array<char, 4> magic{'D', 'Y', 'Q', 'S'};
+constexpr WireCodes codes{
+    .truncated = "settlement.truncated", .limit = "settlement.limit", .value = "settlement.value"};
 constexpr std::size_t length_at = 8;
-constexpr std::size_t text_max = 64;
-constexpr std::size_t signature_bytes = 64;
 constexpr std::size_t line_min = 4 + 1 + 1 + 1 + 1 + 4 + 8 + 4 + 4;
 constexpr std::uint64_t number_max = std::uint64_t(1) << 53;  // exact in JSON, too
 
 std::unexpected<Error> refuse(std::string_view code, const char* what) {
   return fail(ErrorKind::invalid_input, code,
               "This is not a settlement batch as version 1 has it. Look at the edge's version.", what);
-}
-
-void put_text(Bytes& out, const std::string& text) {
-  DAYAQ_ASSERT(text.size() <= text_max);
-  put_le(out, std::uint8_t(text.size()));
-  const auto bytes = as_bytes(text);
-  out.insert(out.end(), bytes.begin(), bytes.end());
 }
 
 bool good(const SettlementLine& line) {
@@ -53,51 +47,13 @@ bool in_order(const std::vector<SettlementLine>& lines) {
              lines, [](const auto& a, const auto& b) { return compare_names(a, b) >= 0; }) == lines.end();
 }
 
-/// After the first thing that isn't there everything reads as 0 and `ok` is false.
-class Reader {
- public:
-  explicit Reader(BytesView in) : in_(in) {}
-
-  template <class Int>
-  Int number() {
-    Int value{};
-    if (!take_le(in_, value)) broken("settlement.truncated");
-    return value;
-  }
-  template <class Enum>
-  Enum enumerator(Enum last) {
-    const auto value = number<std::uint8_t>();
-    if (value > std::uint8_t(last)) broken("settlement.value");
-    return Enum(value);
-  }
-  std::string text() {
-    const std::size_t length = number<std::uint8_t>();
-    if (length > text_max) broken("settlement.limit");
-    if (length > in_.size()) broken("settlement.truncated");
-    if (!ok()) return {};
-    std::string out(as_text(in_.first(length)));
-    in_ = in_.subspan(length);
-    return out;
-  }
-  void broken(std::string_view code) {
-    if (code_.empty()) code_ = code;
-  }
-  [[nodiscard]] bool ok() const { return code_.empty(); }
-  [[nodiscard]] std::string_view code() const { return code_; }
-  [[nodiscard]] BytesView rest() const { return in_; }
-
- private:
-  BytesView in_;
-  std::string_view code_;
-};
-
 struct Head {
   Settlement batch;
   std::uint32_t bytes = 0;
   std::uint32_t lines = 0;
 };
 
-Head read_head(Reader& reader) {
+Head read_head(WireReader& reader) {
   Head head;
   for (const char c : magic) {
     if (reader.number<std::uint8_t>() != std::uint8_t(c)) reader.broken("settlement.magic");
@@ -119,7 +75,7 @@ Head read_head(Reader& reader) {
   return head;
 }
 
-SettlementLine read_line(Reader& reader) {
+SettlementLine read_line(WireReader& reader) {
   SettlementLine line;
   line.measure = reader.number<std::uint32_t>();
   line.benefit = reader.number<std::uint8_t>();
@@ -170,16 +126,12 @@ Bytes encode(const Settlement& settlement, const crypto::SigningKey& key) {
     put_le(out, line.requests);
     put_le(out, line.orphans);
   }
-  const auto length = std::uint32_t(out.size() + signature_bytes);
-  DAYAQ_ASSERT(length <= settlement_bytes_max);
-  for (std::size_t i = 0; i < 4; ++i) out[length_at + i] = std::byte(length >> (8 * i) & 0xff);
-  const crypto::Signature signature = key.sign(out);
-  out.insert(out.end(), signature.begin(), signature.end());
+  seal(out, length_at, settlement_bytes_max, key);
   return out;
 }
 
 Result<Settlement> decode_settlement_header(BytesView in) {
-  Reader reader(in);
+  WireReader reader(in, codes);
   Head head = read_head(reader);
   if (!reader.ok()) return refuse(reader.code(), "header");
   return std::move(head.batch);
@@ -187,7 +139,7 @@ Result<Settlement> decode_settlement_header(BytesView in) {
 
 Result<Settlement> decode_settlement(BytesView in, std::span<const crypto::PublicKey> keys) {
   if (in.size() > settlement_bytes_max) return refuse("settlement.limit", "length");
-  Reader looking(in);
+  WireReader looking(in, codes);
   const Head head = read_head(looking);
   if (!looking.ok()) return refuse(looking.code(), "header");
   if (head.bytes > in.size()) return refuse("settlement.truncated", "length");
@@ -195,15 +147,13 @@ Result<Settlement> decode_settlement(BytesView in, std::span<const crypto::Publi
   if (head.bytes < signature_bytes || head.lines > looking.rest().size() / line_min) {
     return refuse("settlement.truncated", "lines");
   }
-  const BytesView content = in.first(in.size() - signature_bytes);
-  const BytesView signature = in.last(signature_bytes);
-  if (std::ranges::none_of(keys, [&](const auto& key) { return crypto::verify(key, content, signature); })) {
+  if (!is_sealed(in, keys)) {
     return fail(
         ErrorKind::forbidden, "settlement.signature",
         "This batch was not signed with the edge's enrolled key. Enrol the edge's key, or look at who is "
         "in between.");
   }
-  Reader reader(content);
+  WireReader reader(in.first(in.size() - signature_bytes), codes);
   Settlement batch = read_head(reader).batch;
   batch.lines.reserve(head.lines);
   for (std::uint32_t i = 0; i < head.lines && reader.ok(); ++i) batch.lines.push_back(read_line(reader));
