@@ -7,9 +7,9 @@
 Subscriptions of the tool (see its head comment): mobile(i), fixed(i), tv(i) are granted data:education, data:all with a
 quota, voice, and TV package "basic". `edge.ports` has what is served; `edge.config` is the file as a dict, to be changed
 before start() or, with edge.reload(), while it runs."""
-import base64, http.client, json, os, shutil, signal, subprocess, tempfile, time
+import base64, json, os, shutil, signal, subprocess, tempfile, time
 
-from harness import ROOT, Answer, free_port, program
+from harness import ROOT, Served, free_port, program
 
 TOKEN = "edge-test-token-0123456789"
 SERVICES = [
@@ -46,7 +46,7 @@ def new_signing_key(path):
     return base64.b64encode(der[-32:]).decode()
 
 
-class Edge:
+class Edge(Served):
     def __init__(self, subscriptions=1000, node=None, operator="azercell", name="edge-1", line="mobile", number=1, edges=1,
                  services=None, diameter=None, radius=None, tv=None, siblings=(), folder=None, like=None, extra=None,
                  tool_arguments=()):
@@ -154,26 +154,11 @@ class Edge:
         with open(self.log_file, errors="replace") as file:
             return file.read()
 
+    def http_port(self):
+        return self.ports["http"]
+
     def request(self, method, path, body=None, token=TOKEN, headers=None, timeout=30):
-        connection = http.client.HTTPConnection("127.0.0.1", self.ports["http"], timeout=timeout)
-        try:
-            sent = dict(headers or {})
-            if token:
-                sent["Authorization"] = f"Bearer {token}"
-            if isinstance(body, (dict, list)):
-                body = json.dumps(body)
-                sent.setdefault("Content-Type", "application/json")
-            connection.request(method, path, body.encode() if isinstance(body, str) else body, sent)
-            answer = connection.getresponse()
-            return Answer(answer.status, answer.headers, answer.read())
-        finally:
-            connection.close()
-
-    def get(self, path, **options):
-        return self.request("GET", path, **options)
-
-    def post(self, path, body, **options):
-        return self.request("POST", path, body, **options)
+        return self.send(method, path, body, token, headers, timeout)
 
     def metrics(self):
         """{name or name{labels}: value}"""
@@ -187,19 +172,3 @@ class Edge:
     def reload(self):
         self.write_config()
         self.process.send_signal(signal.SIGHUP)
-
-    def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        self.log.close()
-
-    def stop(self):
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait(timeout=30)
-            self.log.close()
-        return self.process.returncode if self.process else None
-
-    def remove(self):
-        self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)

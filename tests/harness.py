@@ -96,7 +96,50 @@ class Answer:
         return json.loads(self.body)
 
 
-class Node:
+class Served:
+    """A program of ours that serves HTTP: its requests and its ends. A subclass has folder, process, log and http_port()."""
+
+    def send(self, method, path, body, token, headers, timeout):
+        connection = http.client.HTTPConnection("127.0.0.1", self.http_port(), timeout=timeout)
+        try:
+            sent = dict(headers or {})
+            if token:
+                sent["Authorization"] = f"Bearer {token}"
+            if isinstance(body, (dict, list)):
+                body = json.dumps(body)
+                sent.setdefault("Content-Type", "application/json")
+            if isinstance(body, str):
+                body = body.encode()
+            connection.request(method, path, body, sent)
+            answer = connection.getresponse()
+            return Answer(answer.status, answer.headers, answer.read())
+        finally:
+            connection.close()
+
+    def get(self, path, **options):
+        return self.request("GET", path, **options)
+
+    def post(self, path, body, **options):
+        return self.request("POST", path, body, **options)
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.log.close()
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(timeout=30)
+            self.log.close()
+        return self.process.returncode if self.process else None
+
+    def remove(self):
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Node(Served):
     """A data folder with a small population and, once started, a dayaqd that serves it."""
 
     def __init__(self, persons=2000, database=None, demo=True, folder=None, init_timeout=600):
@@ -140,41 +183,8 @@ class Node:
         with open(os.path.join(self.data, "keys", f"{name}.key")) as file:
             return file.read().strip()
 
+    def http_port(self):
+        return self.port
+
     def request(self, method, path, body=None, key=None, headers=None, timeout=30):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
-        try:
-            sent = dict(headers or {})
-            if key:
-                sent["Authorization"] = f"Bearer {key}"
-            if isinstance(body, (dict, list)):
-                body = json.dumps(body)
-                sent.setdefault("Content-Type", "application/json")
-            if isinstance(body, str):
-                body = body.encode()
-            connection.request(method, path, body, sent)
-            answer = connection.getresponse()
-            return Answer(answer.status, answer.headers, answer.read())
-        finally:
-            connection.close()
-
-    def get(self, path, **options):
-        return self.request("GET", path, **options)
-
-    def post(self, path, body, **options):
-        return self.request("POST", path, body, **options)
-
-    def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        self.log.close()
-
-    def stop(self):
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait(timeout=30)
-            self.log.close()
-        return self.process.returncode if self.process else None
-
-    def remove(self):
-        self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        return self.send(method, path, body, key, headers, timeout)
