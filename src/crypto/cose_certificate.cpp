@@ -9,16 +9,10 @@
 
 #include <array>
 
+#include "crypto/openssl_handles.ipp"
+
 namespace dayaq::crypto {
 namespace {
-
-template <auto Free>
-struct Deleter {
-  template <class T>
-  void operator()(T* handle) const noexcept {
-    Free(handle);
-  }
-};
 
 void free_stack(STACK_OF(X509) * stack) noexcept {
   sk_X509_free(stack);  // the certificates stay their owners'
@@ -46,7 +40,7 @@ std::optional<Bytes> big_number(EVP_PKEY* key, const char* name) {
 }  // namespace
 
 struct Certificate::Impl {
-  std::unique_ptr<X509, Deleter<X509_free>> x509;
+  std::unique_ptr<X509, HandleDeleter<X509_free>> x509;
 };
 
 Certificate::Certificate(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -85,7 +79,7 @@ std::string Certificate::subject(std::string_view attribute) const {
 }
 
 std::optional<bool> Certificate::is_authority() const {
-  const std::unique_ptr<BASIC_CONSTRAINTS, Deleter<BASIC_CONSTRAINTS_free>> constraints(
+  const std::unique_ptr<BASIC_CONSTRAINTS, HandleDeleter<BASIC_CONSTRAINTS_free>> constraints(
       static_cast<BASIC_CONSTRAINTS*>(
           X509_get_ext_d2i(impl_->x509.get(), NID_basic_constraints, nullptr, nullptr)));
   if (!constraints) {
@@ -96,7 +90,7 @@ std::optional<bool> Certificate::is_authority() const {
 }
 
 std::optional<Certificate::Extension> Certificate::extension(const std::string& oid) const {
-  const std::unique_ptr<ASN1_OBJECT, Deleter<ASN1_OBJECT_free>> object(OBJ_txt2obj(oid.c_str(), 1));
+  const std::unique_ptr<ASN1_OBJECT, HandleDeleter<ASN1_OBJECT_free>> object(OBJ_txt2obj(oid.c_str(), 1));
   DAYAQ_ASSERT(object != nullptr);
   const int index = X509_get_ext_by_OBJ(impl_->x509.get(), object.get(), -1);
   if (index < 0 || X509_get_ext_by_OBJ(impl_->x509.get(), object.get(), index) >= 0) return std::nullopt;
@@ -138,9 +132,9 @@ Result<CoseKey> Certificate::key() const {
 Result<void> verify_chain(std::span<const BytesView> chain, std::span<const Bytes> anchors, Instant now) {
   if (chain.empty() || chain.size() > 8) return unreadable();
   std::vector<Certificate> owned;
-  const std::unique_ptr<X509_STORE, Deleter<X509_STORE_free>> store(X509_STORE_new());
-  const std::unique_ptr<STACK_OF(X509), Deleter<free_stack>> others(sk_X509_new_null());
-  const std::unique_ptr<X509_STORE_CTX, Deleter<X509_STORE_CTX_free>> context(X509_STORE_CTX_new());
+  const std::unique_ptr<X509_STORE, HandleDeleter<X509_STORE_free>> store(X509_STORE_new());
+  const std::unique_ptr<STACK_OF(X509), HandleDeleter<free_stack>> others(sk_X509_new_null());
+  const std::unique_ptr<X509_STORE_CTX, HandleDeleter<X509_STORE_CTX_free>> context(X509_STORE_CTX_new());
   DAYAQ_ASSERT(store && others && context);
   for (const BytesView der : chain) {
     DAYAQ_TRY(Certificate certificate, Certificate::parse(der));

@@ -10,29 +10,15 @@
 #include <algorithm>
 
 #include "crypto/cose.hpp"
+#include "crypto/openssl_handles.ipp"
 
 namespace dayaq::crypto {
 namespace {
 
-template <auto Free>
-struct Deleter {
-  template <class T>
-  void operator()(T* handle) const noexcept {
-    Free(handle);
-  }
-};
-using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
-using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Deleter<EVP_PKEY_CTX_free>>;
-using DigestContext = std::unique_ptr<EVP_MD_CTX, Deleter<EVP_MD_CTX_free>>;
-using Number = std::unique_ptr<BIGNUM, Deleter<BN_free>>;
-using EcdsaSignature = std::unique_ptr<ECDSA_SIG, Deleter<ECDSA_SIG_free>>;
+using EcdsaSignature = std::unique_ptr<ECDSA_SIG, HandleDeleter<ECDSA_SIG_free>>;
 
 constexpr std::int64_t kty_okp = 1, kty_ec2 = 2, kty_rsa = 3;
 constexpr std::int64_t curve_p256 = 1, curve_ed25519 = 6;
-
-const unsigned char* raw(BytesView bytes) {
-  return reinterpret_cast<const unsigned char*>(bytes.data());
-}
 
 std::unexpected<Error> bad_key(std::string_view what) {
   ERR_clear_error();
@@ -44,25 +30,25 @@ std::unexpected<Error> bad_algorithm(std::string_view what) {
               std::string(what));
 }
 
-Key import(const char* type, OSSL_PARAM* params) {
-  const KeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, type, nullptr));
+PkeyHandle import(const char* type, OSSL_PARAM* params) {
+  const PkeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, type, nullptr));
   EVP_PKEY* key = nullptr;
   if (!context || EVP_PKEY_fromdata_init(context.get()) != 1 ||
       EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, params) != 1) {
     return nullptr;
   }
-  return Key(key);
+  return PkeyHandle(key);
 }
 
-Number number(BytesView bytes) {
-  return Number(BN_bin2bn(raw(bytes), static_cast<int>(bytes.size()), nullptr));
+BigNumber number(BytesView bytes) {
+  return BigNumber(BN_bin2bn(raw_bytes(bytes), static_cast<int>(bytes.size()), nullptr));
 }
 
 // RFC 9053 section 2.1: r and s, 32 bytes each, to the form that OpenSSL verifies.
 Bytes to_der(BytesView signature) {
   if (signature.size() != 64) return {};
   const EcdsaSignature made(ECDSA_SIG_new());
-  Number r = number(signature.first(32)), s = number(signature.subspan(32));
+  BigNumber r = number(signature.first(32)), s = number(signature.subspan(32));
   DAYAQ_ASSERT(made && r && s && ECDSA_SIG_set0(made.get(), r.release(), s.release()) == 1);
   unsigned char* der = nullptr;
   const int size = i2d_ECDSA_SIG(made.get(), &der);
@@ -74,7 +60,7 @@ Bytes to_der(BytesView signature) {
 }
 
 Bytes from_der(BytesView der) {
-  const unsigned char* at = raw(der);
+  const unsigned char* at = raw_bytes(der);
   const EcdsaSignature read(d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(der.size())));
   DAYAQ_ASSERT(read != nullptr);
   Bytes out(64);
@@ -126,7 +112,7 @@ std::optional<CoseAlgorithm> cose_algorithm(std::int64_t number) {
 
 struct CoseKey::Impl {
   CoseAlgorithm algorithm{};
-  Key key;
+  PkeyHandle key;
   Bytes first, second;  // x and y; the Ed25519 key; modulus and exponent
 };
 
@@ -180,8 +166,8 @@ Result<CoseKey> CoseKey::from_value(const cbor::Value& key) {
 Result<CoseKey> CoseKey::from_p256(BytesView x, BytesView y) {
   if (x.size() != 32 || y.size() != 32) return bad_key("x and y have 32 bytes");
   std::array<unsigned char, 65> point{4};
-  std::ranges::copy(std::span(raw(x), 32), point.begin() + 1);
-  std::ranges::copy(std::span(raw(y), 32), point.begin() + 33);
+  std::ranges::copy(std::span(raw_bytes(x), 32), point.begin() + 1);
+  std::ranges::copy(std::span(raw_bytes(y), 32), point.begin() + 33);
   char group[] = SN_X9_62_prime256v1;
   OSSL_PARAM params[] = {
       OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
@@ -201,7 +187,7 @@ Result<CoseKey> CoseKey::from_ed25519(BytesView key) {
   auto impl = std::make_unique<Impl>();
   impl->algorithm = CoseAlgorithm::eddsa;
   if (key.size() == 32) {
-    impl->key.reset(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, raw(key), key.size()));
+    impl->key.reset(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, raw_bytes(key), key.size()));
   }
   if (!impl->key) return bad_key("an Ed25519 key has 32 bytes");
   impl->first.assign(key.begin(), key.end());
@@ -215,12 +201,13 @@ Result<CoseKey> CoseKey::from_rsa(BytesView modulus, BytesView exponent) {
   if (exponent.empty() || exponent.size() > 4 || exponent[0] == std::byte(0)) return bad_key("the exponent");
   if ((modulus.back() & exponent.back() & std::byte(1)) == std::byte(0)) return bad_key("an even number");
   if (exponent.size() == 1 && exponent[0] == std::byte(1)) return bad_key("the exponent is 1");
-  const Number n = number(modulus), e = number(exponent);
-  const std::unique_ptr<OSSL_PARAM_BLD, Deleter<OSSL_PARAM_BLD_free>> builder(OSSL_PARAM_BLD_new());
+  const BigNumber n = number(modulus), e = number(exponent);
+  const std::unique_ptr<OSSL_PARAM_BLD, HandleDeleter<OSSL_PARAM_BLD_free>> builder(OSSL_PARAM_BLD_new());
   DAYAQ_ASSERT(n && e && builder &&
                OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, n.get()) == 1 &&
                OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e.get()) == 1);
-  const std::unique_ptr<OSSL_PARAM, Deleter<OSSL_PARAM_free>> params(OSSL_PARAM_BLD_to_param(builder.get()));
+  const std::unique_ptr<OSSL_PARAM, HandleDeleter<OSSL_PARAM_free>> params(
+      OSSL_PARAM_BLD_to_param(builder.get()));
   DAYAQ_ASSERT(params != nullptr);
   auto impl = std::make_unique<Impl>();
   impl->algorithm = CoseAlgorithm::rs256;
@@ -244,20 +231,21 @@ bool CoseKey::verify(BytesView message, BytesView signature, EcdsaForm form) con
   }
   bool good = false;
   if (impl_->algorithm == CoseAlgorithm::eddsa) {
-    const DigestContext context(EVP_MD_CTX_new());
-    good =
-        context && signature.size() == 64 &&
-        EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, impl_->key.get()) == 1 &&
-        EVP_DigestVerify(context.get(), raw(signature), signature.size(), raw(message), message.size()) == 1;
+    const MdContext context(EVP_MD_CTX_new());
+    good = context && signature.size() == 64 &&
+           EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, impl_->key.get()) == 1 &&
+           EVP_DigestVerify(context.get(), raw_bytes(signature), signature.size(), raw_bytes(message),
+                            message.size()) == 1;
   } else {
     // Hashing with the thread's own digest spares the look-up of one for each signature.
     const Sha256 hash = sha256(message);
-    const KeyContext context(EVP_PKEY_CTX_new_from_pkey(nullptr, impl_->key.get(), nullptr));
+    const PkeyContext context(EVP_PKEY_CTX_new_from_pkey(nullptr, impl_->key.get(), nullptr));
     good = context && EVP_PKEY_verify_init(context.get()) == 1 &&
            (impl_->algorithm != CoseAlgorithm::rs256 ||
             (EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_PADDING) == 1 &&
              EVP_PKEY_CTX_set_signature_md(context.get(), EVP_sha256()) == 1)) &&
-           EVP_PKEY_verify(context.get(), raw(signature), signature.size(), raw(hash), hash.size()) == 1;
+           EVP_PKEY_verify(context.get(), raw_bytes(signature), signature.size(), raw_bytes(hash),
+                           hash.size()) == 1;
   }
   if (!good) ERR_clear_error();
   return good;
@@ -301,7 +289,7 @@ std::optional<std::array<std::byte, 64>> CoseKey::p256_point() const {
 
 struct CoseSigner::Impl {
   CoseAlgorithm algorithm{};
-  Key key;
+  PkeyHandle key;
 };
 
 CoseSigner::CoseSigner(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -321,7 +309,7 @@ CoseSigner CoseSigner::generate(CoseAlgorithm algorithm) {
 
 Result<CoseSigner> CoseSigner::from_pem(std::string_view pem) {
   if (pem.empty() || pem.size() > 16384) return bad_key("empty, or longer than any key");
-  const std::unique_ptr<BIO, Deleter<BIO_free>> bio(
+  const std::unique_ptr<BIO, HandleDeleter<BIO_free>> bio(
       BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   DAYAQ_ASSERT(bio != nullptr);
   auto impl = std::make_unique<Impl>();
@@ -346,14 +334,14 @@ CoseKey CoseSigner::public_key() const {
 }
 
 Bytes CoseSigner::sign(BytesView message) const {
-  const DigestContext context(EVP_MD_CTX_new());
+  const MdContext context(EVP_MD_CTX_new());
   const char* digest = impl_->algorithm == CoseAlgorithm::es256 ? "SHA256" : nullptr;
   Bytes signature(80);  // a DER signature of P-256 has at most 72
   std::size_t size = signature.size();
   DAYAQ_ASSERT(context && EVP_DigestSignInit_ex(context.get(), nullptr, digest, nullptr, nullptr,
                                                 impl_->key.get(), nullptr) == 1);
   DAYAQ_ASSERT(EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()), &size,
-                              raw(message), message.size()) == 1);
+                              raw_bytes(message), message.size()) == 1);
   signature.resize(size);
   return impl_->algorithm == CoseAlgorithm::es256 ? from_der(signature) : signature;
 }

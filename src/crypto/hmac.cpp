@@ -6,20 +6,15 @@
 
 #include <memory>
 
+#include "crypto/openssl_handles.ipp"
+
 namespace dayaq::crypto {
-namespace {
-
-struct FreeMac {
-  void operator()(EVP_MAC* mac) const noexcept { EVP_MAC_free(mac); }
-  void operator()(EVP_MAC_CTX* context) const noexcept { EVP_MAC_CTX_free(context); }
-};
-
-}  // namespace
-
 Bytes hmac(HmacHash hash, BytesView key, BytesView message) {
-  thread_local const std::unique_ptr<EVP_MAC, FreeMac> algorithm(EVP_MAC_fetch(nullptr, "HMAC", nullptr));
+  thread_local const std::unique_ptr<EVP_MAC, HandleDeleter<EVP_MAC_free>> algorithm(
+      EVP_MAC_fetch(nullptr, "HMAC", nullptr));
   DAYAQ_ASSERT(algorithm != nullptr);
-  const std::unique_ptr<EVP_MAC_CTX, FreeMac> context(EVP_MAC_CTX_new(algorithm.get()));
+  const std::unique_ptr<EVP_MAC_CTX, HandleDeleter<EVP_MAC_CTX_free>> context(
+      EVP_MAC_CTX_new(algorithm.get()));
   char sha1[] = "SHA1", sha256[] = "SHA256", sha512[] = "SHA512";
   char* const name = hash == HmacHash::sha1 ? sha1 : hash == HmacHash::sha256 ? sha256 : sha512;
   const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),

@@ -10,8 +10,8 @@
 #include <array>
 
 #include "crypto/ecdsa_der.hpp"
-#include "crypto/jwk_handles.ipp"
 #include "crypto/jws_base64.hpp"
+#include "crypto/openssl_handles.ipp"
 #include "crypto/sign.hpp"
 
 namespace dayaq::crypto {
@@ -71,7 +71,7 @@ struct Numbers {
 
 Bytes number_bytes(const BIGNUM* number, std::size_t size = 0) {
   Bytes out(std::max(size, static_cast<std::size_t>(BN_num_bytes(number))));
-  DAYAQ_ASSERT(BN_bn2binpad(number, raw_bytes(std::span(out)), static_cast<int>(out.size())) >= 0);
+  DAYAQ_ASSERT(BN_bn2binpad(number, raw_out(out), static_cast<int>(out.size())) >= 0);
   return out;
 }
 
@@ -94,7 +94,7 @@ Result<Numbers> numbers_of(const EVP_PKEY* key) {
     out.type = JwkType::ed25519;
     out.first.resize(32);
     std::size_t size = 32;
-    DAYAQ_ASSERT(EVP_PKEY_get_raw_public_key(key, raw_bytes(std::span(out.first)), &size) == 1 && size == 32);
+    DAYAQ_ASSERT(EVP_PKEY_get_raw_public_key(key, raw_out(out.first), &size) == 1 && size == 32);
   } else if (EVP_PKEY_is_a(key, "RSA")) {
     const int bits = EVP_PKEY_get_bits(key);
     if (bits < rsa_bits_min || bits > rsa_bits_max) return bad("RSA takes 2048 to 4096 bits");
@@ -542,7 +542,7 @@ SecretBytes JwkPrivate::to_json() const {
     case JwkType::ed25519: {
       SecretBytes seed(32);
       std::size_t size = 32;
-      DAYAQ_ASSERT(EVP_PKEY_get_raw_private_key(impl_->key.get(), raw_bytes(seed.writable()), &size) == 1);
+      DAYAQ_ASSERT(EVP_PKEY_get_raw_private_key(impl_->key.get(), raw_out(seed.writable()), &size) == 1);
       put("d", std::move(seed));
       break;
     }
@@ -574,8 +574,7 @@ void JwkPrivate::sign(BytesView message, std::span<std::byte> out) const {
     const MdContext context(EVP_MD_CTX_new());
     DAYAQ_ASSERT(context &&
                  EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, impl_->key.get()) == 1);
-    DAYAQ_ASSERT(EVP_DigestSign(context.get(), raw_bytes(out), &size, raw_bytes(message), message.size()) ==
-                 1);
+    DAYAQ_ASSERT(EVP_DigestSign(context.get(), raw_out(out), &size, raw_bytes(message), message.size()) == 1);
     return;
   }
   const Sha256 hash = sha256(message);
@@ -591,7 +590,7 @@ void JwkPrivate::sign(BytesView message, std::span<std::byte> out) const {
         return context;
       },
       [&](EVP_PKEY_CTX* context) {
-        return EVP_PKEY_sign(context, raw_bytes(to), &size, raw_bytes(BytesView(hash)), hash.size()) == 1;
+        return EVP_PKEY_sign(context, raw_out(to), &size, raw_bytes(BytesView(hash)), hash.size()) == 1;
       });
   DAYAQ_ASSERT(done);
   if (!ecdsa) return;

@@ -8,7 +8,7 @@
 #include <mutex>
 
 #include "base/file.hpp"
-#include "crypto/jwk_handles.ipp"
+#include "crypto/openssl_handles.ipp"
 
 namespace dayaq::crypto {
 namespace {
@@ -145,8 +145,8 @@ Bytes MasterKey::seal(BytesView plaintext, BytesView context, Random& random) co
   DAYAQ_ASSERT(cipher && EVP_EncryptInit_ex2(cipher.get(), aes_256_gcm(), raw_bytes(key_.view()),
                                              raw_bytes(BytesView(out)), nullptr) == 1);
   DAYAQ_ASSERT(EVP_EncryptUpdate(cipher.get(), nullptr, &size, raw_bytes(context), int(context.size())) == 1);
-  DAYAQ_ASSERT(EVP_EncryptUpdate(cipher.get(), raw_bytes(all.subspan(nonce_size)), &size,
-                                 raw_bytes(plaintext), int(plaintext.size())) == 1);
+  DAYAQ_ASSERT(EVP_EncryptUpdate(cipher.get(), raw_out(all.subspan(nonce_size)), &size, raw_bytes(plaintext),
+                                 int(plaintext.size())) == 1);
   std::array<unsigned char, 16> rest{};
   DAYAQ_ASSERT(EVP_EncryptFinal_ex(cipher.get(), rest.data(), &size) == 1);
   DAYAQ_ASSERT(
@@ -168,8 +168,8 @@ std::optional<SecretBytes> MasterKey::open(BytesView sealed, BytesView context) 
       EVP_DecryptInit_ex2(cipher.get(), aes_256_gcm(), raw_bytes(key_.view()), raw_bytes(sealed), nullptr) ==
           1 &&
       EVP_DecryptUpdate(cipher.get(), nullptr, &size, raw_bytes(context), int(context.size())) == 1 &&
-      EVP_DecryptUpdate(cipher.get(), raw_bytes(plain.writable()), &size, raw_bytes(body),
-                        int(body.size())) == 1 &&
+      EVP_DecryptUpdate(cipher.get(), raw_out(plain.writable()), &size, raw_bytes(body), int(body.size())) ==
+          1 &&
       EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_SET_TAG, int(tag_size), tag.data()) == 1 &&
       EVP_DecryptFinal_ex(cipher.get(), rest.data(), &size) == 1;
   if (good) return plain;

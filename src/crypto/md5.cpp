@@ -5,19 +5,16 @@
 #include <algorithm>
 #include <memory>
 
+#include "crypto/openssl_handles.ipp"
+
 namespace dayaq::crypto {
 namespace {
-
-struct FreeDigest {
-  void operator()(EVP_MD* digest) const noexcept { EVP_MD_free(digest); }
-  void operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }
-};
 
 // As for SHA-256 in sign.cpp: fetching takes locks, so each thread does it once.
 EVP_MD_CTX* begin() {
   struct PerThread {
-    std::unique_ptr<EVP_MD, FreeDigest> digest{EVP_MD_fetch(nullptr, "MD5", nullptr)};
-    std::unique_ptr<EVP_MD_CTX, FreeDigest> context{EVP_MD_CTX_new()};
+    std::unique_ptr<EVP_MD, HandleDeleter<EVP_MD_free>> digest{EVP_MD_fetch(nullptr, "MD5", nullptr)};
+    MdContext context{EVP_MD_CTX_new()};
   };
   thread_local const PerThread state;
   DAYAQ_ASSERT(state.digest && state.context);

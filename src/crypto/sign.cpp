@@ -6,28 +6,13 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
+#include "crypto/openssl_handles.ipp"
 #include "crypto/secret.hpp"
 
 namespace dayaq::crypto {
 namespace {
 
-template <auto Free>
-struct Deleter {
-  template <class T>
-  void operator()(T* handle) const noexcept {
-    Free(handle);
-  }
-};
-using Digest = std::unique_ptr<EVP_MD, Deleter<EVP_MD_free>>;
-using DigestContext = std::unique_ptr<EVP_MD_CTX, Deleter<EVP_MD_CTX_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
-
-const unsigned char* raw(BytesView bytes) {
-  return reinterpret_cast<const unsigned char*>(bytes.data());
-}
-unsigned char* out(std::span<std::byte> bytes) {
-  return reinterpret_cast<unsigned char*>(bytes.data());
-}
+using Digest = std::unique_ptr<EVP_MD, HandleDeleter<EVP_MD_free>>;
 
 // The wipe is what matters: OpenSSL's own memory BIO frees its buffer without clearing it.
 struct WipedBio {
@@ -43,7 +28,7 @@ struct WipedBio {
 EVP_MD_CTX* sha256_context() {
   struct PerThread {
     Digest digest{EVP_MD_fetch(nullptr, "SHA256", nullptr)};
-    DigestContext context{EVP_MD_CTX_new()};
+    MdContext context{EVP_MD_CTX_new()};
   };
   thread_local const PerThread state;
   DAYAQ_ASSERT(state.digest && state.context);
@@ -53,7 +38,7 @@ EVP_MD_CTX* sha256_context() {
 
 Sha256 finish(EVP_MD_CTX* context) {
   Sha256 hash;
-  DAYAQ_ASSERT(EVP_DigestFinal_ex(context, out(hash), nullptr) == 1);
+  DAYAQ_ASSERT(EVP_DigestFinal_ex(context, raw_out(hash), nullptr) == 1);
   return hash;
 }
 
@@ -88,13 +73,13 @@ bool equal_constant_time(BytesView a, BytesView b) {
 }
 
 struct SigningKey::Impl {
-  Key key;
+  PkeyHandle key;
   PublicKey public_key{};
 };
 
 SigningKey::SigningKey(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {
   std::size_t size = impl_->public_key.size();
-  DAYAQ_ASSERT(EVP_PKEY_get_raw_public_key(impl_->key.get(), out(impl_->public_key), &size) == 1);
+  DAYAQ_ASSERT(EVP_PKEY_get_raw_public_key(impl_->key.get(), raw_out(impl_->public_key), &size) == 1);
   DAYAQ_ASSERT(size == impl_->public_key.size());
 }
 SigningKey::SigningKey(SigningKey&&) noexcept = default;
@@ -112,14 +97,14 @@ SigningKey SigningKey::generate(Random& random) {
 Result<SigningKey> SigningKey::from_seed(BytesView seed) {
   if (seed.size() != 32) return bad_key("a seed has 32 bytes");
   auto impl = std::make_unique<Impl>();
-  impl->key.reset(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, raw(seed), seed.size()));
+  impl->key.reset(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, raw_bytes(seed), seed.size()));
   if (!impl->key) return bad_key("OpenSSL refused the seed");
   return SigningKey(std::move(impl));
 }
 
 Result<SigningKey> SigningKey::from_pem(std::string_view pem) {
   if (pem.empty() || pem.size() > 16384) return bad_key("empty, or longer than any key");
-  const std::unique_ptr<BIO, Deleter<BIO_free>> bio(
+  const std::unique_ptr<BIO, HandleDeleter<BIO_free>> bio(
       BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   DAYAQ_ASSERT(bio != nullptr);
   auto impl = std::make_unique<Impl>();
@@ -144,24 +129,25 @@ PublicKey SigningKey::public_key() const {
 }
 
 Signature SigningKey::sign(BytesView message) const {
-  const DigestContext context(EVP_MD_CTX_new());
+  const MdContext context(EVP_MD_CTX_new());
   Signature signature;
   std::size_t size = signature.size();
   DAYAQ_ASSERT(context &&
                EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, impl_->key.get()) == 1);
-  DAYAQ_ASSERT(EVP_DigestSign(context.get(), out(signature), &size, raw(message), message.size()) == 1);
+  DAYAQ_ASSERT(EVP_DigestSign(context.get(), raw_out(signature), &size, raw_bytes(message), message.size()) ==
+               1);
   DAYAQ_ASSERT(size == signature.size());
   return signature;
 }
 
 bool verify(const PublicKey& key, BytesView message, BytesView signature) {
   if (signature.size() != 64) return false;
-  const Key handle(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, raw(key), key.size()));
-  const DigestContext context(EVP_MD_CTX_new());
-  const bool good =
-      handle && context &&
-      EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, handle.get()) == 1 &&
-      EVP_DigestVerify(context.get(), raw(signature), signature.size(), raw(message), message.size()) == 1;
+  const PkeyHandle handle(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, raw_bytes(key), key.size()));
+  const MdContext context(EVP_MD_CTX_new());
+  const bool good = handle && context &&
+                    EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, handle.get()) == 1 &&
+                    EVP_DigestVerify(context.get(), raw_bytes(signature), signature.size(),
+                                     raw_bytes(message), message.size()) == 1;
   if (!good) ERR_clear_error();
   return good;
 }

@@ -28,10 +28,11 @@ using PkeyContext = std::unique_ptr<EVP_PKEY_CTX, HandleDeleter<EVP_PKEY_CTX_fre
 using MdContext = std::unique_ptr<EVP_MD_CTX, HandleDeleter<EVP_MD_CTX_free>>;
 using BigNumber = std::unique_ptr<BIGNUM, HandleDeleter<BN_clear_free>>;
 
+// Two names, since an array of bytes would do for either.
 inline const unsigned char* raw_bytes(BytesView bytes) {
   return reinterpret_cast<const unsigned char*>(bytes.data());
 }
-inline unsigned char* raw_bytes(std::span<std::byte> bytes) {
+inline unsigned char* raw_out(std::span<std::byte> bytes) {
   return reinterpret_cast<unsigned char*>(bytes.data());
 }
 
