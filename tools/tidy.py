@@ -12,6 +12,8 @@ with open("cmake/DayaqModule.cmake") as text:
 # The edge is deployed alone: it stands on these and nothing else of the house, and nothing but apps stands on it. Its
 # own parts are told apart by their folders: a protocol doesn't know another, and what they share knows none.
 FLOORS["edge"] = max(floor for room, floor in FLOORS.items() if room.startswith("edge_"))
+# The digital ID is several libraries too, one above the other; CMake's links hold each to its floor.
+FLOORS["identity"] = max(floor for room, floor in FLOORS.items() if room.startswith("identity"))
 EDGE_STANDS_ON = {"base", "crypto", "http", "feed", "edge"}
 EDGE_PARTS = {"diameter", "radius", "tv", "web"}
 

@@ -21,6 +21,9 @@ struct Route {
   Method method = Method::get;
   std::string pattern;  ///< "/v1/persons/{person}/grants"; a parameter is one whole segment
   Scope scope = Scope::none;
+  /// Asks for a person who is signed in by the cookie of their digital ID, at least at this level. A browser
+  /// without one is sent to the sign-in page; a level too low leads there too, to prove more.
+  Assurance signed_in = Assurance::none;
   Run run = Run::worker;
   std::size_t body_max = 64 << 10;  ///< bytes; larger is refused with 413 before it is read
   std::string operation;            ///< OpenAPI operationId: "get_person_grants"

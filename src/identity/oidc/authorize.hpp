@@ -1,0 +1,99 @@
+// The authorization endpoint: what a client asks, checked; what must happen before it is answered.
+//
+//   request (query, form, PAR, signed request object) ── check ──> next()
+//     refuse_page   the client or its redirect_uri isn't right: told to the person, never redirected
+//     redirect      an answer for the client: a code, or an error (RFC 6749 section 4.1.2, RFC 9207 `iss`)
+//     sign_in       somebody must sign in first, at a level, perhaps freshly
+//     consent       a signed-in person is asked for their consent
+//
+// A request under way is a sealed text (`request`), so that it survives sign-in, consent and a restart
+// without rows.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "http/router.hpp"
+#include "identity/account/sign_in.hpp"
+#include "identity/oidc/provider.hpp"
+
+namespace dayaq::identity::oidc {
+
+struct RefusePage {
+  Error error;
+};
+struct Redirect {
+  std::string location;
+};
+/// Go to the sign-in page with this wish; its `then` leads back to /oauth/continue?request=...
+struct NeedSignIn {
+  SignInWish wish;
+  std::string client;
+};
+/// What the consent page shows; the answer goes to decide().
+struct NeedConsent {
+  std::string request;  ///< sealed, for the form
+  std::shared_ptr<const Client> client;
+  std::vector<std::string> scopes;    ///< that are asked for
+  std::vector<Claim> claims;          ///< what the client would learn, with the values
+  bool offline = false;               ///< it asks to be let in while the person is away
+  std::vector<std::string> optional;  ///< names among claims that the person may leave out
+};
+using Next = std::variant<RefusePage, Redirect, NeedSignIn, NeedConsent>;
+
+/// GET or POST /oauth/authorize. `session`: who is signed in in this browser. Worker thread.
+Next authorize(const Provider& provider, const http::Request& request, const std::optional<Session>& session,
+               Instant now);
+/// GET /oauth/continue?request=...: after signing in.
+Next resume(const Provider& provider, std::string_view sealed, const std::optional<Session>& session,
+            Instant now);
+/// The person's answer. `granted` false: access_denied to the client. `left_out`: optional claims refused.
+Next decide(const Provider& provider, std::string_view sealed, const Session& session, bool granted,
+            const std::vector<std::string>& left_out, Instant now);
+
+// -- consents: once, for a purpose and a period; may be withdrawn (which ends the client's grants)
+
+struct Consent {
+  std::string client;
+  PersonId person;
+  std::vector<std::string> scopes;
+  std::vector<std::string> claims;
+  Instant given;
+  Instant until;
+};
+Result<std::vector<Consent>> consents_of(store::Session& db, PersonId person, Instant now);
+Result<void> withdraw(store::Session& db, const Provider& provider, PersonId person, std::string_view client,
+                      Instant now);
+
+// -- the device flow (RFC 8628) and CIBA as a person sees them
+
+struct DeviceRequest {
+  std::string user_code;  ///< "WDJB-MJHT"
+  std::shared_ptr<const Client> client;
+  std::vector<std::string> scopes;
+};
+/// not_found "oauth.user_code" (unknown, ended, decided); limit "signin.limit" for guessing.
+Result<DeviceRequest> device_request(const Provider& provider, std::string_view user_code,
+                                     const Caller& caller, Instant now);
+Result<void> decide_device(const Provider& provider, std::string_view user_code, const Session& session,
+                           bool granted, Instant now);
+
+/// What waits for a person's confirmation on their phone or page: from CIBA, or from a sign-in elsewhere.
+struct CibaRequest {
+  std::string id;
+  std::shared_ptr<const Client> client;
+  std::vector<std::string> scopes;
+  std::string binding_message;
+  Instant expires;
+};
+Result<std::vector<CibaRequest>> ciba_requests_of(const Provider& provider, PersonId person, Instant now);
+Result<void> decide_ciba(const Provider& provider, std::string_view id, const Session& session, bool granted,
+                         Instant now);
+
+/// Routes that programs call: PAR, device_authorization, bc-authorize, logout (RP-initiated).
+void add_authorization_routes(http::Router& router, const Provider& provider);
+
+}  // namespace dayaq::identity::oidc

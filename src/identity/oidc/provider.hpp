@@ -1,0 +1,88 @@
+// What the provider's parts work with, and what they do for each other.
+//
+//   authorize / device / ciba ── issue_code, approve ──> grants ── token endpoint ──> ID token, access token,
+//   refresh
+//
+// Errors carry OAuth's own words as the last part of their code: "oauth.invalid_grant" is answered as
+// {"error":"invalid_grant"} (RFC 6749 section 5.2); error_answer() makes the response.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "crypto/jwt_dpop.hpp"
+#include "crypto/key_store.hpp"
+#include "http/message.hpp"
+#include "identity/account/accounts.hpp"
+#include "identity/oidc/clients.hpp"
+#include "identity/oidc/types.hpp"
+
+namespace dayaq::identity::oidc {
+
+[[nodiscard]] std::span<const store::Migration> migrations();
+
+/// All of it outlives its users.
+struct Provider {
+  store::Database& db;
+  const Accounts& accounts;
+  Sessions& sessions;
+  Clients& clients;
+  const crypto::KeyRing& keys;
+  const crypto::MasterKey& master;
+  audit::Log& log;
+  Random& random;
+  const Clock& clock;
+  std::string issuer;  ///< "https://id.example.az", no slash at the end
+  Lifetimes lifetimes;
+};
+
+// -- codes (RFC 6749 section 4.1.2): once, short, bound to client, redirect_uri, PKCE and perhaps a DPoP key
+
+struct CodeRequest {
+  Grant grant;
+  std::string redirect_uri;    ///< as asked
+  std::string code_challenge;  ///< S256
+};
+/// Drawn before the transaction: 256 bits.
+[[nodiscard]] std::string draw_code(Random& random);
+/// Part of a transaction. Keeps the code's hash.
+Result<void> issue_code(store::Session& db, const Provider& provider, const CodeRequest& request,
+                        std::string_view code, Instant now);
+
+// -- grants
+
+/// Ends a grant with all its tokens; the client's next use is refused. Part of a transaction.
+Result<void> end_grant(store::Session& db, const Provider& provider, PersonId person, GrantId id,
+                       Instant now);
+/// Live grants of a person, newest first.
+Result<std::vector<Grant>> grants_of(store::Session& db, PersonId person, Instant now);
+
+// -- subjects and claims
+
+/// `sub` for this client: pairwise HMAC by sector (OpenID Connect Core section 8.1), or public.
+[[nodiscard]] std::string subject(const Provider& provider, const Client& client, PersonId person);
+/// What a person is told that a client would learn, and what it then does learn. Sensitive statuses are never
+/// among them. Names: "name", "given_name", "family_name", "birthdate", "age_over_18", "phone_number",
+/// "status:student", ...
+struct Claim {
+  std::string name;
+  std::string json;  ///< the value
+};
+Result<std::vector<Claim>> claims_for(store::Session& db, const Provider& provider, const Grant& grant,
+                                      bool for_id_token);
+
+// -- answers
+
+/// RFC 6749 section 5.2 (status 400, 401 with WWW-Authenticate for invalid_client, 503 for a busy store),
+/// no-store.
+[[nodiscard]] http::Response error_answer(const Error& error);
+
+/// Who calls an endpoint as a client: client_secret_basic, client_secret_post, private_key_jwt or none.
+/// unauthenticated "oauth.invalid_client". Blocking only for the replay row of an assertion's jti.
+Result<std::shared_ptr<const Client>> authenticate_client(const Provider& provider,
+                                                          const http::Request& request);
+
+}  // namespace dayaq::identity::oidc
