@@ -6,8 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <mutex>
+#include <string>
+#include <string_view>
 
 #include "base/file.hpp"
+#include "crypto/hmac.hpp"
 #include "crypto/openssl_handles.ipp"
 
 namespace dayaq::crypto {
@@ -152,6 +155,13 @@ Bytes MasterKey::seal(BytesView plaintext, BytesView context, Random& random) co
   DAYAQ_ASSERT(
       EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_GET_TAG, int(tag_size), all.last(tag_size).data()) == 1);
   return out;
+}
+
+SecretBytes MasterKey::derive(std::string_view purpose) const {
+  // Its own prefix, so that no purpose can be made to look like another use of the key.
+  Bytes derived =
+      hmac(HmacHash::sha256, key_.view(), as_bytes(std::string("dayaq-derive-1|") + std::string(purpose)));
+  return SecretBytes::take(derived);
 }
 
 std::optional<SecretBytes> MasterKey::open(BytesView sealed, BytesView context) const {

@@ -25,6 +25,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/random.hpp"
@@ -49,6 +50,9 @@ class MasterKey {
   [[nodiscard]] Bytes seal(BytesView plaintext, BytesView context, Random& random) const;
   /// Null if a bit of anything was changed, or under another master key.
   [[nodiscard]] std::optional<SecretBytes> open(BytesView sealed, BytesView context) const;
+  /// 32 bytes for one purpose, always the same under one master key: HMAC-SHA-256 of the purpose. For MACs of
+  /// codes, pseudonyms, cookies; never for what seal() does.
+  [[nodiscard]] SecretBytes derive(std::string_view purpose) const;
 
  private:
   explicit MasterKey(SecretBytes key) : key_(std::move(key)) {}

@@ -68,6 +68,17 @@ TEST_F(KeyStore, SealedBytesOpenOnlyUnchangedAndInTheirPlace) {
   EXPECT_NE(master->seal(as_bytes("secret"), as_bytes("a"), random), sealed);
 }
 
+TEST_F(KeyStore, APurposesKeyIsTheSameAfterARestartAndNoOthers) {
+  const auto derived = [&](const char* purpose) {
+    return to_hex(MasterKey::load(root / "master")->derive(purpose).view());
+  };
+  EXPECT_EQ(derived("codes").size(), 64u);
+  EXPECT_EQ(derived("codes"), derived("codes"));
+  EXPECT_NE(derived("codes"), derived("cookies"));
+  ASSERT_TRUE(MasterKey::create(root / "other", random));
+  EXPECT_NE(to_hex(MasterKey::load(root / "other")->derive("codes").view()), derived("codes"));
+}
+
 TEST_F(KeyStore, KeysSurviveARestartAndNobodyElseCanReadThem) {
   std::string first;
   {

@@ -3,7 +3,8 @@
 //   use-case ── queue(row) ── commit ──> sender thread ── Gateway::send ──> row deleted
 //
 // A crash between sending and deleting sends a message again; none is lost. Rows older than their `until` are
-// dropped unsent: a code that has expired helps nobody.
+// dropped unsent: a code that has expired helps nobody. Receiver and text lie sealed under the master key:
+// a code's text in a stolen table would be the code.
 #pragma once
 
 #include <filesystem>
@@ -12,6 +13,7 @@
 
 #include "base/random.hpp"
 #include "base/time.hpp"
+#include "crypto/key_store.hpp"
 #include "store/database.hpp"
 
 namespace dayaq::identity {
@@ -45,10 +47,13 @@ class FileDrop final : public Gateway {
 
 class Outbox final : public store::CommitHook {
  public:
-  Outbox(store::Database& db, Gateway& gateway, const Clock& clock);
-  ~Outbox() override;  ///< stops the thread; what is unsent stays queued
+  Outbox(store::Database& db, Gateway& gateway, const crypto::MasterKey& master, Random& random,
+         const Clock& clock);
+  ~Outbox() override;
   /// Reads what a stop or a crash left, and begins to send. After hooks were added.
   Result<void> start();
+  /// Ends the thread; what is unsent stays queued. Before the database closes. Twice is once.
+  void stop();
   /// Part of a transaction.
   Result<void> queue(store::Session& db, const Message& message);
 

@@ -1,6 +1,7 @@
 // The nouns of a digital ID: the account, its authenticators, sessions, relations.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include "base/ids.hpp"
 #include "base/result.hpp"
+#include "base/text.hpp"
 #include "base/time.hpp"
 #include "http/principal.hpp"
 
@@ -25,6 +27,7 @@ enum class AccountState : std::uint8_t {
   suspended,  ///< by an official, with a reason: nobody signs in, nothing is lost
   closed,     ///< the person died: sessions ended, authenticators void
 };
+[[nodiscard]] std::string_view to_string(AccountState state);  ///< "active"
 
 /// How a person proved who they are when the digital ID was made, or made surer later.
 enum class Enrolment : std::uint8_t {
@@ -34,6 +37,8 @@ enum class Enrolment : std::uint8_t {
   card,         ///< an identity card's certificate over mutual TLS: high
 };
 [[nodiscard]] Assurance assurance_of(Enrolment enrolment);
+[[nodiscard]] std::string_view to_string(Enrolment enrolment);  ///< "sms_code"
+[[nodiscard]] std::string_view to_string(Assurance assurance);  ///< "low"
 
 /// A digital ID: at most one for a person.
 struct Account {
@@ -41,11 +46,14 @@ struct Account {
   AccountState state = AccountState::active;
   Enrolment enrolment = Enrolment::sms_code;  ///< the surest so far
   Instant created;
-  Instant changed;  ///< of the state
+  Instant changed;                   ///< of the state
+  Language language = Language::az;  ///< of the messages to them
 };
 
 enum class AuthenticatorKind : std::uint8_t { passkey, mobile, totp, sms, card, password };
 [[nodiscard]] std::string_view to_string(AuthenticatorKind kind);  ///< "passkey"
+/// What authenticators of a kind can prove at best, alone. A passkey's attestation may make it high.
+[[nodiscard]] Assurance worth_of(AuthenticatorKind kind);
 
 /// What is known of an authenticator without its secrets.
 struct Authenticator {
@@ -56,8 +64,15 @@ struct Authenticator {
   Instant added;
   Instant used = instant_min;         ///< last; instant_min: never
   Instant active_from = instant_min;  ///< one added by recovery waits before it counts fully
-  /// What a sign-in with it alone is worth; the session's is this or the account's enrolment, the lower.
+  Instant ends = instant_max;         ///< declared lost: works until then, and a sign-in with it undoes that
+  /// What a sign-in with it alone is worth, once active: what its kind can prove, or what was proved when it
+  /// was added, the lower. A session's is this or the account's enrolment, the lower.
   Assurance assurance = Assurance::low;
+  /// none: don't accept it (it has ended).
+  [[nodiscard]] Assurance worth_at(Instant t) const {
+    if (t >= ends) return Assurance::none;
+    return t < active_from ? std::min(assurance, Assurance::low) : assurance;
+  }
 };
 
 /// A bit set of what was used. @see RFC 8176 for the amr values
@@ -79,6 +94,9 @@ class Methods {
  private:
   std::uint16_t bits_ = 0;
 };
+/// What several used in one sign-in are worth together: something known and something held are two factors
+/// (a password with an SMS or an app's code: substantial). Never less than the surest of them, `surest`.
+[[nodiscard]] Assurance assurance_of(Methods methods, Assurance surest);
 
 /// Somebody is signed in, in one browser.
 struct Session {
