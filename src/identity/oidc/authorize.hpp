@@ -10,9 +10,12 @@
 // without rows.
 #pragma once
 
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -27,11 +30,15 @@ struct RefusePage {
 };
 struct Redirect {
   std::string location;
+  /// response_mode=form_post: a page with these hidden fields, posted to `location` by a button (the page's
+  /// Content-Security-Policy must allow form-action to it). Empty: an ordinary redirect (303).
+  std::vector<std::pair<std::string, std::string>> form;
 };
 /// Go to the sign-in page with this wish; its `then` leads back to /oauth/continue?request=...
 struct NeedSignIn {
   SignInWish wish;
   std::string client;
+  std::optional<Language> language;  ///< the client's wish (ui_locales)
 };
 /// What the consent page shows; the answer goes to decide().
 struct NeedConsent {
@@ -41,6 +48,7 @@ struct NeedConsent {
   std::vector<Claim> claims;          ///< what the client would learn, with the values
   bool offline = false;               ///< it asks to be let in while the person is away
   std::vector<std::string> optional;  ///< names among claims that the person may leave out
+  std::optional<Language> language;   ///< the client's wish (ui_locales)
 };
 using Next = std::variant<RefusePage, Redirect, NeedSignIn, NeedConsent>;
 
@@ -54,6 +62,12 @@ Next resume(const Provider& provider, std::string_view sealed, const std::option
 Next decide(const Provider& provider, std::string_view sealed, const Session& session, bool granted,
             const std::vector<std::string>& left_out, Instant now);
 
+/// "Don't sign in, go back to the service": access_denied to the client. `sealed`: the request of
+/// NeedSignIn's `then`.
+Next cancel(const Provider& provider, std::string_view sealed, Instant now);
+
+[[nodiscard]] std::span<const store::Migration> authorization_migrations();
+
 // -- consents: once, for a purpose and a period; may be withdrawn (which ends the client's grants)
 
 struct Consent {
@@ -61,10 +75,14 @@ struct Consent {
   PersonId person;
   std::vector<std::string> scopes;
   std::vector<std::string> claims;
+  std::vector<std::string>
+      left_out;         ///< optional ones that the person refused, so that they aren't asked anew
+  PersonId acting_for;  ///< 0: themselves
   Instant given;
   Instant until;
 };
 Result<std::vector<Consent>> consents_of(store::Session& db, PersonId person, Instant now);
+/// Ends the client's grants too. not_found "consent.unknown".
 Result<void> withdraw(store::Session& db, const Provider& provider, PersonId person, std::string_view client,
                       Instant now);
 

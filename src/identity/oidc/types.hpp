@@ -52,6 +52,11 @@ struct Client {
   bool pushed_only = false;          ///< require_pushed_authorization_requests
   bool dpop_bound = false;           ///< dpop_bound_access_tokens
   Assurance least = Assurance::low;  ///< no sign-in below it
+  /// legal_ground is a law that says what the client learns: the person is told (audit), but not asked.
+  bool by_law = false;
+  /// An old program that can't do PKCE, let in one by one: confidential, and a nonce is required instead
+  /// (OAuth 2.1 section 7.5.1.2). Never with fapi.
+  bool without_pkce = false;
   Instant created;
   Instant ended = instant_max;
   [[nodiscard]] bool may(GrantType type) const { return (grants >> unsigned(type) & 1u) != 0; }
