@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,9 +25,12 @@ enum class GrantType : std::uint8_t {
   device_code,
   ciba
 };
+[[nodiscard]] std::string_view to_string(GrantType type);  ///< as the parameter grant_type has it
+[[nodiscard]] std::optional<GrantType> parse_grant_type(std::string_view name);
 
 enum class ClientAuthentication : std::uint8_t { none, secret_basic, secret_post, private_key_jwt };
 [[nodiscard]] std::string_view to_string(ClientAuthentication method);  ///< "client_secret_basic"
+[[nodiscard]] std::optional<ClientAuthentication> parse_client_authentication(std::string_view name);
 
 /// A program that relies on digital IDs, or that calls the API.
 struct Client {
