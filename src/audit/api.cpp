@@ -246,6 +246,7 @@ Route route(std::string pattern, Scope scope, std::string operation, std::string
   return {.method = Method::get,
           .pattern = std::move(pattern),
           .scope = scope,
+          .open = scope == Scope::none ? "anybody may verify the log" : "",
           .run = Run::worker,
           .operation = std::move(operation),
           .summary = std::move(summary),

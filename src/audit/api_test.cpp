@@ -11,7 +11,8 @@ namespace dayaq::audit {
 namespace {
 
 struct OneAuditor final : http::Authenticator {
-  [[nodiscard]] Result<http::Principal> authenticate(std::string_view token) const override {
+  [[nodiscard]] Result<http::Principal> authenticate(const http::Credentials& credentials) const override {
+    const std::string_view token = credentials.token;
     if (token == "auditor") {
       return http::Principal{OrganisationCode("chamber"), 3,
                              1u << static_cast<unsigned>(http::Scope::audit_read)};

@@ -125,6 +125,7 @@ class Links final : public Siblings {
 void Links::add_routes(http::Router& router) {
   router.add_async({.method = http::Method::get,
                     .pattern = "/v1/peer/usage",
+                    .open = "the handler asks for a token of the operator's edges",
                     .run = http::Run::inline_,
                     .operation = "peer_usage",
                     .summary = "What this edge counted, for the operator's other edges.",

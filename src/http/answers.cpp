@@ -17,42 +17,109 @@ Response unavailable(std::string_view code, std::string_view detail, std::uint64
   return response;
 }
 
-std::string_view bearer_token(std::string_view authorization) {
-  constexpr std::string_view scheme = "Bearer ";
-  if (!equals_ignoring_case(authorization.substr(0, scheme.size()), scheme)) return {};
-  return trim(authorization.substr(scheme.size()));
+constexpr std::string_view dpop_algorithms = "ES256 EdDSA PS256";
+
+/// The token and the proof of a request, or its cookies for a page.
+Credentials credentials_of(const Route& route, const Request& request) {
+  Credentials out{.method = to_string(request.method), .path = request.path};
+  if (route.scope == Scope::none) {
+    out.scheme = Credentials::Scheme::session;
+    out.cookies = request.header("cookie");
+    return out;
+  }
+  const std::string_view value = request.header("authorization");
+  const auto is = [&](std::string_view scheme) {
+    return equals_ignoring_case(value.substr(0, scheme.size()), scheme);
+  };
+  constexpr std::string_view bearer = "Bearer ", dpop = "DPoP ";
+  if (is(bearer)) {
+    out.token = trim(value.substr(bearer.size()));
+  } else if (is(dpop)) {
+    out.scheme = Credentials::Scheme::dpop;
+    out.token = trim(value.substr(dpop.size()));
+  }
+  for (const auto& [name, text] : request.headers) {
+    if (!equals_ignoring_case(name, "dpop")) continue;
+    out.proofs_many = !out.proof.empty();
+    out.proof = text;
+  }
+  return out;
 }
 
 Response challenge(int status, std::string_view code, std::string_view title, std::string_view detail,
-                   std::string parameters) {
+                   std::string_view scheme, std::string_view parameters) {
   Response response = problem(status, code, title, detail);
-  response.headers.emplace_back("WWW-Authenticate", R"(Bearer realm="dayaq")" + std::move(parameters));
+  response.headers.emplace_back("WWW-Authenticate", fmt::format(R"({} realm="dayaq"{})", scheme, parameters));
   return response;
 }
 
-std::optional<Response> refuse_caller(Scope scope, Request& request, std::string_view authorization,
-                                      const Authenticator* authenticator) {
-  const std::string_view token = bearer_token(authorization);
-  if (token.empty()) {
-    return challenge(401, "auth.required", "Say who you are",
-                     "Send an API key in the header \"Authorization: Bearer KEY\".", {});
+constexpr std::string_view who_title = "Say who you are";
+
+Response refuse_token(const Error& error, Credentials::Scheme scheme) {
+  if (error.kind != ErrorKind::unauthenticated) return problem(error);
+  if (scheme != Credentials::Scheme::dpop && !error.code.starts_with("dpop.")) {
+    return challenge(401, error.code, who_title, error.public_text, "Bearer", R"(, error="invalid_token")");
   }
-  auto principal =
-      authenticator != nullptr
-          ? authenticator->authenticate(token)
-          : Result<Principal>(fail(ErrorKind::unauthenticated, "auth.token", "No keys are known here."));
-  if (!principal) {
-    if (principal.error().kind != ErrorKind::unauthenticated) return problem(principal.error());
-    return challenge(401, principal.error().code, "Say who you are", principal.error().public_text,
-                     R"(, error="invalid_token")");
-  }
-  if (!principal->may(scope)) {
+  const bool of_proof = error.code.starts_with("dpop.") && error.code != "dpop.required";
+  return challenge(401, error.code, who_title, error.public_text, "DPoP",
+                   fmt::format(R"(, error="{}", algs="{}")",
+                               of_proof ? "invalid_dpop_proof" : "invalid_token", dpop_algorithms));
+}
+
+/// A token that is good, but perhaps not for this.
+std::optional<Response> refuse_right(const Route& route, const Principal& principal,
+                                     Credentials::Scheme scheme) {
+  const std::string_view name = scheme == Credentials::Scheme::dpop ? "DPoP" : "Bearer";
+  if (!principal.may(route.scope)) {
     return challenge(
         403, "auth.scope", "Not allowed",
-        fmt::format("This key lacks the scope {}. Ask the operator for one that has it.", to_string(scope)),
-        fmt::format(R"(, error="insufficient_scope", scope="{}")", to_string(scope)));
+        fmt::format("This key or token lacks the scope {}. Ask the operator for one that has it.",
+                    to_string(route.scope)),
+        name, fmt::format(R"(, error="insufficient_scope", scope="{}")", to_string(route.scope)));
   }
-  request.principal = std::move(*principal);
+  if (principal.assurance < route.signed_in) {
+    return challenge(401, "auth.assurance", "Sign in more surely",
+                     "The person must prove more surely who they are. Ask for a token with this acr value.",
+                     name,
+                     fmt::format(R"(, error="insufficient_user_authentication", acr_values="{}{}")",
+                                 assurance_acr_prefix, to_string(route.signed_in)));
+  }
+  return std::nullopt;
+}
+
+/// Pages: whoever isn't signed in, or not surely enough, goes to the sign-in page and comes back.
+Response send_to_sign_in(const Route& route, const Request& request, std::string_view code,
+                         std::string_view detail) {
+  const bool reads = request.method == Method::get || request.method == Method::head;
+  if (!reads || request.header("accept").find("text/html") == std::string_view::npos) {
+    return challenge(401, code, "Sign in", detail, "Bearer", {});
+  }
+  std::string then(request.path);
+  if (!request.query.empty()) then.append("?").append(request.query);
+  std::string location = "/sign-in?then=" + percent_encode(then);
+  if (route.signed_in > Assurance::low) location.append("&level=").append(to_string(route.signed_in));
+  return Response::redirect(std::move(location));
+}
+
+std::optional<Response> judge_session(const Route& route, Request& request, Result<Principal>&& principal) {
+  if (!principal && principal.error().kind != ErrorKind::unauthenticated) return problem(principal.error());
+  if (!principal || principal->person == PersonId()) {
+    return send_to_sign_in(route, request, "auth.session", "Nobody is signed in here. Sign in first.");
+  }
+  if (principal->assurance < route.signed_in) {
+    return send_to_sign_in(route, request, "auth.assurance",
+                           "This needs a surer proof of who you are. Sign in again with a passkey or card.");
+  }
+  request.principal = *std::move(principal);
+  return std::nullopt;
+}
+
+std::optional<Response> judge(const Route& route, Request& request, Credentials::Scheme scheme,
+                              Result<Principal>&& principal) {
+  if (scheme == Credentials::Scheme::session) return judge_session(route, request, std::move(principal));
+  if (!principal) return refuse_token(principal.error(), scheme);
+  if (auto refusal = refuse_right(route, *principal, scheme)) return refusal;
+  request.principal = *std::move(principal);
   return std::nullopt;
 }
 
@@ -127,17 +194,39 @@ void show_to_person(const Router& router, const Request& request, Response& resp
   }
 }
 
-std::optional<Response> refuse_by_head(const Router::Match& match, Request& request, const Framing& framing,
-                                       const Authenticator* authenticator) {
+Admission admit_by_head(const Router::Match& match, Request& request, const Framing& framing,
+                        const Authenticator* authenticator) {
   request.principal = {};
-  if (match.route == nullptr) return refuse_unmatched(match, request);
+  if (match.route == nullptr) return {.refusal = refuse_unmatched(match, request)};
   const Route& route = *match.route;
-  if (route.scope != Scope::none) {
-    if (auto refusal = refuse_caller(route.scope, request, framing.authorization, authenticator))
-      return refusal;
+  bool later = false;
+  if (route.scope != Scope::none || route.signed_in != Assurance::none) {
+    const Credentials credentials = credentials_of(route, request);
+    const bool session = credentials.scheme == Credentials::Scheme::session;
+    if (!session && credentials.token.empty()) {
+      return {.refusal = challenge(
+                  401, "auth.required", who_title,
+                  "Send a token or an API key in the header \"Authorization: Bearer TOKEN\".", "Bearer", {})};
+    }
+    auto principal =
+        authenticator != nullptr
+            ? authenticator->at_once(credentials)
+            : Result<Principal>(fail(ErrorKind::unauthenticated, session ? "auth.session" : "auth.token",
+                                     "No keys are known here."));
+    later = !principal.has_value();
+    if (principal) {
+      if (auto refusal = judge(route, request, credentials.scheme, *std::move(principal)))
+        return {.refusal = std::move(refusal)};
+    }
   }
-  if (framing.content_length > route.body_max) return body_too_long(route.body_max);
-  return std::nullopt;
+  if (framing.content_length > route.body_max) return {.refusal = body_too_long(route.body_max)};
+  return {.refusal = std::nullopt, .ask_on_worker = later};
+}
+
+std::optional<Response> admit_caller(const Route& route, Request& request,
+                                     const Authenticator& authenticator) {
+  const Credentials credentials = credentials_of(route, request);
+  return judge(route, request, credentials.scheme, authenticator.authenticate(credentials));
 }
 
 }  // namespace dayaq::http

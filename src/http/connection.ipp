@@ -442,12 +442,10 @@ class Connection final : public ConnectionBase {
     started_ = SteadyClock::now();
     body_size_ = 0;
     match_ = shared_.router.match(request_.method, request_.path);
-    bool admitted = false;
-    if (auto refusal = refuse_by_head(match_, request_, framing_, shared_.authenticator)) {
-      response_ = std::move(*refusal);
-    } else {
-      admitted = true;
-    }
+    Admission admission = admit_by_head(match_, request_, framing_, shared_.authenticator);
+    const bool admitted = !admission.refusal;
+    ask_on_worker_ = admission.ask_on_worker;
+    if (!admitted) response_ = std::move(*admission.refusal);
     if (!admitted && framing_.has_body() && !take_whole_body()) {
       keep_alive_ = false;
       linger_ = true;
@@ -461,11 +459,13 @@ class Connection final : public ConnectionBase {
     std::shared_ptr<const Request> request(self, &request_);
     wanted_.store(++sequence_, std::memory_order_relaxed);
     dispatching_ = true;
-    if (match_.route->run == Run::inline_) {
+    if (match_.route->run == Run::inline_ && !ask_on_worker_) {
       run_handler(*match_.handler, *match_.route, std::move(request), Responder(std::move(self), sequence_));
     } else {
       Job job{.handler = match_.handler,
               .route = match_.route,
+              .authenticator = ask_on_worker_ ? shared_.authenticator : nullptr,
+              .caller = &request_,
               .request = std::move(request),
               .respond = Responder(std::move(self), sequence_),
               .arrived = started_};
@@ -588,6 +588,7 @@ class Connection final : public ConnectionBase {
   bool expired_ = false;
   bool aborted_ = false;
   bool refused_body_ = false;
+  bool ask_on_worker_ = false;
   bool dispatching_ = false;  ///< a handler runs on this thread now: its answer needs no detour
 
   std::unique_ptr<char[]> buffer_;

@@ -40,7 +40,9 @@ Response call(const Router& router, const Authenticator* authenticator, Method m
   Framing framing;
   framing.content_length = owned->body.size();
   framing.authorization = owned->authorization;
-  if (auto refusal = refuse_by_head(match, request, framing, authenticator)) return std::move(*refusal);
+  Admission admission = admit_by_head(match, request, framing, authenticator);
+  if (admission.ask_on_worker) admission.refusal = admit_caller(*match.route, request, *authenticator);
+  if (admission.refusal) return std::move(*admission.refusal);
   request.parameters = std::move(match.parameters);
 
   auto answer = std::make_shared<std::promise<Response>>();

@@ -32,12 +32,14 @@ void add_operational_routes(Router& router, Metrics& metrics, Readiness readines
     "type": "object", "required": ["ready", "reasons"],
     "properties": {"ready": {"type": "boolean"}, "reasons": {"type": "array", "items": {"type": "string"}}}})");
   router.add({.pattern = "/health/live",
+              .open = "says nothing about anybody",
               .run = Run::inline_,
               .operation = "get_liveness",
               .summary = "Says that the process serves.",
               .tag = "operations"},
              [](const Request&) { return Response::json(R"({"live":true})"); });
   router.add({.pattern = "/health/ready",
+              .open = "says nothing about anybody",
               .run = Run::inline_,
               .operation = "get_readiness",
               .summary = "Says whether requests can be served now, and if not, why: 200 or 503.",
@@ -45,6 +47,7 @@ void add_operational_routes(Router& router, Metrics& metrics, Readiness readines
               .tag = "operations"},
              [readiness = std::move(readiness)](const Request&) { return ready_answer(readiness()); });
   router.add({.pattern = "/metrics",
+              .open = "counts, about nobody; kept from outside by the proxy",
               .run = Run::inline_,
               .operation = "get_metrics",
               .summary = "Metrics in Prometheus's text format.",
@@ -54,8 +57,20 @@ void add_operational_routes(Router& router, Metrics& metrics, Readiness readines
                response.content_type = "text/plain; version=0.0.4; charset=utf-8";
                return response;
              });
+  router.add_schema("Routes", R"({
+    "type": "object", "required": ["routes"],
+    "properties": {"routes": {"type": "array", "items": {"type": "object"}}}})");
+  router.add({.pattern = "/v1/routes",
+              .scope = Scope::admin,
+              .run = Run::inline_,
+              .operation = "list_routes",
+              .summary = "All routes, pages too, each with what it needs of its caller.",
+              .response_schema = "Routes",
+              .tag = "operations"},
+             [&router](const Request&) { return Response::json(router.declarations()); });
   auto description = std::make_shared<Description>();  // shared: handlers are copyable
   router.add({.pattern = "/v1/openapi.json",
+              .open = "the description of the API is public",
               .run = Run::inline_,
               .operation = "get_openapi",
               .summary = "This API's OpenAPI 3.1 document.",

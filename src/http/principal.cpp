@@ -21,7 +21,8 @@ constexpr std::array<std::string_view, scope_count> names{"none",
                                                           "grants:decide",
                                                           "feed:read",
                                                           "audit:read",
-                                                          "admin"};
+                                                          "admin",
+                                                          "me:read"};
 
 }  // namespace
 
@@ -38,8 +39,14 @@ Result<Scope> parse_scope(std::string_view text) {
   return fail(ErrorKind::invalid_input, "scope.unknown", fmt::format("Use one of these scopes: {}.", known));
 }
 
+std::string_view to_string(Assurance assurance) {
+  constexpr std::array<std::string_view, 4> levels{"none", "low", "substantial", "high"};
+  return levels[static_cast<std::size_t>(assurance)];
+}
+
 std::string Principal::actor() const {
-  if (anonymous()) return "anonymous";
+  if (organisation.value().empty()) return anonymous() ? "anonymous" : "person";
+  if (!client.empty()) return fmt::format("org:{}/client:{}", organisation.value(), client);
   return fmt::format("org:{}/key:{}", organisation.value(), key);
 }
 

@@ -1,5 +1,7 @@
 #include "http/router.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <map>
@@ -196,6 +198,18 @@ Router::Match Router::match(Method method, std::string_view path) const {
 
 const std::vector<Route>& Router::routes() const {
   return state_->routes;
+}
+
+std::string Router::declarations() const {
+  std::string out = R"({"routes":[)";
+  for (const Route& route : state_->routes) {
+    out += fmt::format(
+        R"({}{{"method":"{}","pattern":{},"operation":{},"tag":{},"scope":"{}","signed_in":"{}","open":{}}})",
+        out.back() == '[' ? "" : ",", to_string(route.method), json_string(route.pattern),
+        json_string(route.operation), json_string(route.tag), to_string(route.scope),
+        to_string(route.signed_in), json_string(route.open));
+  }
+  return out + "]}";
 }
 
 std::string Router::openapi(std::string_view title, std::string_view version) const {

@@ -23,15 +23,18 @@ struct Route {
   Scope scope = Scope::none;
   /// Asks for a person who is signed in by the cookie of their digital ID, at least at this level. A browser
   /// without one is sent to the sign-in page; a level too low leads there too, to prove more.
+  /// With a scope, it is the least assurance that the token's person must have signed in with (RFC 9470).
   Assurance signed_in = Assurance::none;
+  /// Why anybody may call it. Each route declares what it needs: a scope, a person, or this.
+  std::string_view open = {};
   Run run = Run::worker;
   std::size_t body_max = 64 << 10;  ///< bytes; larger is refused with 413 before it is read
   std::string operation;            ///< OpenAPI operationId: "get_person_grants"
   std::string summary;              ///< one sentence
   std::string request_schema;       ///< name of a component schema for the body; "" if none
   std::string request_media = "application/json";
-  std::string response_schema;      ///< name of a component schema of the 2xx answer; "" if none
-  std::string tag;                  ///< room: "registry", "regime", ...; "pages" stay out of OpenAPI
+  std::string response_schema;  ///< name of a component schema of the 2xx answer; "" if none
+  std::string tag;              ///< room: "registry", "regime", ...; "pages" stay out of OpenAPI
   std::vector<std::pair<std::string, std::string>> query_parameters;  ///< name, description
 };
 
@@ -79,6 +82,10 @@ class Router {
   /// HEAD finds the route of GET. A literal segment goes before a parameter.
   [[nodiscard]] Match match(Method method, std::string_view path) const;
   [[nodiscard]] const std::vector<Route>& routes() const;
+  /// All routes, pages too, each with what it needs:
+  /// {"routes":[{"method","pattern","operation","tag","scope", "signed_in","open"}]}. For whoever proves that
+  /// none is open by mistake.
+  [[nodiscard]] std::string declarations() const;
   /// The OpenAPI 3.1 document of all routes but pages.
   [[nodiscard]] std::string openapi(std::string_view title, std::string_view version) const;
 

@@ -84,6 +84,7 @@ std::string StaticFiles::url(std::string_view name) const {
 void add_static_routes(Router& router, std::shared_ptr<const StaticFiles> files) {
   for (const auto& [name, file] : files->files()) {
     router.add({.pattern = "/static/" + name,
+                .open = "a file of the pages",
                 .run = Run::inline_,
                 .operation = "get_static",
                 .summary = "A file of the portal.",

@@ -25,7 +25,8 @@ using namespace std::chrono_literals;
 /// Knows "reader" (grants:read), "nothing" (no scope) and "broken" (the keys can't be read now).
 class FakeAuthenticator final : public Authenticator {
  public:
-  [[nodiscard]] Result<Principal> authenticate(std::string_view token) const override {
+  [[nodiscard]] Result<Principal> authenticate(const Credentials& credentials) const override {
+    const std::string_view token = credentials.token;
     Principal principal;
     principal.organisation = OrganisationCode("azercell");
     principal.key = 7;

@@ -3,6 +3,7 @@
 #include <exception>
 
 #include "base/log.hpp"
+#include "http/answers.hpp"
 
 namespace dayaq::http {
 
@@ -17,6 +18,21 @@ void run_handler(const AsyncHandler& handler, const Route& route, std::shared_pt
     log::error("http.handler_threw", "a handler let an exception escape", {{"operation", route.operation}});
   }
 }
+
+namespace {
+
+std::optional<Response> refused_caller(const Job& job) {
+  if (job.authenticator == nullptr) return std::nullopt;
+  try {
+    return admit_caller(*job.route, *job.caller, *job.authenticator);
+  } catch (const std::exception& error) {
+    log::error("http.handler_threw", "who is calling could not be said",
+               {{"operation", job.route->operation}, {"what", error.what()}});
+    return problem(500, "http.no_answer", "Internal error", "The server failed. Try again.");
+  }
+}
+
+}  // namespace
 
 WorkerPool::WorkerPool(const Options& options) : options_(options) {
   for (int i = 0; i < options.threads; ++i) threads_.emplace_back([this] { work(); });
@@ -51,10 +67,12 @@ void WorkerPool::work() {
     waiting_.store(queue_.size(), std::memory_order_relaxed);
     lock.unlock();
     // Nobody waits for the answer of a request that has timed out: its work would only delay the others.
-    if (job.respond.wanted()) {
-      run_handler(*job.handler, *job.route, std::move(job.request), std::move(job.respond));
-    } else {
+    if (!job.respond.wanted()) {
       Job dropped = std::move(job);
+    } else if (auto refusal = refused_caller(job)) {
+      job.respond(std::move(*refusal));
+    } else {
+      run_handler(*job.handler, *job.route, std::move(job.request), std::move(job.respond));
     }
     lock.lock();
   }

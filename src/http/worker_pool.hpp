@@ -23,6 +23,9 @@ namespace dayaq::http {
 struct Job {
   const AsyncHandler* handler = nullptr;
   const Route* route = nullptr;
+  /// Says first who is calling, if the I/O thread couldn't; fills `caller`'s principal. Null: it is said.
+  const Authenticator* authenticator = nullptr;
+  Request* caller = nullptr;               ///< the request, before its handler may see it
   std::shared_ptr<const Request> request;  ///< shared with the connection, whose buffer it points into
   Responder respond;
   std::chrono::steady_clock::time_point arrived;

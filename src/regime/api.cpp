@@ -222,6 +222,7 @@ http::Route route(Method method, std::string pattern, Scope scope, std::string o
   return {.method = method,
           .pattern = std::move(pattern),
           .scope = scope,
+          .open = scope == Scope::none ? "the law is public" : "",
           .operation = std::move(operation),
           .summary = std::move(summary),
           .request_schema = std::move(request_schema),

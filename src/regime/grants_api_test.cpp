@@ -18,7 +18,8 @@ using store::Session;
 
 /// A token is the organisation's code; it may do all that routes of grants ask for.
 struct TrustingAuthenticator final : http::Authenticator {
-  Result<http::Principal> authenticate(std::string_view token) const override {
+  Result<http::Principal> authenticate(const http::Credentials& credentials) const override {
+    const std::string_view token = credentials.token;
     http::Principal principal{.organisation = OrganisationCode(std::string(token)), .key = 1, .scopes = 0};
     for (const auto scope : {http::Scope::grants_read, http::Scope::grants_decide, http::Scope::feed_read,
                              http::Scope::regimes_read}) {

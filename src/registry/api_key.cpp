@@ -174,8 +174,9 @@ Result<IssuedKey> create_key(store::Session& session, const Registry& registry, 
   if (request.name.empty() || request.name.size() > 100 || !is_utf8(request.name)) {
     return fail_field("key.name", "name", "A key's name has 1 to 100 bytes of UTF-8.");
   }
-  if (request.scopes == 0 || request.scopes >> http::scope_count != 0) {
-    return fail_field("key.scopes", "scopes", "A key needs at least one scope.");
+  if (request.scopes == 0 || request.scopes >> http::scope_count != 0 ||
+      (request.scopes & http::person_scopes) != 0) {
+    return fail_field("key.scopes", "scopes", "A key needs at least one scope, and none of a person's.");
   }
   if (request.expires <= now)
     return fail_field("key.expires", "expires", "The key would have expired already.");

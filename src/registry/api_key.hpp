@@ -38,7 +38,10 @@ class KeyRing final : public http::Authenticator, public store::CommitHook {
   /// Reads what is stored, before the ring is added to the database as a hook.
   Result<void> load(store::Session& session);
 
-  [[nodiscard]] Result<http::Principal> authenticate(std::string_view bearer_token) const override;
+  [[nodiscard]] Result<http::Principal> authenticate(const http::Credentials& credentials) const override {
+    return authenticate(credentials.token);
+  }
+  [[nodiscard]] Result<http::Principal> authenticate(std::string_view key) const;
   /// All keys, ended ones too, by id. Any thread.
   [[nodiscard]] std::vector<ApiKey> all() const;
 

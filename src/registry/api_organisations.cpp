@@ -83,6 +83,7 @@ void add_catalogue_routes(http::Router& router, const ApiContext& context) {
     "items":{"type":"object"}}}})json");
   router.add({.method = http::Method::get,
               .pattern = "/v1/statuses",
+              .open = "the country pack is public",
               .run = http::Run::inline_,
               .operation = "list_statuses",
               .summary = "The statuses that organisations attest.",
@@ -94,6 +95,7 @@ void add_catalogue_routes(http::Router& router, const ApiContext& context) {
              });
   router.add({.method = http::Method::get,
               .pattern = "/v1/places",
+              .open = "the country pack is public",
               .run = http::Run::inline_,
               .operation = "list_places",
               .summary = "Districts and settlements.",

@@ -193,7 +193,7 @@ TEST_F(AuthorizerTest, ATokenStandsForTheLine) {
 
 TEST_F(AuthorizerTest, TheRoutesSayItInNginxsWords) {
   struct Anybody final : http::Authenticator {
-    [[nodiscard]] Result<http::Principal> authenticate(std::string_view) const override {
+    [[nodiscard]] Result<http::Principal> authenticate(const http::Credentials&) const override {
       return http::Principal{.organisation = OrganisationCode("tv"), .key = 1, .scopes = ~0u};
     }
   } anybody;

@@ -14,10 +14,10 @@ void Access::replace(std::vector<std::string> tokens) {
   tokens_ = std::move(tokens);
 }
 
-Result<http::Principal> Access::authenticate(std::string_view bearer_token) const {
+Result<http::Principal> Access::authenticate(const http::Credentials& credentials) const {
   const std::shared_lock lock(mutex_);
   for (std::size_t i = 0; i < tokens_.size(); ++i) {
-    if (!crypto::equal_constant_time(as_bytes(tokens_[i]), as_bytes(bearer_token))) continue;
+    if (!crypto::equal_constant_time(as_bytes(tokens_[i]), as_bytes(credentials.token))) continue;
     const auto bit = [](http::Scope scope) { return 1u << unsigned(scope); };
     return http::Principal{.organisation = OrganisationCode(operator_code_),
                            .key = i + 1,

@@ -14,7 +14,7 @@ namespace dayaq::edge::web {
 class Access final : public http::Authenticator {
  public:
   Access(std::string operator_code, std::vector<std::string> tokens);
-  [[nodiscard]] Result<http::Principal> authenticate(std::string_view bearer_token) const override;
+  [[nodiscard]] Result<http::Principal> authenticate(const http::Credentials& credentials) const override;
   void replace(std::vector<std::string> tokens);  ///< at a reload
 
  private:
