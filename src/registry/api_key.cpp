@@ -81,9 +81,10 @@ const KeyRing::Entry* KeyRing::find(std::uint64_t id) const {
 
 void KeyRing::put(const ApiKey& key) {
   DAYAQ_ASSERT(key.id < keys_max);
-  auto entry = std::make_unique<Entry>(Entry{key,
-                                             {organisations_.at(key.organisation)->code, key.id, key.scopes},
-                                             std::min(key.expires, key.revoked)});
+  auto entry = std::make_unique<Entry>(
+      Entry{key,
+            {.organisation = organisations_.at(key.organisation)->code, .key = key.id, .scopes = key.scopes},
+            std::min(key.expires, key.revoked)});
   Shelf* shelf = shelves_[key.id / 256].load(std::memory_order_relaxed);
   if (shelf == nullptr) {
     shelf = owned_shelves_.emplace_back(std::make_unique<Shelf>()).get();
