@@ -22,6 +22,7 @@ FENCES = [
     (r"boost/(asio|beast)", {"http", "edge"}),
     (r"sqlite3\.h|libpq-fe\.h", {"store"}),
     (r"openssl/", {"crypto", "http"}),
+    (r"sodium\.h", {"crypto"}),
     (r"unicode/", {"base", "portal"}),
     (r"yaml-cpp/", {"registry", "regime", "portal", "apps", "edge"}),
     (r"spdlog/", {"base"}),

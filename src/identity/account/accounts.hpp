@@ -48,6 +48,7 @@ struct Accounts {
   Random& random;
   const Clock& clock;
   AccountObserver* observer = nullptr;
+  std::string site;  ///< "https://id.example.az": what links in messages begin with
 };
 
 inline constexpr std::size_t authenticators_max = 20;  ///< of one person
@@ -160,9 +161,11 @@ struct Binding {
   Assurance proved = Assurance::low;
   Instant active_from = instant_min;
   std::string actor = "self";
+  std::uint64_t recovery = 0;  ///< that added it, 0: none
 };
 
-/// The rows and the audit entry of one more authenticator. The account must exist.
+/// The rows and the audit entry of one more authenticator. The account must exist. A number or card that is
+/// there already is returned as it is (and isn't lost any more); a password takes the place of the old one.
 ///   - invalid_input "authenticator.name", "authenticator.number" (not a number that is theirs)
 ///   - limit "authenticator.many"      authenticators_max
 ///   - conflict "authenticator.known"  this passkey is registered already, by whomever
@@ -188,6 +191,10 @@ Result<void> rename_authenticator(store::Session& db, const Accounts& accounts, 
 ///   - forbidden "authenticator.waiting" this session stands on one that recovery added and that still waits
 Result<void> remove_authenticator(store::Session& db, const Accounts& accounts, const Session& session,
                                   AuthenticatorId id, bool even_the_last, Instant now);
+
+/// The account, if it may be used. not_found "account.unknown", forbidden "account.suspended",
+/// "account.closed".
+Result<Account> account_in_force(store::Session& db, PersonId person);
 
 /// A passkey's user handle: the person id's 8 bytes, a keyed hash that says nothing about the person
 /// (WebAuthn section 14.6.1).

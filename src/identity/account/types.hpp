@@ -38,7 +38,7 @@ enum class Enrolment : std::uint8_t {
 };
 [[nodiscard]] Assurance assurance_of(Enrolment enrolment);
 [[nodiscard]] std::string_view to_string(Enrolment enrolment);  ///< "sms_code"
-[[nodiscard]] std::string_view to_string(Assurance assurance);  ///< "low"
+using http::to_string;  // of an Assurance: "low"
 
 /// A digital ID: at most one for a person.
 struct Account {
