@@ -90,7 +90,8 @@ Result<void> serve(const Arguments& arguments, Loaded loaded, const sigset_t& si
       continue;
     }
     if (signal == SIGUSR2) {
-      auto next = Successor::start(argv, arguments.config, arguments.log_level);
+      auto next = Successor::start(
+          {argv[0], "--config", arguments.config.string(), "--log-level", arguments.log_level});
       if (!next) {
         log::error("edge.upgrade", "the next process can't be started; this one goes on", next.error());
         continue;
@@ -98,7 +99,7 @@ Result<void> serve(const Arguments& arguments, Loaded loaded, const sigset_t& si
       log::info("edge.upgrading", "handing over", {{"pid", next->pid()}});
       Inherited sockets = edge->hand_over();
       edge.reset();  // lets go of the data folder, which the next process waits for
-      return next->give(std::move(sockets));
+      return give(*next, std::move(sockets));
     }
     log::info("edge.stopping", "stopping", {{"signal", signal}});
     tell_systemd("STOPPING=1\n");

@@ -1,14 +1,18 @@
 // dayaqd: the national node's server.
 #include <fmt/format.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 
 #include "base/file.hpp"
+#include "base/hand_over.hpp"
 #include "base/log.hpp"
 #include "http/server.hpp"
+#include "http/static_files.hpp"
 #include "node.hpp"
 #include "registry/api_key.hpp"
+#include "registry/country_pack.hpp"
 
 namespace dayaq {
 namespace {
@@ -20,14 +24,15 @@ struct Arguments {
   std::string log_level = "info";
   http::ServerOptions server;
   bool welcome = false;
+  int inherit = -1;                ///< a socket to the process before
+  std::vector<std::string> words;  ///< as this process was started, for the next one
 };
 
-/// SIGINT and SIGTERM are taken by this thread alone, so that a stop is an ordinary return.
+/// Signals are taken by this thread alone, so that a stop is an ordinary return.
 sigset_t block_signals() {
   sigset_t set;
   sigemptyset(&set);
-  sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGTERM);
+  for (const int signal : {SIGINT, SIGTERM, SIGUSR2}) sigaddset(&set, signal);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   return set;
@@ -43,29 +48,93 @@ void welcome(const std::string& url) {
   std::fflush(stdout);
 }
 
-Result<void> serve(const Arguments& arguments, const sigset_t& signals) {
-  DAYAQ_TRY(const auto node, node::Node::open({.data = arguments.data, .country = arguments.country}));
-  http::Router router;
-  http::Metrics metrics;
-  node->add_api_routes(router);
-  DAYAQ_TRY_OK(node->add_page_routes(router, metrics, arguments.web));
+constexpr std::string_view sockets_magic = "dayaqd 1";
+
+/// What goes over to the next process: how many connections, then the listener and the connections.
+Result<void> give(const Successor& next, const http::Server::Sockets& sockets) {
+  Bytes state;
+  put_le(state, std::uint32_t(sockets.connections.size()));
+  const BytesView magic = as_bytes(sockets_magic);
+  state.insert(state.end(), magic.begin(), magic.end());
+  std::vector<int> descriptors{sockets.listener};
+  descriptors.insert(descriptors.end(), sockets.connections.begin(), sockets.connections.end());
+  auto sent = send_block(next.socket(), state);
+  if (sent) sent = send_descriptors(next.socket(), descriptors);
+  close_descriptors(descriptors);
+  return sent;
+}
+
+/// Waits for what the process before gives: it has let go of the data folder then.
+Result<void> take(int socket, http::ServerOptions& options) {
+  DAYAQ_TRY_OK(tell_predecessor_ready(socket));
+  DAYAQ_TRY(const Bytes state, receive_block(socket));
+  BytesView rest = state;
+  std::uint32_t connections = 0;
+  if (!take_le(rest, connections) || as_text(rest) != sockets_magic) {
+    return fail(ErrorKind::unavailable, "upgrade.sockets",
+                "What was handed over can't be read: it is of another version.");
+  }
+  DAYAQ_TRY(std::vector<int> descriptors, receive_descriptors(socket, connections + std::size_t(1)));
+  ::close(socket);
+  options.inherited_listener = descriptors.front();
+  options.inherited_connections.assign(descriptors.begin() + 1, descriptors.end());
+  return {};
+}
+
+/// Opens the data folder and serves, until it is told to stop or has given its sockets to the next process.
+Result<void> serve(Arguments arguments, const sigset_t& signals) {
+  if (arguments.inherit >= 0) {
+    // What it would stumble over, it stumbles over before the process before lets go.
+    DAYAQ_TRY_OK(registry::CountryPack::load(arguments.country));
+    DAYAQ_TRY_OK(http::StaticFiles::load(arguments.web / "static"));
+    DAYAQ_TRY_OK(take(arguments.inherit, arguments.server));
+  }
+  DAYAQ_TRY(auto node, node::Node::open({.data = arguments.data, .country = arguments.country}));
+  auto metrics = std::make_unique<http::Metrics>();
+  auto router = std::make_unique<http::Router>();
+  node->add_api_routes(*router);
+  DAYAQ_TRY_OK(node->add_page_routes(*router, *metrics, arguments.web));
   node->start_timers();
-  DAYAQ_TRY(const auto server,
-            http::Server::start(arguments.server, router, &node->authenticator(), &metrics));
+  DAYAQ_TRY(auto server,
+            http::Server::start(arguments.server, *router, &node->authenticator(), metrics.get()));
   const std::string url = fmt::format(
       "{}://{}:{}", arguments.server.tls_certificate.empty() ? "http" : "https",
       arguments.server.address == "127.0.0.1" ? "localhost" : arguments.server.address, server->port());
   DAYAQ_TRY_OK(write_file_atomically(arguments.data / "dayaqd.url", as_bytes(url + "\n")));
+  DAYAQ_TRY_OK(
+      write_file_atomically(arguments.data / "dayaqd.pid", as_bytes(fmt::format("{}\n", ::getpid()))));
   log::info("dayaqd.serving", "serving", {{"url", url}});
+  tell_systemd(fmt::format("READY=1\nMAINPID={}\n", ::getpid()));
   if (arguments.welcome) welcome(url);
-  int signal = 0;
-  sigwait(&signals, &signal);
-  log::info("dayaqd.stopping", "stopping", {{"signal", signal}});
-  node->let_waiting_go();
-  server->stop();
-  std::error_code gone;
-  std::filesystem::remove(arguments.data / "dayaqd.url", gone);
-  return node->save_index();
+  while (true) {
+    int signal = 0;
+    sigwait(&signals, &signal);
+    if (signal != SIGUSR2) {
+      log::info("dayaqd.stopping", "stopping", {{"signal", signal}});
+      tell_systemd("STOPPING=1\n");
+      node->let_waiting_go();
+      server->stop();
+      std::error_code gone;
+      std::filesystem::remove(arguments.data / "dayaqd.url", gone);
+      std::filesystem::remove(arguments.data / "dayaqd.pid", gone);
+      return node->save_index();
+    }
+    const auto next = Successor::start(arguments.words);
+    if (!next) {
+      log::error("dayaqd.upgrade", "the next process can't be started; this one goes on", next.error());
+      continue;
+    }
+    log::info("dayaqd.upgrading", "handing over", {{"pid", next->pid()}});
+    node->let_waiting_go();
+    const http::Server::Sockets sockets = server->hand_over();
+    const auto saved = node->save_index();  // so that the next process is quick
+    server.reset();
+    router.reset();
+    metrics.reset();
+    node.reset();  // lets go of the data folder, which the next process waits for
+    DAYAQ_TRY_OK(give(*next, sockets));
+    return saved;
+  }
 }
 
 int run(int argc, char** argv) {
@@ -83,15 +152,28 @@ int run(int argc, char** argv) {
   app.add_option("--tls-certificate", arguments.server.tls_certificate, "PEM file; TLS 1.3 only")
       ->check(CLI::ExistingFile);
   app.add_option("--tls-key", arguments.server.tls_key, "PEM file")->check(CLI::ExistingFile);
+  app.add_option("--tls-client-authorities", arguments.server.tls_client_authorities,
+                 "PEM file of the authorities of identity cards, which callers may show")
+      ->check(CLI::ExistingFile);
+  app.add_option("--inherit", arguments.inherit, "Used by an upgrade in place alone")->group("");
   app.add_option("--log-level", arguments.log_level, "debug, info, warning, error, off (info)");
   app.add_flag("--welcome", arguments.welcome, "Say on standard output what to look at");
   app.footer(
-      "Example:\n  dayaqd --data /srv/dayaq --address 0.0.0.0 --port 8443 --tls-certificate c.pem --tls-key "
+      "Signals: SIGTERM stops, SIGUSR2 starts the program that is installed now and hands its connections\n"
+      "over.\n\nExample:\n  dayaqd --data /srv/dayaq --address 0.0.0.0 --port 8443 --tls-certificate c.pem "
+      "--tls-key "
       "k.pem");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& stop) {
     return app.exit(stop) == 0 ? 0 : 2;
+  }
+  for (int i = 0; i < argc; ++i) {
+    if (std::string_view(argv[i]) == "--inherit") {
+      ++i;
+    } else {
+      arguments.words.emplace_back(argv[i]);
+    }
   }
   const sigset_t signals = block_signals();
   auto level =

@@ -18,6 +18,8 @@
 //    the kernel send a reset that may overtake the answer.
 #pragma once
 
+#include <openssl/ssl.h>
+
 #include <array>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
@@ -33,6 +35,19 @@
 namespace dayaq::http {
 
 using TlsStream = asio::ssl::stream<tcp::socket>;
+
+/// The certificate that the caller proved to hold, as DER. Null: none.
+inline std::shared_ptr<const Bytes> certificate_of(TlsStream& stream) {
+  X509* const certificate = SSL_get0_peer_certificate(stream.native_handle());
+  if (certificate == nullptr || SSL_get_verify_result(stream.native_handle()) != X509_V_OK) return nullptr;
+  unsigned char* der = nullptr;
+  const int size = i2d_X509(certificate, &der);
+  if (size <= 0) return nullptr;
+  const auto* const first = reinterpret_cast<const std::byte*>(der);
+  auto out = std::make_shared<const Bytes>(first, first + size);
+  OPENSSL_free(der);
+  return out;
+}
 
 template <class Stream>
 class Connection final : public ConnectionBase {
@@ -85,10 +100,17 @@ class Connection final : public ConnectionBase {
     // closes.
     const bool patient =
         sequence_ == 0 && SteadyClock::now() < deadline - shared_.options.idle_timeout + first_request_max;
-    const bool idle = state_ == State::idle && begin_ == filled_ && !patient && silent();
+    const bool idle = state_ == State::idle && begin_ == filled_ && !patient && !giving_ && silent();
     const bool has_lingered =
         state_ == State::lingering && SteadyClock::now() >= deadline - linger_max + linger_min;
     if (idle || has_lingered) cancel();
+  }
+
+  void give_if_idle() override {
+    if constexpr (is_tls) return stop_if_idle();  // its keys stay in this process
+    if (state_ != State::idle || begin_ != filled_) return stop_if_idle();
+    giving_ = true;
+    cancel();
   }
 
   void abort() override {
@@ -118,13 +140,18 @@ class Connection final : public ConnectionBase {
       connection_.stream_.async_read_some(asio::buffer(to_, size_),
                                           [this, self](error_code error, std::size_t n) {
                                             taken_ = error ? 0 : n;
+                                            cancelled_ = error == asio::error::operation_aborted;
                                             self.resume();
                                           });
     }
-    std::size_t await_resume() const noexcept { return taken_; }
+    std::size_t await_resume() const noexcept {
+      connection_.cancelled_ = cancelled_;
+      return taken_;
+    }
 
    private:
     Connection& connection_;
+    bool cancelled_ = false;
     char* to_;
     std::size_t size_;
     std::size_t taken_ = 0;
@@ -210,6 +237,7 @@ class Connection final : public ConnectionBase {
         deadline = SteadyClock::now() + shared_.options.header_timeout;
         open_ = co_await TlsStep(*this, TlsStep::What::handshake);
         failed_ = !open_;
+        if (open_) request_.client_certificate = certificate_of(stream_);
       }
       if (open_ && refused_) refuse_connection();
       if (open_) deadline = SteadyClock::now() + shared_.options.idle_timeout;
@@ -219,6 +247,8 @@ class Connection final : public ConnectionBase {
           co_await Flush(*this);
           if (!prepare_read()) break;
           const std::size_t n = co_await Read(*this, buffer_.get() + filled_, capacity_ - filled_);
+          if (n == 0 && giving_ && cancelled_ && give()) break;
+          giving_ = false;
           take(n);
           continue;
         }
@@ -277,6 +307,21 @@ class Connection final : public ConnectionBase {
     shared_.connection_ended();
   }
 
+  /// Lets go of the socket for the next process: nothing was read of what comes next. False for TLS.
+  bool give() {
+    if constexpr (is_tls) {
+      return false;
+    } else {
+      error_code error;
+      const int descriptor = stream_.release(error);
+      if (error) return false;
+      shared_.take_given(descriptor);
+      open_ = false;
+      failed_ = true;  // nothing is to be said any more
+      return true;
+    }
+  }
+
   void cancel() {
     error_code ignored;
     stream_.lowest_layer().cancel(ignored);
@@ -298,7 +343,8 @@ class Connection final : public ConnectionBase {
 
   /// Room for more of a head, and the deadline for it. False when there is nothing to wait for.
   bool prepare_read() {
-    if (shared_.stopping.load(std::memory_order_relaxed) && begin_ == filled_ && sequence_ != 0 && silent()) {
+    if (shared_.stopping.load(std::memory_order_relaxed) && begin_ == filled_ && sequence_ != 0 &&
+        !(shared_.giving && give()) && silent()) {
       open_ = false;
     }
     if (!open_) return false;
@@ -354,86 +400,9 @@ class Connection final : public ConnectionBase {
   void extend_deadline() { deadline = SteadyClock::now() + shared_.options.body_timeout; }
 
   /// Reads the rest of a body into body_. False: response_ says why not, or the connection has failed.
-  Step read_body() {
-    const std::string_view early(buffer_.get() + begin_ + framing_.head_size,
-                                 filled_ - begin_ - framing_.head_size);
-    if (framing_.expects_continue && early.empty()) out_ += "HTTP/1.1 100 Continue\r\n\r\n";
-    co_await Flush(*this);
-    state_ = State::body;
-    extend_deadline();
-    bool whole = false;
-    if (framing_.chunked) {
-      whole = co_await read_chunked(early);
-    } else {
-      whole = co_await read_length(early);
-    }
-    if (!whole && expired_) {
-      response_ = timed_out("The body of the request came too slowly. Send it at once.");
-    } else if (!whole && !refused_body_) {
-      failed_ = true;
-    }
-    expired_ = false;
-    if (!whole) {
-      keep_alive_ = false;
-      linger_ = true;
-      co_return false;
-    }
-    request_.body = body_;
-    started_ = SteadyClock::now();  // a slow upload takes nothing from the handler's time, and isn't old in
-                                    // the queue
-    co_return true;
-  }
-
-  Step read_length(std::string_view early) {
-    const auto length = static_cast<std::size_t>(framing_.content_length);
-    body_.assign(early);
-    filled_ -= early.size();  // consumed here
-    std::size_t received = body_.size();
-    std::size_t earned = received + progress_min;
-    while (received < length) {
-      // Memory follows what has come, not what was announced.
-      if (received == body_.size())
-        body_.resize(std::min(length, std::max(received * 2, std::size_t{16} << 10)));
-      const std::size_t n = co_await Read(*this, body_.data() + received, body_.size() - received);
-      if (n == 0) co_return false;
-      received += n;
-      if (received >= earned) {
-        earned = received + progress_min;
-        extend_deadline();
-      }
-    }
-    co_return true;
-  }
-
-  Step read_chunked(std::string_view early) {
-    ChunkedBody decoder(std::string_view(buffer_.get() + begin_, framing_.head_size));
-    std::string raw(early);
-    filled_ -= early.size();  // consumed here; what belongs to the next request comes back by carry_
-    std::size_t earned = progress_min;
-    body_.clear();
-    while (true) {
-      const auto progress = decoder.feed(raw, body_, match_.route->body_max);
-      raw.erase(0, progress.taken);
-      if (progress.status == ChunkedBody::Status::complete) break;
-      if (progress.status != ChunkedBody::Status::incomplete) {
-        response_ = progress.status == ChunkedBody::Status::too_long ? body_too_long(match_.route->body_max)
-                                                                     : chunks_malformed();
-        refused_body_ = true;
-        co_return false;
-      }
-      const std::size_t kept = raw.size();
-      raw.resize(kept + buffer_min * 4);
-      const std::size_t n = co_await Read(*this, raw.data() + kept, raw.size() - kept);
-      raw.resize(kept + n);
-      if (n == 0) co_return false;
-      if (body_.size() >= earned) {
-        earned = body_.size() + progress_min;
-        extend_deadline();
-      }
-    }
-    carry_ = std::move(raw);
-    co_return true;
-  }
+  Step read_body();
+  Step read_length(std::string_view early);
+  Step read_chunked(std::string_view early);
 
   // --- answering ---
 
@@ -477,7 +446,8 @@ class Connection final : public ConnectionBase {
   }
 
   void finish_answer() {
-    keep_alive_ = keep_alive_ && framing_.keep_alive && !shared_.stopping.load(std::memory_order_relaxed);
+    const bool ending = shared_.stopping.load(std::memory_order_relaxed) && (is_tls || !shared_.giving);
+    keep_alive_ = keep_alive_ && framing_.keep_alive && !ending;
     open_ = keep_alive_;
     const ResponseFrame frame{
         .head_only = request_.method == Method::head, .keep_alive = keep_alive_, .date = io_->date()};
@@ -589,6 +559,8 @@ class Connection final : public ConnectionBase {
   bool aborted_ = false;
   bool refused_body_ = false;
   bool ask_on_worker_ = false;
+  bool giving_ = false;       ///< the read was cancelled to give the socket away
+  bool cancelled_ = false;    ///< the last read was
   bool dispatching_ = false;  ///< a handler runs on this thread now: its answer needs no detour
 
   std::unique_ptr<char[]> buffer_;
@@ -618,3 +590,5 @@ class Connection final : public ConnectionBase {
 };
 
 }  // namespace dayaq::http
+
+#include "http/connection_body.ipp"

@@ -39,10 +39,12 @@ struct Shared {
   std::shared_ptr<Metrics::RequestMeter> meter;  ///< null without metrics; shared with the registry
   WorkerPool pool;
   std::atomic<bool> stopping{false};
+  std::atomic<bool> giving{false};  ///< with stopping: sockets go to the next process
   std::atomic<int> connections{0};
   std::atomic<std::uint64_t> overloaded{0};
   std::mutex mutex;
   std::condition_variable changed;  ///< told when the last connection ends while stopping
+  std::vector<int> given;           ///< under mutex
 
   Shared(const ServerOptions& o, const Router& r, const Authenticator* a,
          std::shared_ptr<Metrics::RequestMeter> m)
@@ -53,6 +55,11 @@ struct Shared {
         pool(WorkerPool::Options{.threads = o.workers,
                                  .queue_max = static_cast<std::size_t>(o.queue_max),
                                  .age_max = o.queue_age_max}) {}
+
+  void take_given(int descriptor) {
+    const std::scoped_lock lock(mutex);
+    given.push_back(descriptor);
+  }
 
   void connection_ended() {
     if (connections.fetch_sub(1) == 1 && stopping) {
@@ -70,6 +77,7 @@ class ConnectionBase : public ResponseSink, public std::enable_shared_from_this<
   explicit ConnectionBase(std::shared_ptr<IoThread> io) : io_(std::move(io)) {}
   virtual void expire() = 0;        ///< its deadline has passed
   virtual void stop_if_idle() = 0;  ///< the server is stopping: nothing begun, nothing lost
+  virtual void give_if_idle() = 0;  ///< the same, and its socket goes to the next process
   virtual void abort() = 0;         ///< the server can't wait any longer
   virtual void deliver(std::uint64_t request, Response&& response) = 0;
 

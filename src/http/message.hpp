@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/bytes.hpp"
 #include "base/result.hpp"
 #include "base/text.hpp"
 #include "http/principal.hpp"
@@ -31,6 +32,9 @@ struct Request {
   Principal principal;  ///< who is calling; anonymous unless the route asks for a scope
   Language language = Language::az;
   std::string remote_address;
+  /// DER of the certificate that the caller proved to hold (ServerOptions::tls_client_authorities); null
+  /// without one. Verified: its chain, its dates, its purpose; not whether it was revoked.
+  std::shared_ptr<const Bytes> client_certificate;
 
   [[nodiscard]] std::string_view header(
       std::string_view name) const;  ///< "" if absent; name case-insensitive

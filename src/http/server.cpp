@@ -5,6 +5,7 @@
 #include <openssl/ssl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <boost/asio/ssl/context.hpp>
@@ -54,6 +55,24 @@ int choose_http_1_1(SSL*, const unsigned char** out, unsigned char* out_size, co
   return SSL_TLSEXT_ERR_OK;
 }
 
+/// Callers may show a certificate of these authorities. @see RFC 8446 section 4.3.2
+Result<void> ask_for_certificates(SSL_CTX* native, const std::string& authorities) {
+  if (authorities.empty()) return {};
+  STACK_OF(X509_NAME)* const names = SSL_load_client_CA_file(authorities.c_str());
+  if (names == nullptr || SSL_CTX_load_verify_locations(native, authorities.c_str(), nullptr) != 1) {
+    sk_X509_NAME_pop_free(names, X509_NAME_free);
+    return fail(
+        ErrorKind::invalid_input, "http.certificate",
+        fmt::format("The authorities of identity cards in {} can't be read. Give a PEM file.", authorities));
+  }
+  SSL_CTX_set_client_CA_list(native, names);  // takes them over
+  SSL_CTX_set_verify(native, SSL_VERIFY_PEER, nullptr);
+  // Without a resumption that nobody checked: a card that was taken out is asked for again.
+  SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_num_tickets(native, 0);
+  return {};
+}
+
 Result<void> configure_tls(asio::ssl::context& tls, const ServerOptions& options) {
   const auto bad = [](const std::string& file, const error_code& error) {
     return fail(
@@ -70,7 +89,7 @@ Result<void> configure_tls(asio::ssl::context& tls, const ServerOptions& options
   if (error) return bad(options.tls_certificate, error);
   tls.use_private_key_file(options.tls_key, asio::ssl::context::pem, error);
   if (error) return bad(options.tls_key, error);
-  return {};
+  return ask_for_certificates(native, options.tls_client_authorities);
 }
 
 class ServerOfThreads final : public Server {
@@ -134,6 +153,7 @@ class ServerOfThreads final : public Server {
 
   void serve() {
     asio::post(threads_.front()->context, [this] { accept_next(); });
+    for (const int descriptor : shared_->options.inherited_connections) take_inherited(descriptor);
     for (const auto& thread : threads_) thread->start();
     serving_ = true;
   }
@@ -152,6 +172,15 @@ class ServerOfThreads final : public Server {
   [[nodiscard]] std::uint16_t port() const override { return port_; }
   [[nodiscard]] int duplicate_listener() const override { return ::fcntl(listener_, F_DUPFD_CLOEXEC, 3); }
 
+  Sockets hand_over() override {
+    Sockets out{.listener = duplicate_listener(), .connections = {}};
+    shared_->giving = true;
+    stop();
+    const std::scoped_lock lock(shared_->mutex);
+    out.connections.swap(shared_->given);
+    return out;
+  }
+
   void stop() override {
     if (!serving_) return;
     serving_ = false;
@@ -166,8 +195,10 @@ class ServerOfThreads final : public Server {
     const TimePoint deadline = SteadyClock::now() + shared_->options.shutdown_timeout;
     while (!none_left()) {
       const bool patient = SteadyClock::now() < deadline;
-      on_each_connection([patient](ConnectionBase& connection) {
-        if (patient) {
+      on_each_connection([patient, giving = shared_->giving.load()](ConnectionBase& connection) {
+        if (patient && giving) {
+          connection.give_if_idle();
+        } else if (patient) {
           connection.stop_if_idle();
         } else {
           connection.abort();
@@ -195,7 +226,7 @@ class ServerOfThreads final : public Server {
     acceptor_->async_accept(target->context, peer_, [this, target](error_code error, tcp::socket socket) {
       if (error == asio::error::operation_aborted) return;
       if (error) return pause_accepting(error);
-      take(target, std::move(socket));
+      take(target, std::move(socket), peer_);
       if (!shared_->stopping) accept_next();
     });
   }
@@ -209,13 +240,33 @@ class ServerOfThreads final : public Server {
     });
   }
 
-  void take(const std::shared_ptr<IoThread>& target, tcp::socket socket) {
+  /// A connection of the process before.
+  void take_inherited(int descriptor) {
+    const std::shared_ptr<IoThread>& target = threads_[turn_++ % threads_.size()];
+    error_code error;
+    tcp::socket socket(target->context);
+    sockaddr_storage peer{};
+    socklen_t size = sizeof peer;
+    if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &size) != 0) {
+      ::close(descriptor);
+      return;  // its caller has gone
+    }
+    socket.assign(peer.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), descriptor, error);
+    if (error) {
+      ::close(descriptor);
+      return;
+    }
+    const tcp::endpoint from = socket.remote_endpoint(error);
+    take(target, std::move(socket), from);
+  }
+
+  void take(const std::shared_ptr<IoThread>& target, tcp::socket socket, const tcp::endpoint& from) {
     const int before = shared_->connections.fetch_add(1);
     const int connections_max = shared_->options.connections_max;
     if (before >= connections_max + refusals_max)
       return shared_->connection_ended();  // closed without a word
     const bool refused = before >= connections_max;
-    std::string remote = peer_.address().to_string();
+    std::string remote = from.address().to_string();
     if (tls_) {
       begin(target, std::make_shared<Connection<TlsStream>>(
                         target, *shared_, TlsStream(std::move(socket), *tls_), std::move(remote), refused));

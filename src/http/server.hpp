@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "http/metrics.hpp"
 #include "http/router.hpp"
@@ -31,9 +32,14 @@ struct ServerOptions {
   std::chrono::milliseconds shutdown_timeout{10'000};  ///< running requests get this long
   std::string tls_certificate;                         ///< PEM files; both empty: cleartext. TLS 1.3 only
   std::string tls_key;
+  /// PEM file of the authorities of identity cards: callers are asked for a certificate, may have none, and
+  /// are refused with one that these authorities didn't issue, that has expired, or isn't for TLS clients.
+  /// Who has one is in Request::client_certificate. Empty: nobody is asked.
+  std::string tls_client_authorities;
   /// A listening socket that the process before handed over (upgrade in place), taken instead of address and
   /// port; -1: none.
   int inherited_listener = -1;
+  std::vector<int> inherited_connections;  ///< those it had open, each between two requests
 };
 
 class Server {
@@ -58,6 +64,14 @@ class Server {
   /// Another descriptor of the listening socket, to be handed to the next process before stop(): connections
   /// that come meanwhile wait in the kernel for it. -1 if there is none.
   [[nodiscard]] virtual int duplicate_listener() const = 0;
+  struct Sockets {
+    int listener = -1;
+    std::vector<int> connections;
+  };
+  /// Stops as stop() does, but keeps the listener and every connection for the next process, each once its
+  /// running requests are answered; what their callers send meanwhile waits in the kernel. TLS connections
+  /// can't be kept: they end as in stop().
+  virtual Sockets hand_over() = 0;
   virtual ~Server() = default;
 };
 

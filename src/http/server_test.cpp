@@ -48,6 +48,20 @@ TEST_F(ServerBasics, GivesPagesAContentSecurityPolicyThatAHandlerMayReplace) {
   EXPECT_EQ(own->header("cache-control"), "max-age=60");
 }
 
+TEST_F(ServerBasics, SetsEveryCookieOnALineOfItsOwn) {
+  router.add({.pattern = "/cookies", .operation = "cookies"}, [](const Request&) {
+    Response response = Response::redirect("/");
+    response.headers.emplace_back("Set-Cookie", "session=a; HttpOnly");
+    response.headers.emplace_back("Set-Cookie", "attempt=; Max-Age=0");
+    return response;
+  });
+  start();
+  const std::string answer = exchange("GET /cookies HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_NE(answer.find("\r\nSet-Cookie: session=a; HttpOnly\r\nSet-Cookie: attempt=; Max-Age=0\r\n"),
+            std::string::npos)
+      << answer;
+}
+
 TEST_F(ServerBasics, KeepsTheConnectionAndAnswersPipelinedRequestsInOrder) {
   router.add({.pattern = "/slow/{n}", .run = Run::worker, .operation = "slow"}, [](const Request& request) {
     std::this_thread::sleep_for(20ms);

@@ -27,8 +27,10 @@ struct Tls : ServerFixture {
                [](const Request&) { return Response::text(std::string(5u << 20, 'x')); });
   }
 
+  void write_certificate() const { write_certificate(options.tls_certificate, options.tls_key); }
+
   /// Self-signed, for localhost and 127.0.0.1, P-256.
-  void write_certificate() const {
+  static void write_certificate(const std::string& certificate_file, const std::string& key_file) {
     EVP_PKEY* key = EVP_EC_gen("P-256");
     X509* certificate = X509_new();
     X509_set_version(certificate, 2);
@@ -45,10 +47,10 @@ struct Tls : ServerFixture {
     X509_add_ext(certificate, names, -1);
     X509_EXTENSION_free(names);
     X509_sign(certificate, key, EVP_sha256());
-    FILE* out = std::fopen(options.tls_certificate.c_str(), "w");
+    FILE* out = std::fopen(certificate_file.c_str(), "w");
     PEM_write_X509(out, certificate);
     std::fclose(out);
-    out = std::fopen(options.tls_key.c_str(), "w");
+    out = std::fopen(key_file.c_str(), "w");
     PEM_write_PrivateKey(out, key, nullptr, nullptr, 0, nullptr, nullptr);
     std::fclose(out);
     X509_free(certificate);
@@ -125,6 +127,50 @@ TEST_F(Tls, StopsWithOpenConnections) {
   const auto begun = std::chrono::steady_clock::now();
   server->stop();
   EXPECT_LT(std::chrono::steady_clock::now() - begun, 1900ms);  // not the whole shutdown_timeout
+}
+
+/// What a caller with this certificate (or none, "") is answered, "" if the handshake fails.
+std::string ask_with(const Tls& tls, const std::string& certificate, const std::string& key) {
+  RawConnection raw = tls.connect();
+  SSL_CTX* context = SSL_CTX_new(TLS_client_method());
+  if (!certificate.empty()) {
+    EXPECT_EQ(SSL_CTX_use_certificate_file(context, certificate.c_str(), SSL_FILETYPE_PEM), 1);
+    EXPECT_EQ(SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM), 1);
+  }
+  SSL* session = SSL_new(context);
+  SSL_set_fd(session, raw.descriptor());
+  std::string answer;
+  constexpr std::string_view request = "GET /card HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+  if (SSL_connect(session) == 1 && SSL_write(session, request.data(), int(request.size())) > 0) {
+    char buffer[4096];
+    for (int n = 0; (n = SSL_read(session, buffer, sizeof buffer)) > 0;)
+      answer.append(buffer, std::size_t(n));
+  }
+  SSL_free(session);
+  SSL_CTX_free(context);
+  return answer;
+}
+
+TEST_F(Tls, AsksForACardThatMayBeMissingButNotForged) {
+  const std::string card = folder + "/card.pem", card_key = folder + "/card.key";
+  const std::string forged = folder + "/forged.pem", forged_key = folder + "/forged.key";
+  write_certificate(card, card_key);
+  write_certificate(forged, forged_key);
+  options.tls_client_authorities = card;  // self-signed: its own authority
+  router.add({.pattern = "/card", .operation = "card"}, [](const Request& request) {
+    return Response::text(request.client_certificate == nullptr
+                              ? "no card"
+                              : "card of " + std::to_string(request.client_certificate->size()) + " bytes");
+  });
+  start();
+  EXPECT_NE(ask_with(*this, "", "").find("no card"), std::string::npos);
+  const std::string shown = ask_with(*this, card, card_key);
+  EXPECT_NE(shown.find("card of "), std::string::npos) << shown;
+  EXPECT_EQ(ask_with(*this, forged, forged_key), "");
+  options.tls_client_authorities = folder + "/missing.pem";
+  const auto started = Server::start(options, router, nullptr);
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().code, "http.certificate");
 }
 
 TEST_F(Tls, SaysWhichCertificateItCannotUse) {

@@ -1,26 +1,13 @@
 #include "edge/diameter/hand_over.hpp"
 
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstring>
+#include "base/hand_over.hpp"
 
 namespace dayaq::edge::diameter {
 
 namespace {
 
 constexpr std::string_view magic = "dayaq-node 1";
-constexpr std::size_t descriptors_at_once = 200;  // the kernel takes 253 in a message
-constexpr std::uint64_t state_bytes_max = 1u << 30;
 constexpr std::size_t listeners_max = 16, connections_max = 100'000;
-
-std::unexpected<Error> broken(std::string detail) {
-  return fail(ErrorKind::unavailable, "diameter.hand_over", "The connections could not be handed over.",
-              std::move(detail));
-}
 
 std::unexpected<Error> damaged() {
   return fail(ErrorKind::invalid_input, "diameter.inheritance",
@@ -40,100 +27,11 @@ bool take_bytes(BytesView& in, BytesView& out) {
   return true;
 }
 
-Result<void> send_all(int socket, BytesView bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return broken(std::strerror(errno));
-    bytes = bytes.subspan(std::size_t(count));
-  }
-  return {};
-}
-
-Result<void> receive_all(int socket, std::span<std::byte> into) {
-  while (!into.empty()) {
-    const ssize_t count = ::recv(socket, into.data(), into.size(), 0);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return broken(count == 0 ? "the other process ended" : std::strerror(errno));
-    into = into.subspan(std::size_t(count));
-  }
-  return {};
-}
-
-/// One byte with a few descriptors.
-Result<void> send_descriptors(int socket, std::span<const int> descriptors) {
-  char byte = 'd';
-  iovec data{&byte, 1};
-  std::vector<char> control(CMSG_SPACE(descriptors.size_bytes()));
-  msghdr message{};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  cmsghdr* const head = CMSG_FIRSTHDR(&message);
-  head->cmsg_level = SOL_SOCKET;
-  head->cmsg_type = SCM_RIGHTS;
-  head->cmsg_len = CMSG_LEN(descriptors.size_bytes());
-  std::memcpy(CMSG_DATA(head), descriptors.data(), descriptors.size_bytes());
-  while (true) {
-    const ssize_t count = ::sendmsg(socket, &message, MSG_NOSIGNAL);
-    if (count == 1) return {};
-    if (count < 0 && errno == EINTR) continue;
-    return broken(std::strerror(errno));
-  }
-}
-
-Result<void> receive_descriptors(int socket, std::span<int> descriptors) {
-  char byte = 0;
-  iovec data{&byte, 1};
-  std::vector<char> control(CMSG_SPACE(descriptors.size_bytes()));
-  msghdr message{};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  ssize_t count = 0;
-  do {
-    count = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-  } while (count < 0 && errno == EINTR);
-  if (count != 1) return broken(count == 0 ? "the other process ended" : std::strerror(errno));
-  const cmsghdr* const head = CMSG_FIRSTHDR(&message);
-  if (head == nullptr || head->cmsg_type != SCM_RIGHTS ||
-      head->cmsg_len != CMSG_LEN(descriptors.size_bytes())) {
-    return broken("descriptors are missing");
-  }
-  std::memcpy(descriptors.data(), CMSG_DATA(head), descriptors.size_bytes());
-  return {};
-}
-
-std::vector<int*> descriptors_of(Inheritance& inheritance) {
+std::vector<int*> places_of(Inheritance& inheritance) {
   std::vector<int*> out;
   for (int& listener : inheritance.listeners) out.push_back(&listener);
   for (auto& connection : inheritance.connections) out.push_back(&connection.descriptor);
   return out;
-}
-
-void close_all(Inheritance& inheritance) {
-  for (int* const descriptor : descriptors_of(inheritance)) {
-    if (*descriptor >= 0) ::close(*descriptor);
-    *descriptor = -1;
-  }
-}
-
-Result<void> send_parts(int socket, Inheritance& inheritance) {
-  const Bytes state = encode_inheritance(inheritance);
-  Bytes size;
-  put_le(size, std::uint64_t(state.size()));
-  DAYAQ_TRY_OK(send_all(socket, size));
-  DAYAQ_TRY_OK(send_all(socket, state));
-  std::vector<int> descriptors;
-  for (const int* const descriptor : descriptors_of(inheritance)) descriptors.push_back(*descriptor);
-  for (std::span<const int> left(descriptors); !left.empty();) {
-    const auto now = left.first(std::min(left.size(), descriptors_at_once));
-    DAYAQ_TRY_OK(send_descriptors(socket, now));
-    left = left.subspan(now.size());
-  }
-  return {};
 }
 
 }  // namespace
@@ -181,30 +79,20 @@ Result<Inheritance> decode_inheritance(BytesView bytes) {
 }
 
 Result<void> send_inheritance(int socket, Inheritance inheritance) {
-  auto sent = send_parts(socket, inheritance);
-  close_all(inheritance);
+  std::vector<int> descriptors;
+  for (const int* const place : places_of(inheritance)) descriptors.push_back(*place);
+  auto sent = send_block(socket, encode_inheritance(inheritance));
+  if (sent) sent = send_descriptors(socket, descriptors);
+  close_descriptors(descriptors);
   return sent;
 }
 
 Result<Inheritance> receive_inheritance(int socket) {
-  std::array<std::byte, 8> size_bytes{};
-  DAYAQ_TRY_OK(receive_all(socket, size_bytes));
-  BytesView size_view(size_bytes);
-  std::uint64_t size = 0;
-  if (!take_le(size_view, size) || size > state_bytes_max) return damaged();
-  Bytes state(size);
-  DAYAQ_TRY_OK(receive_all(socket, state));
+  DAYAQ_TRY(const Bytes state, receive_block(socket));
   DAYAQ_TRY(Inheritance out, decode_inheritance(state));
-  const std::vector<int*> places = descriptors_of(out);
-  for (std::size_t done = 0; done < places.size();) {
-    std::vector<int> some(std::min(places.size() - done, descriptors_at_once), -1);
-    auto received = receive_descriptors(socket, some);
-    if (!received) {
-      close_all(out);
-      return std::unexpected(std::move(received).error());
-    }
-    for (const int descriptor : some) *places[done++] = descriptor;
-  }
+  const std::vector<int*> places = places_of(out);
+  DAYAQ_TRY(const std::vector<int> descriptors, receive_descriptors(socket, places.size()));
+  for (std::size_t i = 0; i < places.size(); ++i) *places[i] = descriptors[i];
   return out;
 }
 

@@ -29,9 +29,9 @@ struct Inheritance {
 };
 
 /// Sends it and closes its descriptors here. `socket`: a connected unix stream socket.
-/// unavailable "diameter.hand_over".
+/// unavailable "upgrade.sockets".
 [[nodiscard]] Result<void> send_inheritance(int socket, Inheritance inheritance);
-/// Waits for it. unavailable "diameter.hand_over"; invalid_input "diameter.inheritance".
+/// Waits for it. unavailable "upgrade.sockets"; invalid_input "diameter.inheritance".
 [[nodiscard]] Result<Inheritance> receive_inheritance(int socket);
 
 /// As bytes, without the descriptors; connections are numbered in order.

@@ -77,7 +77,7 @@ TEST(Inheriting, SaysWhenTheOtherProcessDied) {
   ::close(way[0]);
   const auto got = receive_inheritance(way[1]);
   ASSERT_FALSE(got);
-  EXPECT_EQ(got.error().code, "diameter.hand_over");
+  EXPECT_EQ(got.error().code, "upgrade.sockets");
   ::close(way[1]);
 }
 
