@@ -142,12 +142,13 @@ class Served:
 class Node(Served):
     """A data folder with a small population and, once started, a dayaqd that serves it."""
 
-    def __init__(self, persons=2000, database=None, demo=True, folder=None, init_timeout=600):
+    def __init__(self, persons=2000, database=None, demo=True, folder=None, init_timeout=600, country=f"{ROOT}/country/az"):
         self.folder = folder or tempfile.mkdtemp(prefix="dayaq-test-")
         self.data = os.path.join(self.folder, "data")
         self.port = free_port()
         self.process = None
-        arguments = ["init", "--data", self.data, "--country", f"{ROOT}/country/az", "--persons", str(persons)]
+        self.country = country
+        arguments = ["init", "--data", self.data, "--country", self.country, "--persons", str(persons)]
         if database:
             arguments += ["--database", database]
         if demo:
@@ -156,7 +157,7 @@ class Node(Served):
         self.start_timeout = 60
 
     def cli(self, *arguments, folder=True, check=True, stdin=None, timeout=300):
-        command = [program("dayaq"), *arguments] + (["--data", self.data, "--country", f"{ROOT}/country/az"] if folder else [])
+        command = [program("dayaq"), *arguments] + (["--data", self.data, "--country", self.country] if folder else [])
         done = subprocess.run(command, capture_output=True, text=True, input=stdin, timeout=timeout)
         if check and done.returncode != 0:
             raise AssertionError(f"{' '.join(command)} -> {done.returncode}\n{done.stdout}\n{done.stderr}")
@@ -164,7 +165,7 @@ class Node(Served):
 
     def start(self, *extra):
         self.log = open(os.path.join(self.folder, "log"), "ab")
-        self.process = subprocess.Popen([program("dayaqd"), "--data", self.data, "--country", f"{ROOT}/country/az",
+        self.process = subprocess.Popen([program("dayaqd"), "--data", self.data, "--country", self.country,
                                          "--web", f"{ROOT}/web", "--port", str(self.port), *extra],
                                         stdout=self.log, stderr=self.log)
         deadline = time.monotonic() + self.start_timeout

@@ -11,7 +11,9 @@
 
 #include "base/file.hpp"
 #include "base/log.hpp"
+#include "edge/diameter/gx.hpp"
 #include "edge/follower.hpp"
+#include "edge/resource_list.hpp"
 #include "edge/settler.hpp"
 #include "edge/siblings.hpp"
 #include "edge/tv/routes.hpp"
@@ -65,6 +67,7 @@ class WiredEdge final : public Edge {
   Result<void> open(web::Keys keys, Inherited inherited) {
     started_ = clock_.now();
     DAYAQ_TRY_OK(open_core(keys));
+    DAYAQ_TRY_OK(open_resources(keys));
     DAYAQ_TRY_OK(open_settler(keys));
     if (configuration_.tv) tv_ = std::make_shared<tv::Authorizer>(*configuration_.tv, *engine_);
     Sorted sockets = sort(std::move(inherited.sockets));
@@ -134,18 +137,46 @@ class WiredEdge final : public Edge {
     return {};
   }
 
+  Result<void> open_resources(const web::Keys& keys) {
+    DAYAQ_TRY(resources_, ResourceList::open({.file = configuration_.data / "resources.note",
+                                              .centre_keys = keys.centre_keys,
+                                              .url = configuration_.centre.url,
+                                              .token = keys.centre_token,
+                                              .tls_authority = configuration_.centre.tls_authority,
+                                              .every = configuration_.resources_every},
+                                             random_, clock_));
+    listed_ = resources_->state().version;
+    return {};
+  }
+
+  /// The list by which usage counts: the one whose rules the network was told, or the one that the file
+  /// names.
+  [[nodiscard]] std::uint32_t resources_in_use() const {
+    return configuration_.diameter && configuration_.gx ? listed_.load() : configuration_.resources_version;
+  }
+
+  /// A newer list came: the network is told.
+  void use_resources(const feed::Resources& list) {
+    const std::scoped_lock lock(engine_->mutex());
+    if (gx_) {
+      if (const auto used = gx_->use(list); !used)
+        return log::error("gx.list", "a list was not taken", used.error());
+      node_->re_authorise_measure(diameter::newer_list);
+    }
+    listed_ = list.version;
+  }
+
   Result<void> open_settler(web::Keys& keys) {
     DAYAQ_TRY(settlement_centre_,
               http_settlement_centre({.url = configuration_.centre.url,
                                       .token = keys.centre_token,
                                       .tls_authority = configuration_.centre.tls_authority}));
-    const SettlerOptions options{
-        .folder = configuration_.data,
-        .operator_code = configuration_.operator_code,
-        .edge = configuration_.name,
-        .zone = configuration_.engine.zone,
-        .batch_every = configuration_.settle_every,
-        .resources = [version = configuration_.resources_version] { return version; }};
+    const SettlerOptions options{.folder = configuration_.data,
+                                 .operator_code = configuration_.operator_code,
+                                 .edge = configuration_.name,
+                                 .zone = configuration_.engine.zone,
+                                 .batch_every = configuration_.settle_every,
+                                 .resources = [this] { return resources_in_use(); }};
     DAYAQ_TRY(settler_, Settler::open(options, std::move(*keys.signing),
                                       {.journal = *journal_,
                                        .engine = *engine_,
@@ -168,8 +199,24 @@ class WiredEdge final : public Edge {
               diameter::origin_state_id(configuration_.data, leases > 0, clock_.now()));
     diameter::CreditControlOptions control = configuration_.credit_control;
     control.origin_state_id = state;
+    const diameter::GxOptions gx{.origin_host = control.origin_host,
+                                 .origin_realm = control.origin_realm,
+                                 .origin_state_id = state,
+                                 .line = control.line,
+                                 .feed_key = control.feed_key,
+                                 .understood_vendors = control.understood_vendors,
+                                 .sessions_max = control.sessions_max};
     credit_control_.emplace(std::move(control), *engine_);
     diameter::NodeOptions options = *configuration_.diameter;
+    if (configuration_.gx) {
+      gx_.emplace(gx, configuration_.services, *engine_, replica_.get(), clock_);
+      if (feed::Resources list = resources_->list(); list.version != 0)
+        DAYAQ_TRY_OK(gx_->use(std::move(list)));
+      credit_control_->attach(&*gx_);
+      options.gx = [this](BytesView ccr, std::string_view peer, Instant now) {
+        return gx_->on_request(ccr, peer, now);
+      };
+    }
     options.origin_state_id = state;
     options.inherited = std::move(inherited);
     DAYAQ_TRY(node_, diameter::Node::start(options, *credit_control_, *engine_, *journal_, clock_));
@@ -190,6 +237,7 @@ class WiredEdge final : public Edge {
                                   .edge = configuration_.name,
                                   .tls_authority = configuration_.centre.tls_authority};
     DAYAQ_TRY(follower_, Follower::start(options, *replica_, engine_->mutex(), random_, clock_));
+    resources_->start([this](const feed::Resources& list) { use_resources(list); });
     return {};
   }
 
@@ -329,6 +377,10 @@ class WiredEdge final : public Edge {
       status.feed_behind = state.behind;
       status.feed_trouble = state.error;
     }
+    const ResourceList::State listed = resources_->state();
+    status.resources_version = listed.version;
+    status.resources_refused = listed.refused;
+    status.resources_trouble = listed.trouble;
     for (const Siblings::State& state : siblings_->state()) {
       const auto named = std::ranges::find(configuration_.siblings, state.edge, &web::SiblingOptions::number);
       status.siblings.push_back({.name = named == configuration_.siblings.end() ? "" : named->name,
@@ -363,6 +415,7 @@ class WiredEdge final : public Edge {
     ticker_wake_.notify_all();
     if (ticker_.joinable()) ticker_.join();
     if (follower_) follower_->stop();
+    if (resources_) resources_->stop();
     if (siblings_) siblings_->stop();
     if (node_) node_->stop();
     if (radius_) radius_->stop();
@@ -382,13 +435,16 @@ class WiredEdge final : public Edge {
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<SettlementCentre> settlement_centre_;
+  SystemRandom random_;
+  std::atomic<std::uint32_t> listed_{0};  ///< version of the list that the network is told
   std::unique_ptr<Settler> settler_;
+  std::optional<diameter::Gx> gx_;  // before what calls it
   std::optional<diameter::CreditControl> credit_control_;
   std::unique_ptr<diameter::Node> node_;
   std::unique_ptr<radius::Server> radius_;
-  SystemRandom random_;
   std::unique_ptr<Follower> follower_;
   std::unique_ptr<Siblings> siblings_;
+  std::unique_ptr<ResourceList> resources_;       // its thread tells gx_ and node_
   std::atomic<std::int64_t> applied_at_{0};       ///< when the last change came into force
   std::shared_ptr<tv::Authorizer> tv_;            // shared with its routes
   std::shared_ptr<web::DurableAnswers> answers_;  // shared with the journal's waker

@@ -97,6 +97,7 @@ struct Node::State {
   std::unique_ptr<registry::KeyRing> keys;
   std::unique_ptr<regime::GrantKeeper> keeper;
   regime::EdgeBook edges;
+  std::optional<regime::ResourceList> resources;
   settlement::Recent recent;
   std::optional<EnrolledKeys> edge_keys;
   std::unique_ptr<Pages> pages;
@@ -187,6 +188,10 @@ Result<std::unique_ptr<Node>> Node::open(const NodeOptions& options) {
     core.observer.set(state->keeper.get());
     state->book->add_observer(*state->keeper);
   }
+  if (options.index) {
+    DAYAQ_TRY(state->resources, regime::ResourceList::publish(*core.database, state->traffic,
+                                                              *core.feed_signer, core.clock.now()));
+  }
   core.database->add_hook(*core.log);  // last: the other hooks may append entries
   if (state->keeper) DAYAQ_TRY_OK(state->keeper->advance());
   return std::unique_ptr<Node>(new Node(std::move(state)));
@@ -260,7 +265,8 @@ void Node::add_api_routes(http::Router& router) {
                                       .random = core.random,
                                       .files = *state_->files,
                                       .wording = state_->wording,
-                                      .clock = core.clock});
+                                      .clock = core.clock,
+                                      .resources = &*state_->resources});
     state_->edge_keys.emplace(state_->edges, *core.organisations);
     settlement::add_routes(router, {.db = *core.database,
                                     .registry = *core.registry,

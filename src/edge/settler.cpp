@@ -124,6 +124,8 @@ void Settler::run() {
 
 void Settler::step() {
   const Instant now = parts_.clock.now();
+  // A batch counts by one list of resources.
+  if (!sums_.empty() && listed() != resources_ && !make_batch(now)) return send_waiting(now);
   std::uint64_t before = 0;
   do {
     before = read_;
@@ -158,7 +160,10 @@ void Settler::collect(Instant now) {
       case SettlementSums::Added::skipped:
         break;
     }
-    if (opened_ == instant_max && !sums_.empty()) opened_ = now;
+    if (opened_ == instant_max && !sums_.empty()) {
+      opened_ = now;
+      resources_ = listed();
+    }
     read_ = number;
     if (sums_.empty()) base_ = number;
     full_ = number - base_ >= options_.batch_records;
@@ -169,6 +174,10 @@ void Settler::collect(Instant now) {
     state_.implausible += implausible;
   }
   if (!done) put_off(now, std::string(done.error().code), true);
+}
+
+std::uint32_t Settler::listed() const {
+  return options_.resources ? options_.resources() : 0;
 }
 
 bool Settler::due(Instant now) {
@@ -184,7 +193,7 @@ bool Settler::make_batch(Instant now) {
                          .created = now,
                          .first_record = folder_.last_record() + 1,
                          .last_record = read_,
-                         .resources_version = options_.resources ? options_.resources() : 0,
+                         .resources_version = resources_,
                          .lines = {}};
   {
     const std::lock_guard lock(parts_.engine.mutex);

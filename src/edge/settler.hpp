@@ -130,6 +130,7 @@ class Settler {
   void run();
   void collect(Instant now);
   bool due(Instant now);
+  [[nodiscard]] std::uint32_t listed() const;
   bool make_batch(Instant now);
   void send_waiting(Instant now);
   bool take_answer(const SettlementCentre::Answer& answer, std::uint64_t number, Instant now);
@@ -147,9 +148,10 @@ class Settler {
 
   // Of the open batch.
   SettlementSums sums_;
-  std::uint64_t read_ = 0;  ///< the last record looked at
-  std::uint64_t base_ = 0;  ///< `read_` when there was nothing in it
-  bool full_ = false;       ///< must be closed before more is added
+  std::uint64_t read_ = 0;       ///< the last record looked at
+  std::uint64_t base_ = 0;       ///< `read_` when there was nothing in it
+  bool full_ = false;            ///< must be closed before more is added
+  std::uint32_t resources_ = 0;  ///< the list that it counts by
   Instant opened_ = instant_max;
 
   Instant next_try_ = instant_min;

@@ -120,8 +120,11 @@ struct SettlerTest : testing::Test {
     settler = std::move(*made);
   }
   [[nodiscard]] SettlerOptions options() const {
-    return {
-        .folder = folder.path(), .operator_code = "azercell", .edge = "baku-1", .batch_every = batch_every};
+    return {.folder = folder.path(),
+            .operator_code = "azercell",
+            .edge = "baku-1",
+            .batch_every = batch_every,
+            .resources = [this] { return resources; }};
   }
   Settler::Parts parts() {
     return {.journal = journal,
@@ -147,6 +150,7 @@ struct SettlerTest : testing::Test {
   test::TemporaryFolder folder{"settler"};
   FixedClock clock{std::chrono::sys_days(std::chrono::year(2026) / 11 / 21) + 8h};
   std::chrono::seconds batch_every{60};
+  std::uint32_t resources = 17;
   FakeJournal journal;
   FakeReplica replica;
   FakeEngine engine{journal};
@@ -179,6 +183,28 @@ TEST_F(SettlerTest, AddsUpWhatWasUsedAndWhatIsTakenBack) {
   EXPECT_EQ(batch->lines[2].unit, feed::Unit::seconds) << "tv is counted in seconds";
   EXPECT_EQ(batch->lines[0].requests, 3u);
   EXPECT_EQ(batch->lines[1].benefit, 1);
+}
+
+TEST_F(SettlerTest, ABatchCountsByOneListOfResources) {
+  const auto counted_by = [&](std::uint64_t number) {
+    const std::array<crypto::PublicKey, 1> keys{edge_key().public_key()};
+    return feed::decode_settlement(centre.stored.at(number), keys)->resources_version;
+  };
+  use(60);
+  settler->step();
+  resources = 18;
+  use(40);
+  settler->step();
+  ASSERT_EQ(centre.stored.size(), 1u) << "closed before it was due";
+  EXPECT_EQ(counted_by(1), 17u);
+  settler->step();
+  clock.advance(60s);
+  settler->step();
+  ASSERT_EQ(centre.stored.size(), 2u);
+  EXPECT_EQ(counted_by(2), 18u);
+  resources = 19;  // nothing is open: nothing to close
+  settler->step();
+  EXPECT_EQ(centre.stored.size(), 2u);
 }
 
 TEST_F(SettlerTest, PassesOverWhatIsNotItsOwnToSettle) {

@@ -12,11 +12,6 @@ namespace {
 constexpr std::string_view key_name = "dayaq/resources";
 constexpr std::string_view head = "dayaq-resources 1";
 
-bool is_name(std::string_view text) {
-  return !text.empty() && text.size() <= resource_name_max &&
-         std::ranges::all_of(text, [](char c) { return c > ' ' && c < 127; });
-}
-
 std::unexpected<Error> at_line(std::uint32_t line, std::string_view code, std::string text) {
   Error error{.kind = ErrorKind::invalid_input,
               .code = code,
@@ -53,7 +48,7 @@ Result<void> take_line(std::string_view line, std::uint32_t number, Resources& o
     }
     return at_line(number, "resources.syntax", "The second line must be the list's version.");
   }
-  if (!is_name(value)) return at_line(number, "resources.syntax", "A line is a word and a name.");
+  if (!is_resource_name(value)) return at_line(number, "resources.syntax", "A line is a word and a name.");
   if (word == "class") {
     const bool twice = std::ranges::any_of(
         out.classes, [&](const ResourceClass& listed) { return listed.traffic_class == value; });
@@ -75,20 +70,31 @@ Result<void> take_line(std::string_view line, std::uint32_t number, Resources& o
 
 }  // namespace
 
-std::string encode(const Resources& resources, const crypto::SigningKey& key) {
-  DAYAQ_ASSERT(resources.version != 0 && resources.classes.size() <= resource_classes_max);
-  std::string text(head);
-  text += "\nversion " + std::to_string(resources.version) + "\n";
-  for (const ResourceClass& listed : resources.classes) {
-    DAYAQ_ASSERT(is_name(listed.traffic_class));
+bool is_resource_name(std::string_view text) {
+  return !text.empty() && text.size() <= resource_name_max &&
+         std::ranges::all_of(text, [](char c) { return c > ' ' && c < 127; });
+}
+
+std::string lines_of(std::span<const ResourceClass> classes) {
+  DAYAQ_ASSERT(classes.size() <= resource_classes_max);
+  std::string text;
+  for (const ResourceClass& listed : classes) {
+    DAYAQ_ASSERT(is_resource_name(listed.traffic_class));
     text += "class " + listed.traffic_class + "\n";
     for (const Kind& kind : kinds) {
       for (const std::string& name : listed.*kind.list) {
-        DAYAQ_ASSERT(is_name(name));
+        DAYAQ_ASSERT(is_resource_name(name));
         text.append(kind.word).append(" ").append(name).append("\n");
       }
     }
   }
+  return text;
+}
+
+std::string encode(const Resources& resources, const crypto::SigningKey& key) {
+  DAYAQ_ASSERT(resources.version != 0);
+  std::string text(head);
+  text += "\nversion " + std::to_string(resources.version) + "\n" + lines_of(resources.classes);
   return crypto::sign_note(text, key_name, key);
 }
 

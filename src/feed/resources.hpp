@@ -6,10 +6,12 @@
 //   dayaq-resources 1
 //   version 17
 //   class education
-//   rule GOV-EDU-ZR            a rule that the operator has loaded under this name (TS 29.212
-//   Charging-Rule-Name) base GOV-EDU               or a group of such rules (Charging-Rule-Base-Name) domain
-//   edu.az              this name and all below it prefix 192.0.2.0/24        an address range class
-//   communication
+//   rule GOV-EDU-ZR       a rule that the operator has loaded under this name
+//                         (TS 29.212, Charging-Rule-Name)
+//   base GOV-EDU          or a group of such rules (Charging-Rule-Base-Name)
+//   domain edu.az         this name and all below it
+//   prefix 192.0.2.0/24   an address range
+//   class communication
 //   ...
 #pragma once
 
@@ -41,6 +43,12 @@ struct Resources {
   std::vector<ResourceClass> classes;
   friend bool operator==(const Resources&, const Resources&) = default;
 };
+
+/// Whether a name can stand in the list: no white space, at most resource_name_max bytes of ASCII.
+[[nodiscard]] bool is_resource_name(std::string_view text);
+
+/// The lines of the classes, as they stand in the note: what the version says.
+[[nodiscard]] std::string lines_of(std::span<const ResourceClass> classes);
 
 /// The note, signed. Names are as the limits above and without white space (checked, ends the program).
 [[nodiscard]] std::string encode(const Resources& resources, const crypto::SigningKey& key);

@@ -44,6 +44,8 @@ struct Edges : testing::TestWithParam<store::Engine> {
     }));
     node.node.db().add_hook(*keys);
     node.node.db().add_hook(*edges);
+    resources =
+        must(ResourceList::publish(node.node.db(), test::azerbaijan().traffic, node.signer, node.now()));
     router.emplace();
     const GrantsApi api{.db = node.node.db(),
                         .registry = *node.node.registry,
@@ -53,7 +55,8 @@ struct Edges : testing::TestWithParam<store::Engine> {
                         .random = node.node.random,
                         .files = files,
                         .wording = test::azerbaijan().wording,
-                        .clock = node.node.clock};
+                        .clock = node.node.clock,
+                        .resources = &*resources};
     add_feed_routes(*router, api);
     add_edge_routes(*router, api);
   }
@@ -121,6 +124,7 @@ struct Edges : testing::TestWithParam<store::Engine> {
   std::optional<registry::KeyRing> keys;
   std::optional<EdgeBook> edges;
   std::optional<http::Router> router;
+  std::optional<ResourceList> resources;
   std::vector<FeedBlock> blocks;
   std::string azercell, bakcell, admin, reader;
 };
@@ -245,6 +249,19 @@ TEST_P(Edges, AreRememberedOverARestart) {
   EXPECT_EQ(edge.at("heard").as_string(), format_instant(node.now() - 4s));
   EXPECT_EQ(edge.at("lines_behind").to_number<int>(), 1);
   EXPECT_EQ(edge.at("seconds_behind").to_number<double>(), 4.0) << "memory is empty: from the store";
+}
+
+TEST_P(Edges, OperatorsGetTheSignedListOfResourcesOnceForEachVersion) {
+  const auto answer = call(Method::get, "/v1/feed/resources", "", azercell);
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  const crypto::PublicKey key = node.signer.public_key();
+  const auto list = must(feed::decode_resources(answer.body, std::span(&key, 1)));
+  EXPECT_EQ(list.version, 1u);
+  EXPECT_EQ(list.classes.at(1).rules, std::vector<std::string>{"dayaq-education"});
+  restart();
+  const auto again = call(Method::get, "/v1/feed/resources", "", bakcell);
+  EXPECT_EQ(again.body, answer.body) << "the version outlives a restart, and the list is everybody's";
+  EXPECT_EQ(code_of(call(Method::get, "/v1/feed/resources", "", admin)), "feed.no_operator");
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, Edges, testing::ValuesIn(dayaq::test::engines),

@@ -228,6 +228,26 @@ class FeedHandlers : public std::enable_shared_from_this<FeedHandlers> {
     return response;
   }
 
+  Response resources(const Request& request) const {
+    const auto provider = operator_of(request);
+    if (!provider) return registry::refuse(provider.error());
+    if (!api_.resources) {
+      return registry::refuse(
+          fail(ErrorKind::not_found, "feed.no_resources", "This centre publishes no list of resources.")
+              .error());
+    }
+    Response response;
+    response.content_type = "text/plain; charset=utf-8";
+    response.headers.emplace_back("ETag", api_.resources->etag());
+    response.headers.emplace_back("Cache-Control", "no-cache");
+    if (request.header("if-none-match").find(api_.resources->etag()) != std::string_view::npos) {
+      response.status = 304;
+    } else {
+      response.body = api_.resources->note();
+    }
+    return response;
+  }
+
  private:
   Result<OrganisationIndex> operator_of(const Request& request) const {
     DAYAQ_TRY(const OrganisationIndex caller, registry::caller_of(request, api_.registry));
@@ -401,6 +421,14 @@ void add_feed_routes(http::Router& router, const GrantsApi& api) {
               .summary = "The key under which the calling operator's subscriptions get their pseudonyms.",
               .tag = "feed"},
              [handlers](const Request& request) { return handlers->key(request); });
+  router.add(
+      {.method = Method::get,
+       .pattern = "/v1/feed/resources",
+       .scope = Scope::feed_read,
+       .operation = "get_feed_resources",
+       .summary = "The list of zero-rated resources, numbered and signed; asked again with If-None-Match.",
+       .tag = "feed"},
+      [handlers](const Request& request) { return handlers->resources(request); });
 }
 
 }  // namespace dayaq::regime

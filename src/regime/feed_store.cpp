@@ -57,6 +57,14 @@ create table feed_edge (
   heard bigint,                              -- when it said so; null: never
   primary key (organisation, name)
 );
+)sql"},
+    // All lists that ever were: a settlement says by which one it counted.
+    store::Migration{.room = "feed", .number = 4, .sql = R"sql(
+create table feed_resources (
+  version bigint not null primary key,       -- 1, 2, 3, ...
+  created bigint not null,
+  content text not null                      -- the classes' lines, src/feed/resources.hpp
+);
 )sql"}};
 
 Result<FeedEnd> floor_of(store::Session& session, OrganisationIndex provider) {
@@ -180,6 +188,20 @@ Result<std::optional<Instant>> FeedStore::said_after(store::Session& session, Or
       " order by last_sequence limit 1",
       {std::int64_t(provider), signed_of(after)},
       [](const store::Row& row) { return from_micros(row.integer(0)); });
+}
+
+Result<std::optional<ResourceListRow>> FeedStore::last_resources(store::Session& session) {
+  return session.one("select version, content from feed_resources order by version desc limit 1", {},
+                     [](const store::Row& row) {
+                       return ResourceListRow{.version = std::uint32_t(row.integer(0)),
+                                              .lines = std::string(row.text(1))};
+                     });
+}
+
+Result<void> FeedStore::insert_resources(store::Session& session, const ResourceListRow& row,
+                                         Instant created) {
+  return session.exec("insert into feed_resources (version, created, content) values ($1, $2, $3)",
+                      {std::int64_t(row.version), to_micros(created), std::string_view(row.lines)});
 }
 
 Result<void> FeedStore::each_edge(store::Session& session,

@@ -40,6 +40,12 @@ struct FeedEnd {
   Instant created = instant_min;    ///< of the last block
 };
 
+/// A list of zero-rated resources that was published: feed::lines_of of its classes.
+struct ResourceListRow {
+  std::uint32_t version = 0;
+  std::string lines;
+};
+
 struct Edge;
 struct EdgeState;
 
@@ -66,6 +72,10 @@ struct FeedStore {
   /// Drops blocks created before `before`, but never an operator's last one, which says where the feed
   /// stands.
   static Result<void> trim(store::Session& session, OrganisationIndex provider, Instant before);
+
+  /// The last list that was published; nothing if there is none.
+  static Result<std::optional<ResourceListRow>> last_resources(store::Session& session);
+  static Result<void> insert_resources(store::Session& session, const ResourceListRow& row, Instant created);
 
   static Result<void> each_edge(store::Session& session,
                                 const std::function<void(const EdgeState&)>& on_edge);

@@ -230,16 +230,42 @@ TEST(TrafficCatalogue, RefusesWhatNoNetworkCouldMatch) {
       "    - {domain: edu.az, prefix: 10.0.0.0/8}\n"
       "- code: a\n"
       "  name: {az: B}\n"
-      "  everything: false\n");
+      "  everything: false\n"
+      "- code: b\n"
+      "  name: {az: B}\n"
+      "  everything: true\n"
+      "  rules: [gov, \"two words\", gov]\n"
+      "  bases: [gov]\n"
+      "- code: c\n"
+      "  name: {az: C}\n"
+      "  everything: true\n"
+      "  rules: [gov]\n"
+      "- code: d\n"
+      "  name: {az: D}\n"
+      "  channels: all\n"
+      "  bases: [tv]\n");
   ASSERT_FALSE(bad);
   std::vector<std::string> found;
   for (const Error& error : bad.error()) found.push_back(one_line(error));
-  EXPECT_EQ(found,
-            (std::vector<std::string>{
-                "4:15 traffic.domain [0].resources[0].domain", "5:15 traffic.domain [0].resources[1].domain",
-                "6:15 traffic.prefix [0].resources[2].prefix", "7:15 traffic.prefix [0].resources[3].prefix",
-                "8:7 file.missing [0].resources[4]", "9:3 traffic.duplicate [1]",
-                "11:15 file.type [1].everything"}));
+  EXPECT_EQ(
+      found,
+      (std::vector<std::string>{
+          "4:15 traffic.domain [0].resources[0].domain", "5:15 traffic.domain [0].resources[1].domain",
+          "6:15 traffic.prefix [0].resources[2].prefix", "7:15 traffic.prefix [0].resources[3].prefix",
+          "8:7 file.missing [0].resources[4]", "9:3 traffic.duplicate [1]", "11:15 file.type [1].everything",
+          "15:16 traffic.rule [2].rules[1]", "15:29 traffic.duplicate [2].rules[2]",
+          "20:11 traffic.duplicate [3].rules[0]", "24:10 traffic.rule [4].bases"}));
+}
+
+TEST(TrafficCatalogue, HoldsNoMoreThanAListOfResourcesCan) {
+  std::string classes;
+  for (int i = 0; i < 64; ++i)
+    classes += fmt::format("- {{code: c{}, name: {{az: A}}, everything: true}}\n", i);
+  classes += "- {code: tv, name: {az: A}, channels: all}\n";
+  EXPECT_TRUE(TrafficCatalogue::parse(classes));
+  const auto many = TrafficCatalogue::parse(classes + "- {code: d, name: {az: A}, everything: true}\n");
+  ASSERT_FALSE(many);
+  EXPECT_EQ(one_line(many.error().front()), "66:3 traffic.limit [65]");
 }
 
 }  // namespace

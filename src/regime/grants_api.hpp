@@ -16,6 +16,7 @@
 #include "regime/edges.hpp"
 #include "regime/explain.hpp"
 #include "regime/keeper.hpp"
+#include "regime/resources.hpp"
 #include "registry/record.hpp"
 
 namespace dayaq::regime {
@@ -31,6 +32,7 @@ struct GrantsApi {
   const FileContext& files;
   const StatusWording& wording;
   const Clock& clock;
+  const ResourceList* resources = nullptr;  ///< null: there is none, and 404 says so
 };
 
 /// Adds all of them.

@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <set>
 
 #include "base/file.hpp"
+#include "feed/resources.hpp"
 #include "regime/file_reader.hpp"
 
 namespace dayaq::regime {
@@ -62,6 +64,12 @@ class CatalogueReader {
       if (known)
         reader_.error(at, "traffic.duplicate", "A class of this code stands above. Use another code.");
       out.push_back(std::move(one));
+      if (lines_ > feed::resource_lines_max || (!out.back().tv && ++classes_ > feed::resource_classes_max)) {
+        reader_.error(at, "traffic.limit",
+                      fmt::format("A list of resources has at most {} classes and {} lines.",
+                                  feed::resource_classes_max, feed::resource_lines_max));
+        return out;
+      }
     }
     return out;
   }
@@ -69,7 +77,9 @@ class CatalogueReader {
  private:
   TrafficClass read_class(const At& at) {
     TrafficClass out;
-    if (!reader_.map(at, {"code", "name", "meaning", "everything", "resources", "channels"})) return out;
+    if (!reader_.map(at,
+                     {"code", "name", "meaning", "everything", "resources", "channels", "rules", "bases"}))
+      return out;
     if (const auto code = reader_.need(at, "code")) {
       if (auto word = reader_.code(*code)) out.code = TrafficClassCode(std::move(*word));
     }
@@ -91,7 +101,32 @@ class CatalogueReader {
     out.everything = everything.has_value();
     if (resources) read_resources(*resources, out);
     if (channels) read_channels(*channels, out);
+    read_rules(at, "rules", out.rules, rules_, out.tv);
+    read_rules(at, "bases", out.bases, bases_, out.tv);
+    lines_ += 1 + out.resources.size() + out.rules.size() + out.bases.size();
     return out;
+  }
+
+  void read_rules(const At& at, std::string_view key, std::vector<std::string>& out,
+                  std::set<std::string>& known, bool tv) {
+    const auto list = reader_.find(at, key);
+    if (!list) return;
+    if (tv) {
+      return reader_.error(*list, "traffic.rule",
+                           "A TV package has no rules. Name them at a class of traffic.");
+    }
+    for (const At& item : reader_.items(*list)) {
+      auto name = reader_.text(item);
+      if (!name) continue;
+      if (!feed::is_resource_name(*name)) {
+        reader_.error(item, "traffic.rule",
+                      "The name of a rule is ASCII without spaces, at most 255 characters.");
+      } else if (!known.insert(*name).second) {
+        reader_.error(item, "traffic.duplicate", "This name stands above. Each rule is of one class.");
+      } else {
+        out.push_back(std::move(*name));
+      }
+    }
   }
 
   void read_resources(const At& list, TrafficClass& out) {
@@ -133,6 +168,8 @@ class CatalogueReader {
   }
 
   TreeReader reader_;
+  std::set<std::string> rules_, bases_;  ///< of all classes
+  std::size_t classes_ = 0, lines_ = 2;
 };
 
 }  // namespace

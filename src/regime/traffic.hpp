@@ -7,6 +7,8 @@
 //       - domain: edu.az          # the name and all below it
 //         note: ...               # what it is and where that is written
 //       - prefix: 185.30.88.0/22  # IPv4 or IPv6, CIDR
+//     rules: [GOV-EDU-ZR]         # names of rules that operators have loaded for it (3GPP TS 29.212)
+//     bases: [GOV-EDU]            # names of groups of such rules
 //   - code: all
 //     everything: true
 //   - code: home_tv
@@ -42,14 +44,17 @@ struct TrafficClass {
   bool everything = false;  ///< all traffic, or all channels
   bool tv = false;
   std::vector<NetworkResource> resources;  ///< traffic class
+  std::vector<std::string> rules;          ///< traffic class: Charging-Rule-Name
+  std::vector<std::string> bases;          ///< traffic class: Charging-Rule-Base-Name
   std::vector<std::string> channels;       ///< tv package
 };
 
 class TrafficCatalogue {
  public:
   TrafficCatalogue() = default;
-  /// All findings, with line, column and field: "traffic.domain", "traffic.prefix", "traffic.duplicate" and
-  /// file.*.
+  /// All findings, with line, column and field: "traffic.domain", "traffic.prefix", "traffic.rule",
+  /// "traffic.duplicate" (a class, or a rule's name in two places: whoever loses one class would lose the
+  /// other's rule), "traffic.limit" (more than a list of resources holds) and file.*.
   static std::expected<TrafficCatalogue, Errors> parse(std::string_view yaml);
   /// Reads traffic.yaml of a country pack; of several findings the first is returned, with the file in
   /// `detail`.

@@ -43,6 +43,7 @@ constexpr const char* sums_schema = R"({
       "properties": {"operator": {"type": "string"}, "owed_qepik": {"type": "integer"}}}},
     "edges": {"type": "array", "items": {"type": "object", "properties": {
       "operator": {"type": "string"}, "edge": {"type": "string"}, "number": {"type": "integer"},
+      "resources": {"type": "integer", "description": "Version of the list of zero-rated resources; 0: none."},
       "created": {"type": "string", "format": "date-time"}, "stored": {"type": "string", "format": "date-time"}}}}}})";
 constexpr const char* records_schema = R"({
   "type": "string", "description": "CSV with the columns day,measure,benefit,traffic_class,units."})";

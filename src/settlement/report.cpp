@@ -67,8 +67,9 @@ std::string report_json(const Report& report, Names names) {
   out += R"(],"edges":[)";
   comma = "";
   for (const EdgeStanding& edge : report.edges) {
-    out += fmt::format(R"({}{{"operator":"{}","edge":"{}","number":{},"created":"{}","stored":"{}"}})",
-                       std::exchange(comma, ","), edge.operator_code, edge.edge, edge.number,
+    out += fmt::format(R"({}{{"operator":"{}","edge":"{}","number":{},"resources":{},"created":"{}",)"
+                       R"("stored":"{}"}})",
+                       std::exchange(comma, ","), edge.operator_code, edge.edge, edge.number, edge.resources,
                        format_instant(edge.created), format_instant(edge.stored));
   }
   return out + "]}";

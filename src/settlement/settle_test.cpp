@@ -41,7 +41,9 @@ TEST_P(SettleTest, StoresEachBatchOnceAndAddsItUp) {
   EXPECT_EQ(send(batch(1, 3600)), "");
   EXPECT_EQ(standing.next, 2u);
   EXPECT_EQ(send(batch(1, 3600)), "") << "the same bytes again";
-  EXPECT_EQ(send(batch(2, 30)), "");
+  feed::Settlement second = batch(2, 30);
+  second.resources_version = 18;
+  EXPECT_EQ(send(second), "");
   const Report all = report();
   ASSERT_EQ(all.lines.size(), 1u);
   EXPECT_EQ(all.lines[0].sum.units, 3630);
@@ -53,6 +55,7 @@ TEST_P(SettleTest, StoresEachBatchOnceAndAddsItUp) {
   ASSERT_EQ(all.edges.size(), 1u);
   EXPECT_EQ(all.edges[0].number, 2u);
   EXPECT_EQ(all.edges[0].last_record, 200u);
+  EXPECT_EQ(all.edges[0].resources, 18u);
   EXPECT_EQ(all.edges[0].stored, audit.clock.now());
   EXPECT_EQ(audit.log->size(), 2u) << "an entry for each, none for what was sent again";
   const auto entry = audit.log->entry(0);

@@ -22,12 +22,13 @@ std::int64_t days_of(Date day) {
   return day.time_since_epoch().count();
 }
 
-/// Columns: operator, edge, number, last_record, created, stored.
+/// Columns: operator, edge, number, last_record, created, stored, resources.
 EdgeStanding read_standing(const store::Row& row) {
   return {.operator_code = std::string(row.text(0)),
           .edge = std::string(row.text(1)),
           .number = std::uint64_t(row.integer(2)),
           .last_record = std::uint64_t(row.integer(3)),
+          .resources = std::uint32_t(row.integer(6)),
           .created = from_micros(row.integer(4)),
           .stored = from_micros(row.integer(5))};
 }
@@ -62,7 +63,13 @@ std::string format_month(Month month) {
 }
 
 std::span<const store::Migration> migrations() {
-  static constexpr std::array all{store::Migration{.room = "settlement", .number = 1, .sql = schema_sql}};
+  static constexpr std::array all{
+      store::Migration{.room = "settlement", .number = 1, .sql = schema_sql},
+      // Of batches before this column it is in their bytes alone.
+      store::Migration{
+          .room = "settlement",
+          .number = 2,
+          .sql = "alter table settlement_batch add column resources bigint not null default 0;"}};
   return all;
 }
 
@@ -70,7 +77,7 @@ Result<std::optional<EdgeStanding>> SettlementStore::last(store::Session& sessio
                                                           std::string_view operator_code,
                                                           std::string_view edge) {
   return session.one(
-      "select operator, edge, number, last_record, created, stored from settlement_batch"
+      "select operator, edge, number, last_record, created, stored, resources from settlement_batch"
       " where operator = $1 and edge = $2 order by number desc limit 1",
       {operator_code, edge}, read_standing);
 }
@@ -87,10 +94,11 @@ Result<std::optional<Bytes>> SettlementStore::content(store::Session& session, s
 Result<void> SettlementStore::insert(store::Session& session, const feed::Settlement& batch,
                                      BytesView content, Instant now) {
   return session.exec(
-      "insert into settlement_batch (operator, edge, number, created, stored, last_record, content)"
-      " values ($1, $2, $3, $4, $5, $6, $7)",
+      "insert into settlement_batch (operator, edge, number, created, stored, last_record, content,"
+      " resources) values ($1, $2, $3, $4, $5, $6, $7, $8)",
       {std::string_view(batch.operator_code), std::string_view(batch.edge), std::int64_t(batch.number),
-       to_micros(batch.created), to_micros(now), std::int64_t(batch.last_record), content});
+       to_micros(batch.created), to_micros(now), std::int64_t(batch.last_record), content,
+       std::int64_t(batch.resources_version)});
 }
 
 Result<void> SettlementStore::add(store::Session& session, std::string_view operator_code,
@@ -119,7 +127,8 @@ Result<std::vector<EdgeStanding>> SettlementStore::edges(store::Session& session
                                                          std::string_view operator_code) {
   std::vector<EdgeStanding> out;
   DAYAQ_TRY_OK(session.query(
-      "select b.operator, b.edge, b.number, b.last_record, b.created, b.stored from settlement_batch b"
+      "select b.operator, b.edge, b.number, b.last_record, b.created, b.stored, b.resources"
+      " from settlement_batch b"
       " join (select operator, edge, max(number) as number from settlement_batch"
       "       where $1 = '' or operator = $1 group by operator, edge) l"
       " on b.operator = l.operator and b.edge = l.edge and b.number = l.number order by b.operator, b.edge",

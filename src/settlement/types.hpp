@@ -54,8 +54,9 @@ struct EdgeStanding {
   std::string edge;
   std::uint64_t number = 0;  ///< of its last batch
   std::uint64_t last_record = 0;
-  Instant created;  ///< by the edge
-  Instant stored;   ///< here
+  std::uint32_t resources = 0;  ///< version of the list of zero-rated resources that it counted by; 0: none
+  Instant created;              ///< by the edge
+  Instant stored;               ///< here
 };
 
 /// Who may sign for an edge. Implemented where edges are enrolled.

@@ -315,6 +315,7 @@ std::vector<OpenSession> CreditControl::sessions_under(MeasureNumber measure, st
                                                        std::uint64_t& cursor) const {
   std::vector<OpenSession> found;
   if (limit == 0) return found;
+  if (measure == newer_list) cursor |= cursor_of_other;
   if ((cursor & cursor_of_other) == 0) {
     state_->sessions.walk(cursor, walk_slots, [&](const auto& session) {
       bool under = false;

@@ -7,6 +7,7 @@
 // and the answers are merged.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -66,6 +67,9 @@ struct OpenSession {
   std::string destination_realm;
   std::uint32_t application = 4;
 };
+
+/// In place of a measure: the sessions of the other application that were told by an older list of resources.
+inline constexpr MeasureNumber newer_list = std::numeric_limits<MeasureNumber>::max();
 
 /// Another application's sessions (Gx), re-authorised along with these.
 class OtherSessions {

@@ -271,7 +271,7 @@ void Gx::sessions_under(MeasureNumber measure, std::size_t limit, std::uint64_t&
                         std::vector<OpenSession>& out) const {
   const std::size_t most = out.size() + limit;
   state_->sessions.walk(cursor, walk_slots, [&](const auto& session) {
-    bool under = false;
+    bool under = measure == newer_list && session.list_version != state_->resources.version;
     Sessions::each_lease(session, [&](const SessionLease& lease) { under |= lease.measure == measure; });
     if (under) out.push_back(state_->opened(session));
     return out.size() < most;

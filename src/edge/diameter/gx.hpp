@@ -35,7 +35,7 @@ class Gx final : public OtherSessions {
   ~Gx() override;
 
   /// The list in use from now on. conflict "gx.older" if it is older than what is in use. Sessions get its
-  /// rules with their next request or re-authorisation.
+  /// rules with their next request or re-authorisation (Node::re_authorise_measure(newer_list)).
   Result<void> use(feed::Resources resources);
   [[nodiscard]] std::uint32_t resources_version() const;  ///< 0: none yet; settlements say it
 

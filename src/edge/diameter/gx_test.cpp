@@ -181,6 +181,33 @@ TEST_F(GxTest, IsReAuthorisedAlongWithGy) {
   EXPECT_EQ(control.session_count(), 1u);
 }
 
+TEST_F(GxTest, ANewListIsToldToTheSessionsThatKnowAnOlderOneAlone) {
+  grant(learning, 5);
+  answer(1, 0);
+  engine.grants[{key_of(number), data}] = {.measure = 5};
+  CreditControl control(options(), engine);
+  control.attach(&gx);
+  control.on_request(Ccr{}.part({.group = 1}).build(), "pgw.test", now);
+  const auto told_by_older = [&] {
+    std::vector<OpenSession> found;
+    std::uint64_t cursor = 0;
+    do {
+      for (auto& session : control.sessions_under(newer_list, 10, cursor))
+        found.push_back(std::move(session));
+    } while (cursor != 0);
+    return found;
+  };
+  EXPECT_TRUE(told_by_older().empty());
+  feed::Resources newer = list(18);
+  newer.classes[0].rules = {"GOV-EDU-2"};
+  ASSERT_TRUE(gx.use(newer));
+  const auto found = told_by_older();
+  ASSERT_EQ(found.size(), 1u) << "Gy's sessions have no list";
+  EXPECT_THAT(shown_message(control.re_auth_request(found[0])),
+              testing::EndsWith("1002{1005=GOV-EDU-ZR} 1001{1005=GOV-EDU-2 1004=GOV-EDU}"));
+  EXPECT_TRUE(told_by_older().empty());
+}
+
 TEST_F(GxTest, WhatIsWrongIsSaid) {
   Bytes wrong = request(1, 0);
   wrong[11] = std::byte(4);  // another application in the header

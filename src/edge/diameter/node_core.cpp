@@ -57,7 +57,8 @@ NodeCore::NodeCore(const NodeOptions& options, std::shared_ptr<Charging> chargin
       self_{.origin_host = options.origin_host,
             .origin_realm = options.origin_realm,
             .origin_state_id = options.origin_state_id,
-            .ip4 = 0x7f000001},
+            .ip4 = 0x7f000001,
+            .gx = options.gx != nullptr},
       hop_by_hop_(random_u32(random_)),
       end_to_end_(seconds_of(clock), random_u32(random_)),
       inheritance_(options.inherited) {

@@ -33,6 +33,7 @@ void write_applications(Writer& writer, const Self& self) {
   writer.u32(avp::supported_vendor_id, vendor_3gpp);
   writer.u32(avp::auth_application_id, application::credit_control);
   for (const auto id : {application::credit_control, application::gx}) {
+    if (id == application::gx && !self.gx) continue;
     const auto group = writer.group_begin(avp::vendor_specific_application_id);
     writer.u32(avp::vendor_id, vendor_3gpp);
     writer.u32(avp::auth_application_id, id);

@@ -24,6 +24,7 @@ struct Self {
   std::string origin_host, origin_realm;
   std::uint32_t origin_state_id = 0;
   std::uint32_t ip4 = 0;  ///< Host-IP-Address, host byte order
+  bool gx = true;         ///< whether it is served, and so said
 };
 
 /// What a peer said of itself.

@@ -49,6 +49,7 @@ void read_identity(Fields& top, Configuration& out, const std::filesystem::path&
   top.duration("sibling_silence", out.engine.sibling_silence, 1s, 1h);
   top.duration("settle_every", out.settle_every, 1s, 24h);
   top.number("resources_version", out.resources_version, 0, 0xffffffff);
+  top.duration("resources_every", out.resources_every, 1s, 24h);
 }
 
 void read_centre(Fields& top, Configuration& out, const std::filesystem::path& folder) {
@@ -172,10 +173,12 @@ std::vector<std::string> needs_restart(const Configuration& before, const Config
   differs("zone", before.engine.zone != after.engine.zone);
   differs("line", before.line != after.line);
   differs("services", services(before) != services(after));
-  differs("diameter", before.diameter.has_value() != after.diameter.has_value() ||
-                          (before.diameter && (before.diameter->port != after.diameter->port ||
-                                               before.diameter->address != after.diameter->address ||
-                                               before.diameter->origin_host != after.diameter->origin_host)));
+  differs("diameter",
+          before.diameter.has_value() != after.diameter.has_value() ||
+              (before.diameter && (before.diameter->port != after.diameter->port ||
+                                   before.diameter->address != after.diameter->address ||
+                                   before.diameter->origin_host != after.diameter->origin_host)) ||
+              before.gx != after.gx);
   differs("radius", before.radius.has_value() != after.radius.has_value() ||
                         (before.radius && (before.radius->auth_port != after.radius->auth_port ||
                                            before.radius->address != after.radius->address)));

@@ -48,7 +48,9 @@ struct Configuration {
   LineKind line = LineKind::mobile;
   ServiceTable services;
   std::chrono::seconds settle_every{60};
-  std::uint32_t resources_version = 0;
+  std::uint32_t resources_version = 0;       ///< of networks without Gx
+  std::chrono::seconds resources_every{60};  ///< how often the centre is asked for a newer list
+  bool gx = true;                            ///< with diameter
   std::optional<diameter::NodeOptions> diameter;
   diameter::CreditControlOptions credit_control;
   std::optional<radius::ServerOptions> radius;

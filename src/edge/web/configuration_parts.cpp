@@ -117,6 +117,7 @@ void read_diameter(Fields& top, Configuration& out) {
     fields.text("limited_filter_id", control.limited_filter_id);
     fields.texts("limited_filter_rules", control.limited_filter_rules);
     fields.text("redirect_url", control.redirect_url);
+    fields.truth("gx", out.gx);
     fields.numbers("understood_vendors", control.understood_vendors);
     fields.number("sessions_max", control.sessions_max, 1, 1'000'000'000);
     fields.number("threshold_percent", control.threshold_percent, 0, 99);

@@ -16,7 +16,8 @@ data: /var/lib/dayaq-edge     # replica, journal, accounts; a disk that keeps it
 when_disk_full: grant         # grant (and count later from the operator's records) or refuse
 sibling_silence: 5s           # a sibling that is silent for longer is taken for gone
 settle_every: 60s             # how often usage goes to the centre
-resources_version: 0          # of the list of zero-rated resources that the network uses; 0: none
+resources_every: 60s          # how often the centre is asked for a newer list of zero-rated resources
+# resources_version: 17       # of the list that the network uses, if it gets no rules over Gx; for settlements
 
 centre:
   url: https://centre.dayaq.example
@@ -76,6 +77,7 @@ diameter:
   # sessions_max: 16777216
   # redirect_url: https://pay.azercell.example/
   threshold_percent: 15
+  gx: true                    # install the rules of the centre's list by name (Gx) where the network asks for them
 
 # RADIUS, for broadband and hotspots.
 # radius:

@@ -52,6 +52,10 @@ void add_replica(Registrar& add) {
             [](const Status& s) { return double(s.feed_lag.count()) / 1e3; });
   add.gauge("feed_behind", "Lines that the centre has said and that aren't in force here.",
             [](const Status& s) { return s.feed_behind; });
+  add.gauge("resources_version", "Version of the list of zero-rated resources in use; 0: none.",
+            [](const Status& s) { return s.resources_version; });
+  add.counter("resources_refused", "Lists of zero-rated resources that were refused.",
+              [](const Status& s) { return s.resources_refused; });
   add.gauge("feed_silence_seconds", "Since the centre was heard last.",
             [](const Status& s) { return seconds_between(std::max(s.feed_heard, s.started), s.at); });
 }

@@ -34,6 +34,7 @@ std::vector<Worry> worries(const Status& status) {
     for (const auto& [host, state] : status.diameter->peers) open = open || state == "open";
     if (!open && status.at - status.started > minutes(1)) found.push_back({peers_away, {}});
   }
+  if (status.resources_refused > 0 && !status.resources_trouble.empty()) found.push_back({resources, {}});
   return found;
 }
 

@@ -26,6 +26,9 @@ struct Status {
   std::chrono::milliseconds feed_lag{0};  ///< from a change's being said to its being in force here
   std::uint64_t feed_behind = 0;          ///< lines that the centre has said and that aren't in force here
   std::string feed_trouble;               ///< what keeps it from following; empty: nothing
+  std::uint32_t resources_version = 0;    ///< of the list of zero-rated resources in use; 0: none
+  std::uint64_t resources_refused = 0;    ///< lists, since the start
+  std::string resources_trouble;          ///< code; empty: the last list that came was right
 
   Engine::Counts engine;
   Journal::Health disk = Journal::Health::ok;
@@ -77,6 +80,7 @@ struct Worry {
     settlement,   ///< batches wait for more than an hour
     sibling_away,
     peers_away,  ///< Diameter is served and no peer is connected
+    resources,   ///< a list of zero-rated resources was refused, and is given again
   };
   What what;
   std::string about;  ///< a sibling's name

@@ -170,6 +170,7 @@ class Page {
     fact(Word::sequence, number(s_.replica.sequence));
     fact(Word::behind, number(s_.feed_behind));
     fact(Word::measures, number(s_.replica.measures));
+    fact(Word::resources, s_.resources_version == 0 ? "–" : number(s_.resources_version));
     end_card();
   }
 
@@ -304,6 +305,7 @@ std::string status_page(const StatusPageParts& parts) {
 void add_status_route(http::Router& router, std::shared_ptr<StatusBoard> board,
                       std::shared_ptr<const History> history, const Zone& zone) {
   router.add({.pattern = "/",
+              .open = "counts, about nobody",
               .run = http::Run::worker,
               .operation = "get_status_page",
               .summary = "The edge's own page.",

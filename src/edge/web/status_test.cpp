@@ -24,6 +24,7 @@ struct StatusTest : testing::Test {
     status.replica.sequence = 77;
     status.replica.said = status.started;
     status.replica.subscriptions = 1'234'567;
+    status.resources_version = 17;
     status.feed_connected = true;
     status.feed_heard = status.at;
     status.diameter = diameter::Node::Counts{};
@@ -60,11 +61,14 @@ TEST_F(StatusTest, EachWorryIsSeenAndSaid) {
   status.settlement->waiting_since = status.at - 2h;
   status.siblings = {{.name = "ganja-1", .number = 2}};
   status.diameter->peers.clear();
+  status.resources_refused = 1;
+  status.resources_trouble = "resources.older";
   EXPECT_THAT(seen(), testing::UnorderedElementsAre(disk_full, no_grants, centre_away, settlement,
-                                                    sibling_away, peers_away));
+                                                    sibling_away, peers_away, resources));
   const std::string text = page();
-  for (const auto* part : {"The disk is full", "Nothing has come", "away for more than a minute",
-                           "waited for more than an hour", "Edge ganja-1 is silent", "No Diameter peer"}) {
+  for (const auto* part :
+       {"The disk is full", "Nothing has come", "away for more than a minute", "waited for more than an hour",
+        "Edge ganja-1 is silent", "No Diameter peer", "list of free resources was refused"}) {
     EXPECT_THAT(text, HasSubstr(part));
   }
 }
@@ -109,6 +113,7 @@ TEST_F(StatusTest, EveryMetricIsExposedWithItsPrefix) {
   EXPECT_THAT(text, HasSubstr("dayaq_edge_replica_subscriptions 1234567"));
   EXPECT_THAT(text, HasSubstr("dayaq_edge_sibling_heard{sibling=\"ganja-2\"} 0"));
   EXPECT_THAT(text, HasSubstr("dayaq_edge_diameter_peers_open 1"));
+  EXPECT_THAT(text, HasSubstr("dayaq_edge_resources_version 17"));
 }
 
 TEST(StatusTexts, NoWordIsMissingInAnyLanguage) {
