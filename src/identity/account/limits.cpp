@@ -19,6 +19,11 @@ std::int64_t bucket(const Counter& counter, std::uint64_t subject) {
 
 }  // namespace
 
+Limits Limits::of(const crypto::MasterKey& master, const LimitPolicy& policy) {
+  const crypto::SecretBytes secret = master.derive("sign-in limits");
+  return {sip_key(secret.view().first<16>()), policy};
+}
+
 unsigned Limits::bound(Counted what) const {
   switch (what) {
     case Counted::wrong_sms:

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/siphash.hpp"
+#include "crypto/key_store.hpp"
 #include "identity/account/types.hpp"
 #include "store/database.hpp"
 
@@ -49,6 +50,8 @@ class Limits {
  public:
   /// `secret` keeps what is counted from being read off the table.
   Limits(const SipKey& secret, const LimitPolicy& policy) : secret_(secret), policy_(policy) {}
+  /// With the secret that everybody under this master key counts by.
+  [[nodiscard]] static Limits of(const crypto::MasterKey& master, const LimitPolicy& policy = {});
 
   /// limit "signin.limit" if it has been reached; the text says when it ends. Any store session.
   Result<void> check(store::Session& db, const Counter& counter, Instant now) const;

@@ -1,7 +1,10 @@
 // Signing in: explicit state machines, each of whose states has an expiry.
 //
-//   start ──> identify ──> prove ──> (prove again, for a surer level) ──> signed in
-//                 └── passkey without a name ──────────────────────────────┘
+//   start ──> identify ──> choose ──> code, confirm, or a passkey ──> done
+//                │            └──────── (once more, for a surer level) ┘ │
+//                └── passkey without a name ────────────────────────────┘
+//
+//   a step's text is good for: identify 10 min, choose 5, code 5, confirm 3; the whole for 20
 //
 // What is under way lies sealed (AES-GCM under the master key) in a form field that the browser sends back,
 // bound to the browser by the cookie `__Host-attempt`; so starting costs no write, and a restart or another
@@ -9,9 +12,14 @@
 // may be used once (a challenge) is a row, written in the transaction of the proof.
 //
 // Whoever types a national id gets the same answer, in the same time, whether or not there is such a person
-// or account.
+// or account: all ways are offered to everybody, a code is "sent" for nobody too, and the refusal at the end
+// is one for all reasons.
+//
+// Signed in is one write: the session's row (whose id is made from the step's challenge, so that no challenge
+// makes two), the authenticator's use and the audit entry. Many share one group commit.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +27,7 @@
 #include <vector>
 
 #include "identity/account/accounts.hpp"
+#include "identity/account/limits.hpp"
 
 namespace dayaq::identity {
 
@@ -32,8 +41,9 @@ struct SignInView {
     done,      ///< signed in: `token` is the new session's
   };
   Step step = Step::identify;
-  std::string state;                       ///< sealed; the form's hidden field `state`
-  std::vector<AuthenticatorKind> offered;  ///< what would satisfy the wanted assurance
+  std::string state;  ///< sealed; the form's hidden field `state`
+  /// What could satisfy the wanted assurance, whether or not this person has it.
+  std::vector<AuthenticatorKind> offered;
   AuthenticatorKind method = AuthenticatorKind::passkey;
   std::string passkey_options;        ///< JSON for navigator.credentials.get(); "" if not offered
   std::string number;                 ///< mobile confirmation: two digits shown on both sides
@@ -60,7 +70,8 @@ struct Caller {
 
 class SignIn {
  public:
-  SignIn(store::Database& db, Accounts& accounts, const webauthn::RelyingParty& party);
+  SignIn(store::Database& db, Accounts& accounts, const webauthn::RelyingParty& party,
+         const LimitPolicy& limits = {});
   ~SignIn();
 
   /// A value for the attempt cookie.
@@ -72,6 +83,8 @@ class SignIn {
   //   - invalid_input "signin.expired"   the step's time is over: start again
   //   - forbidden "signin.refused"       wrong code, unknown passkey, no such person, suspended: one text for
   //   all
+  //   - forbidden "signin.assurance"     proved, but this digital ID was enrolled at a lower level than
+  //   wanted
   //   - limit "signin.limit"             too many attempts; the text says when to come back and that another
   //                                      authenticator may be used
   Result<SignInView> identify(std::string_view state, std::string_view national_id, const Caller& caller,
@@ -81,14 +94,22 @@ class SignIn {
   Result<SignInView> code(std::string_view state, std::string_view typed, const Caller& caller, Instant now);
   Result<SignInView> passkey(std::string_view state, std::string_view response_json, const Caller& caller,
                              Instant now);
+  /// The same without waiting for the disk: the passkey is checked on this thread, `done` is called on this
+  /// one or on the writer's, where it must neither block nor throw.
+  void passkey_async(std::string_view state, std::string_view response_json, const Caller& caller,
+                     Instant now, std::function<void(Result<SignInView>)> done);
+  /// The certificate that the browser's TLS connection was made with, already verified by the caller.
+  Result<SignInView> card(std::string_view state, const Fingerprint& card, const Caller& caller, Instant now);
   /// Asks whether the phone has confirmed: step `confirm` again, or `done`.
   Result<SignInView> poll(std::string_view state, const Caller& caller, Instant now);
   /// Where a finished sign-in goes on, as its wish said.
   [[nodiscard]] Result<std::string> then(std::string_view state, const Caller& caller, Instant now) const;
 
+  /// Deletes rows that are over, at most `limit` of each kind; called by a timer inside a transaction.
+  Result<int> sweep(store::Session& db, Instant now, int limit);
+
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  std::unique_ptr<struct SignInSteps> state_;
 };
 
 }  // namespace dayaq::identity

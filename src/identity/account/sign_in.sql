@@ -50,13 +50,14 @@ CREATE TABLE identity_confirmation (
   person_id BIGINT NOT NULL,
   confirmation_id BIGINT NOT NULL,
   number BIGINT NOT NULL,
-  stage BIGINT NOT NULL,
+  stage BIGINT NOT NULL,          -- 0 waiting, 1 confirmed, 2 denied, 3 used
   asked BIGINT NOT NULL,
   expires BIGINT NOT NULL,
   client TEXT NOT NULL,
   network TEXT NOT NULL,
-  authenticator BIGINT NOT NULL,
+  authenticator BIGINT NOT NULL,  -- what confirmed it, and what it is worth; 0 before
   assurance BIGINT NOT NULL,
+  proved BIGINT NOT NULL,         -- when the person last proved to whatever confirmed it who they are
   PRIMARY KEY (bucket, person_id, confirmation_id)
 ) {without_rowid};
 CREATE INDEX identity_confirmation_over ON identity_confirmation (expires);

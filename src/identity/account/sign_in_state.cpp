@@ -57,6 +57,7 @@ Bytes encode(const Attempt& a) {
   out.insert(out.end(), a.challenge.begin(), a.challenge.end());
   put_le(out, a.person.value());
   put_le(out, a.id);
+  put_le(out, a.authenticator.value());
   put_le(out, a.present.value());
   put_text(out, std::string_view(a.client).substr(0, client_size_max));
   put_text(out, std::string_view(a.then).substr(0, then_size_max));
@@ -82,8 +83,9 @@ std::optional<Attempt> decode_attempt(BytesView in) {
   a.begun = from_micros(begun);
   std::copy_n(in.begin(), a.challenge.size(), a.challenge.begin());
   in = in.subspan(a.challenge.size());
-  if (!take_id(in, a.person) || !take_le(in, a.id) || a.id >> 63 != 0 || !take_id(in, a.present) ||
-      !take_text(in, a.client, client_size_max) || !take_text(in, a.then, then_size_max) || !in.empty()) {
+  if (!take_id(in, a.person) || !take_le(in, a.id) || a.id >> 63 != 0 || !take_id(in, a.authenticator) ||
+      !take_id(in, a.present) || !take_text(in, a.client, client_size_max) ||
+      !take_text(in, a.then, then_size_max) || !in.empty()) {
     return std::nullopt;
   }
   return a;

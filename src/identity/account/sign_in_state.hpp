@@ -1,7 +1,7 @@
 // What is under way while somebody signs in, as the sealed text holds it. For the sources of this folder.
 //
 //   version 1 | step 1 | method 1 | least 1 | reached 1 | flags 1 | number 1 | methods 2 | begun 8 |
-//   challenge 32 | person 8 | attempt 8 | present 8 | client 2 + n | then 2 + n          (little-endian)
+//   challenge 32 | person 8 | id 8 | authenticator 8 | present 8 | client 2 + n | then 2 + n (little-endian)
 #pragma once
 
 #include <optional>
@@ -22,6 +22,7 @@ struct Attempt {
   webauthn::Challenge challenge{};  ///< of this step: may be used once
   PersonId person;                  ///< 0: nobody named. Perhaps nobody's: a national id gives one
   std::uint64_t id = 0;             ///< of the code sent, or of the confirmation asked for
+  AuthenticatorId authenticator;    ///< that the code was sent to
   SessionId present;                ///< step-up: the session, of `person`; 0 else
   std::string client;
   std::string then;
