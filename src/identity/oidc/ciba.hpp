@@ -35,4 +35,9 @@ struct CibaAuthorization {
 Result<CibaAuthorization> begin_ciba(const Provider& provider, const Client& client, std::string_view form,
                                      Instant now);
 
+/// Remembers whom a client that may use CIBA means by its `sub`, so that an id_token_hint finds them. Part of
+/// the transaction that grants.
+Result<void> note_subject(store::Session& db, const Provider& provider, const Client& client,
+                          PersonId person);
+
 }  // namespace dayaq::identity::oidc

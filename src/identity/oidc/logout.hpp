@@ -62,12 +62,16 @@ class BackChannel final : public SessionObserver, public store::CommitHook {
         .connect_timeout = std::chrono::milliseconds(3'000),
         .answer_timeout = std::chrono::milliseconds(5'000),
         .body_max = 64 << 10,
+        .tls_authority = {},
+        .bearer_token = {},
     };
   };
   BackChannel(const Provider& provider, Options options);
-  ~BackChannel() override;  ///< stops the thread; what is unsent stays
+  ~BackChannel() override;
   /// Reads what a stop or a crash left, and begins to send. After hooks were added.
   Result<void> start();
+  /// Ends the thread; what is unsent stays. Before the database closes. Twice is once.
+  void stop();
 
   /// Back-Channel Logout section 2.5: a row for each client that had tokens in the session.
   Result<void> on_session_ended(store::Session& db, const Session& session) override;
