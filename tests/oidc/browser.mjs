@@ -9,6 +9,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { setup } from './checks.mjs';
+import { assertion } from './passkey.mjs';
 
 const agent = new http.Agent({ keepAlive: true });
 
@@ -24,20 +25,21 @@ function attributes(tag) {
   return found;
 }
 
-/// The forms of a page: { action, method, fields: { name: value }, names: Set of what can be typed, buttons: [{name, value, text}] }.
+/// The forms of a page: { action, method, fields: { name: value }, pairs (all of it, ticked boxes too), typed: names of what can be
+/// typed, buttons: [{name, value, text}] }.
 export function forms(html) {
   return [...html.matchAll(/<form\b([^>]*)>([\s\S]*?)<\/form>/gi)].map(([, head, inside]) => {
-    const form = { ...attributes(head), fields: {}, typed: new Set(), choices: {}, buttons: [] };
+    const form = { ...attributes(head), fields: {}, pairs: [], typed: new Set(), buttons: [] };
     for (const [tag] of inside.matchAll(/<input\b[^>]*>/gi)) {
       const input = attributes(tag.slice(6));
       const type = (input.type ?? 'text').toLowerCase();
       if (!input.name && type !== 'submit') continue;
       if (type === 'submit') form.buttons.push({ name: input.name, value: input.value ?? '', text: input.value ?? '' });
       else if (type === 'checkbox' || type === 'radio') {
-        (form.choices[input.name] ??= []).push(input.value ?? 'on');
-        if ('checked' in input) form.fields[input.name] = input.value ?? 'on';
+        if ('checked' in input) form.pairs.push([input.name, input.value ?? 'on']);
       } else {
         form.fields[input.name] = input.value ?? '';
+        form.pairs.push([input.name, input.value ?? '']);
         if (type !== 'hidden') form.typed.add(input.name);
       }
     }
@@ -149,8 +151,8 @@ export class Browser {
   }
 
   submit(page, form, more = {}, button = undefined) {
-    const fields = { ...form.fields, ...more };
-    if (button?.name) fields[button.name] = button.value;
+    const fields = [...form.pairs.filter(([name]) => !(name in more)), ...Object.entries(more)];
+    if (button?.name) fields.push([button.name, button.value]);
     const action = new URL(form.action || page.url.href, page.url);
     return this.go(action, { method: (form.method ?? 'get').toUpperCase() === 'POST' ? 'POST' : 'GET', form: fields });
   }
@@ -202,7 +204,7 @@ async function peerPages(browser, page, all) {
   return null;
 }
 
-/// The newest code sent to a number by the file-drop sender; waits for one that wasn't there before.
+/// What the file-drop sender has sent, oldest first.
 export function sentMessages() {
   const folder = setup.login.messages;
   if (!fs.existsSync(folder)) return [];
@@ -216,13 +218,47 @@ export function sentMessages() {
   }).filter(Boolean).sort((a, b) => a.at - b.at);
 }
 
+// Our own pages, by their forms' actions.
 async function ownPages(browser, page, all) {
-  const consent = all.find((form) => /\/consent/.test(form.action ?? '') || form.buttons.some((button) => /^(allow|grant|decision)$/.test(button.name ?? '')));
+  const form = (action) => all.find((each) => new URL(each.action || page.url.href, page.url).pathname === action);
+  const answer = (found) => browser.submit(page, found, {}, found.buttons.find((button) => button.value === (browser.consent ? 'yes' : 'no')));
+  const passkey = form('/sign-in/passkey');
+  if (passkey && browser.person.passkey) {
+    browser.asked.sign_in += 1;
+    const response = assertion(JSON.parse(passkey['data-passkey']), page.url.origin, browser.person.passkey);
+    return browser.submit(page, passkey, { response: JSON.stringify(response) });
+  }
+  const identify = form('/sign-in/identify');
+  if (identify) {
+    browser.asked.sign_in += 1;
+    browser.before = sentMessages().length;
+    return browser.submit(page, identify, { national_id: browser.person.id });
+  }
+  const code = form('/sign-in/code');
+  if (code) return browser.submit(page, code, { code: code.fields.method === 'totp' ? totp(browser.person.totp) : await nextCode(browser.before) });
+  const consent = form('/oauth/consent');
   if (consent) {
     browser.asked.consent += 1;
-    const wanted = browser.consent ? /^(yes|allow|1|true|grant)/i : /^(no|deny|0|false|refuse)/i;
-    const button = consent.buttons.find((each) => wanted.test(each.value)) ?? consent.buttons[browser.consent ? 0 : consent.buttons.length - 1];
-    return browser.submit(page, consent, {}, button);
+    return answer(consent);
   }
+  const device = form('/device/answer');
+  if (device) return answer(device);
+  const ask = form('/device');
+  if (ask?.fields.user_code) return browser.submit(page, ask);
+  const logout = form('/oauth/logout/answer');
+  if (logout) return browser.submit(page, logout, {}, logout.buttons.find((button) => button.value === 'yes'));
   return null;
+}
+
+/// The digits of the first message after `before` others.
+export async function nextCode(before) {
+  for (let wait = 0; wait < 100; wait += 1) {
+    const all = sentMessages();
+    if (all.length > before) {
+      const digits = all.at(-1).text.match(/\b\d{6,8}\b/);
+      if (digits) return digits[0];
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error('no message came');
 }

@@ -36,7 +36,7 @@ const settings = {
   acrValues: ['urn:dayaq:low', 'urn:dayaq:substantial', 'urn:dayaq:high'],
   subjectTypes: ['public', 'pairwise'],
   pairwiseIdentifier: (ctx, account, client) => crypto.createHash('sha256').update(`${client.sectorIdentifier}:${account}`).digest('hex'),
-  pkce: { required: (ctx, client) => client.clientId !== 'test-passport', methods: ['S256'] },
+  pkce: { required: (ctx, client) => client.clientId !== 'test-passport-old', methods: ['S256'] },
   responseTypes: ['code'],
   enabledJWA: {
     idTokenSigningAlgValues: ['ES256', 'EdDSA', 'RS256'], clientAuthSigningAlgValues: ['ES256', 'EdDSA'],
@@ -85,7 +85,7 @@ const settings = {
 };
 for (const metadata of Object.values(clients)) {
   if (metadata.token_endpoint_auth_method.startsWith('client_secret')) metadata.client_secret = crypto.randomBytes(32).toString('base64url');
-  const { private: _, organisation, purpose, legal_ground, fapi, dpop_bound_access_tokens, backchannel_token_delivery_mode, ...known } = metadata;
+  const { private: _, organisation, purpose, legal_ground, fapi, without_pkce, sector, dpop_bound_access_tokens, backchannel_token_delivery_mode, ...known } = metadata;
   if (!metadata.redirect_uris.length) known.subject_type = 'public';  // it wants a jwks_uri for pairwise subjects here
   settings.clients.push({ ...known, ...(dpop_bound_access_tokens && { dpop_bound_access_tokens }), ...(backchannel_token_delivery_mode && { backchannel_token_delivery_mode }) });
 }
