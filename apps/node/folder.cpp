@@ -27,6 +27,7 @@ Result<Configuration> read_configuration(const std::filesystem::path& data) {
     configuration.database = root["database"].as<std::string>("");
     configuration.origin = root["origin"].as<std::string>("");
     configuration.synthetic = root["synthetic"].as<bool>(false);
+    configuration.url = root["url"].as<std::string>("");
   } catch (const YAML::Exception& wrong) {
     return fail(ErrorKind::invalid_input, "node.configuration",
                 fmt::format("{} can't be read: {}", path.string(), wrong.what()));
@@ -61,10 +62,13 @@ Result<void> create_folder(const std::filesystem::path& data, const std::string&
   random.fill(secret);
   DAYAQ_TRY_OK(
       write_file_atomically(data / "keys" / "registry.hex", as_bytes(to_hex(secret) + "\n"), owner_only));
+  DAYAQ_TRY_OK(crypto::MasterKey::create(data / "keys" / "master.hex", random));
   const std::string text = fmt::format(
       "# A Dayaq node. Written by `dayaq init`; `database` may be `sqlite` (in this folder) or "
       "postgresql://...\n"
-      "database: {}\norigin: {}\nsynthetic: {}\n",
+      "database: {}\norigin: {}\nsynthetic: {}\n"
+      "# The public address, which browsers and relying parties know: passkeys are bound to its host for ever.\n"
+      "# url: https://id.example.az\n",
       database.empty() ? "sqlite" : database, origin, synthetic);
   // Last, since its presence says that the folder is whole.
   return write_file_atomically(data / "dayaq.yaml", as_bytes(text));
@@ -85,6 +89,15 @@ Result<crypto::SigningKey> read_feed_key(const std::filesystem::path& data, Rand
   }
   DAYAQ_TRY(const std::string pem, read_file(path, 1 << 14));
   return crypto::SigningKey::from_pem(pem);
+}
+
+Result<crypto::MasterKey> read_master_key(const std::filesystem::path& data, Random& random) {
+  const auto path = data / "keys" / "master.hex";
+  if (!std::filesystem::exists(path)) {
+    log::warning("node.master_key", "a new master key encrypts secrets: the folder had none");
+    DAYAQ_TRY_OK(crypto::MasterKey::create(path, random));
+  }
+  return crypto::MasterKey::load(path);
 }
 
 Result<SipKey> read_registry_secret(const std::filesystem::path& data) {

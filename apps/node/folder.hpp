@@ -7,6 +7,7 @@
 #include "base/random.hpp"
 #include "base/result.hpp"
 #include "base/siphash.hpp"
+#include "crypto/key_store.hpp"
 #include "crypto/sign.hpp"
 
 namespace dayaq::node {
@@ -16,6 +17,7 @@ struct Configuration {
   std::string database;  ///< as store::Options::url wants it
   std::string origin;    ///< the audit log's name for ever
   bool synthetic = false;
+  std::string url;  ///< the public address, "" if the file names none: then that of this machine
 };
 
 /// not_found "node.missing", invalid_input "node.configuration" with the line.
@@ -27,6 +29,9 @@ Result<void> create_folder(const std::filesystem::path& data, const std::string&
 Result<crypto::SigningKey> read_audit_key(const std::filesystem::path& data);
 /// The key that signs the feed's blocks; made if the folder has none, as folders of older versions.
 Result<crypto::SigningKey> read_feed_key(const std::filesystem::path& data, Random& random);
+/// What encrypts secrets at rest and the digital ID's keys; made if the folder has none, as folders of older
+/// versions. Errors of crypto::MasterKey::load.
+Result<crypto::MasterKey> read_master_key(const std::filesystem::path& data, Random& random);
 /// invalid_input "node.secret" if the file isn't 32 hexadecimal digits.
 Result<SipKey> read_registry_secret(const std::filesystem::path& data);
 /// A key for people at this machine: readable by the owner alone.

@@ -68,6 +68,15 @@ Sha256 sha256(BytesView first, BytesView second) {
   return finish(context);
 }
 
+std::array<std::byte, 64> sha512(BytesView message) {
+  std::array<std::byte, 64> hash{};
+  std::size_t size = 0;
+  DAYAQ_ASSERT(
+      EVP_Q_digest(nullptr, "SHA512", nullptr, message.data(), message.size(), raw_out(hash), &size) == 1 &&
+      size == hash.size());
+  return hash;
+}
+
 bool equal_constant_time(BytesView a, BytesView b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }

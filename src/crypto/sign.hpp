@@ -19,6 +19,9 @@ using Signature = std::array<std::byte, 64>;
 [[nodiscard]] Sha256 sha256(BytesView message);
 [[nodiscard]] Sha256 sha256(BytesView first, BytesView second);  ///< of first || second, without copying
 
+/// For the few who ask for it (the at_hash of EdDSA); fetched each time.
+[[nodiscard]] std::array<std::byte, 64> sha512(BytesView message);
+
 /// Constant time in the content; lengths may differ.
 [[nodiscard]] bool equal_constant_time(BytesView a, BytesView b);
 

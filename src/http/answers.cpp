@@ -139,10 +139,21 @@ Response refuse_unmatched(const Router::Match& match, const Request& request) {
     return problem(404, "http.path_unknown", "Not found",
                    "Nothing is served at this path. Check its spelling.");
   }
-  if (request.method == Method::options) return allow(match.allow);
+  if (request.method == Method::options)
+    return match.cross_origin ? preflight(match.allow) : allow(match.allow);
   Response response = problem(405, "http.method", "Method not allowed",
                               fmt::format("Here only these methods are served: {}.", match.allow));
   response.headers.emplace_back("Allow", match.allow);
+  return response;
+}
+
+/// What a browser asks before a script of another site may send more than a form. @see Fetch, section 3.2
+Response preflight(std::string methods) {
+  Response response = allow(methods);
+  response.headers.emplace_back("Access-Control-Allow-Origin", "*");
+  response.headers.emplace_back("Access-Control-Allow-Methods", std::move(methods));
+  response.headers.emplace_back("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP");
+  response.headers.emplace_back("Access-Control-Max-Age", "86400");
   return response;
 }
 

@@ -184,6 +184,9 @@ Router::Match Router::match(Method method, std::string_view path) const {
   const std::size_t index = node->routes[static_cast<std::size_t>(wanted)];
   if (index == no_route) {
     match.allow = allowed(*node);
+    match.cross_origin = std::ranges::any_of(node->routes, [&](std::size_t route) {
+      return route != no_route && state_->routes[route].cross_origin;
+    });
     return match;
   }
   match.route = &state_->routes[index];

@@ -27,6 +27,8 @@ struct Route {
   Assurance signed_in = Assurance::none;
   /// Why anybody may call it. Each route declares what it needs: a scope, a person, or this.
   std::string_view open = {};
+  /// Scripts of other sites may call it from a browser (CORS). For answers that don't go by cookies.
+  bool cross_origin = false;
   Run run = Run::worker;
   std::size_t body_max = 64 << 10;  ///< bytes; larger is refused with 413 before it is read
   std::string operation;            ///< OpenAPI operationId: "get_person_grants"
@@ -75,9 +77,10 @@ class Router {
     const AsyncHandler* handler = nullptr;
     std::size_t index = 0;  ///< of the route in routes()
     std::vector<std::pair<std::string_view, std::string>> parameters;
-    bool path_exists = false;  ///< the path is known: without a route, 405 and Allow
-    bool bad_path = false;     ///< a broken escape, a dot segment, or bytes that aren't UTF-8 text: 400
-    std::string allow;         ///< "GET, HEAD, OPTIONS", set when the path is known and the method isn't
+    bool cross_origin = false;  ///< of a method that isn't served: one of the path's routes is
+    bool path_exists = false;   ///< the path is known: without a route, 405 and Allow
+    bool bad_path = false;      ///< a broken escape, a dot segment, or bytes that aren't UTF-8 text: 400
+    std::string allow;          ///< "GET, HEAD, OPTIONS", set when the path is known and the method isn't
   };
   /// HEAD finds the route of GET. A literal segment goes before a parameter.
   [[nodiscard]] Match match(Method method, std::string_view path) const;

@@ -29,6 +29,7 @@ http::Route route(http::Method method, std::string pattern, std::string operatio
   out.operation = std::move(operation);
   out.summary = std::move(summary);
   out.tag = "pages";
+  out.open = "counts and the law, about nobody";
   return out;
 }
 
@@ -255,6 +256,10 @@ struct Portal::State {
 
 Portal::Portal(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Portal::~Portal() = default;
+
+const Site& Portal::site() const {
+  return *state_->site;
+}
 
 Result<std::unique_ptr<Portal>> Portal::create(const SiteOptions& options, const Vocabulary& words,
                                                const regime::FileContext& drafts, const PortalPorts& ports) {

@@ -43,6 +43,8 @@ class Portal {
   /// Adds the pages, and the page that tells a person of a refusal. They refer to the portal, which must
   /// outlive them.
   void add_routes(http::Router& router);
+  /// Templates, texts and frame, for pages of other rooms. Lives as long as the portal.
+  [[nodiscard]] const Site& site() const;
 
   static constexpr std::size_t draft_bytes_max = 250'000;
 

@@ -9,6 +9,7 @@
 
 #include "base/file.hpp"
 #include "base/siphash.hpp"
+#include "crypto/sign.hpp"
 
 namespace dayaq::portal {
 namespace {
@@ -20,6 +21,7 @@ std::string content_type_of(const std::filesystem::path& path) {
   const std::string extension = path.extension().string();
   if (extension == ".css") return "text/css; charset=utf-8";
   if (extension == ".svg") return "image/svg+xml";
+  if (extension == ".js") return "text/javascript; charset=utf-8";
   return "application/octet-stream";
 }
 
@@ -87,12 +89,14 @@ Result<std::unique_ptr<Site>> Site::create(const SiteOptions& options, const Voc
 }
 
 Result<void> Site::read_static() {
-  for (const std::string_view name : {"dayaq.css", "mark.svg"}) {
+  for (const std::string_view name : {"dayaq.css", "mark.svg", "passkey.js"}) {
     const std::filesystem::path path = options_.web / "static" / name;
     DAYAQ_TRY(std::string body, read_file(path));
     if (path.extension() == ".css") body = minified_css(body);
     std::string url = fmt::format("/static/{}/{}", version_of(body), name);
-    static_files_.emplace(name, StaticFile{content_type_of(path), std::move(body), std::move(url)});
+    std::string integrity = "sha256-" + to_base64(crypto::sha256(as_bytes(body)));
+    static_files_.emplace(
+        name, StaticFile{content_type_of(path), std::move(body), std::move(url), std::move(integrity)});
   }
   return {};
 }
@@ -158,7 +162,8 @@ Result<std::string> Page::render(const Here& here, const std::string& title) {
   frame_.set("TITLE", title);
   frame_.set("CSS", site_.static_file("dayaq.css")->path);
   frame_.set("ICON", site_.static_file("mark.svg")->path);
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 4> menu{{{"/", "nav_home"},
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 5> menu{{{"/", "nav_home"},
+                                                                               {"/my", "nav_my"},
                                                                                {"/regimes", "nav_regimes"},
                                                                                {"/drafts/new", "nav_check"},
                                                                                {"/status", "nav_status"}}};

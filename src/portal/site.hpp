@@ -28,6 +28,7 @@ struct StaticFile {
   std::string content_type;
   std::string body;
   std::string path;  ///< "/static/<hash>/<name>": changes with the content, so that it may be cached for good
+  std::string integrity;  ///< "sha256-...". @see W3C Subresource Integrity
 };
 
 /// Read once at the start; then immutable.

@@ -59,12 +59,14 @@ TEST(Texts, HaveNoKeyThatNoPageUsesAndPagesUseNoOther) {
   for (const auto& entry : std::filesystem::directory_iterator(source / "web" / "templates")) {
     collect(content_of(entry.path()), std::regex(R"(\{\{t_([a-z0-9_]+)\}\})"), named);
   }
-  for (const auto& entry : std::filesystem::directory_iterator(source / "src" / "portal")) {
-    const std::string name = entry.path().filename().string();
-    if (name.ends_with(".cpp") && !name.ends_with("_test.cpp")) {
-      const std::string code = content_of(entry.path());
-      collect(code, std::regex(R"rx("([a-z0-9_]+)")rx"), named);
-      collect(code, std::regex(R"rx(\b(?:text|fill|count)\("([a-z0-9_]+)")rx"), asked);
+  for (const char* pages : {"src/portal", "src/identity/web"}) {
+    for (const auto& entry : std::filesystem::directory_iterator(source / pages)) {
+      const std::string name = entry.path().filename().string();
+      if (name.ends_with(".cpp") && !name.ends_with("_test.cpp")) {
+        const std::string code = content_of(entry.path());
+        collect(code, std::regex(R"rx("([a-z0-9_]+)")rx"), named);
+        collect(code, std::regex(R"rx(\b(?:text|fill|count)\("([a-z0-9_]+)")rx"), asked);
+      }
     }
   }
   for (const std::string& key : texts->keys())

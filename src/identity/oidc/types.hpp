@@ -61,6 +61,9 @@ struct Client {
   /// An old program that can't do PKCE, let in one by one: confidential, and a nonce is required instead
   /// (OAuth 2.1 section 7.5.1.2). Never with fapi.
   bool without_pkce = false;
+  /// The number of the API key that it is (key_clients.hpp), 0 for others: `secret` is the SHA-256 of the
+  /// key's text then.
+  std::uint64_t api_key = 0;
   Instant created;
   Instant ended = instant_max;
   [[nodiscard]] bool may(GrantType type) const { return (grants >> unsigned(type) & 1u) != 0; }

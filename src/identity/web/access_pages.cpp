@@ -1,0 +1,157 @@
+// Who looked at my data: every reading and every release of a claim, by whom, when and for what, each with
+// what proves that it stands in the log.
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <charconv>
+
+#include "audit/leaf.hpp"
+#include "base/bytes.hpp"
+#include "identity/web/visit.hpp"
+
+namespace dayaq::identity::web {
+namespace {
+
+using http::Response;
+
+constexpr int page_size = 30;
+
+struct Access {
+  std::string action, actor, at, what, reason;
+};
+
+std::string member(const boost::json::value& from, const char* name) {
+  const auto* object = from.if_object();
+  const auto* found = object == nullptr ? nullptr : object->if_contains(name);
+  if (found == nullptr) return {};
+  if (const auto* text = found->if_string()) return {text->data(), text->size()};
+  return boost::json::serialize(*found);
+}
+
+boost::json::value parse(std::string_view text) {
+  boost::json::error_code failed;
+  boost::json::value value = boost::json::parse({text.data(), text.size()}, failed);
+  return failed ? boost::json::value() : value;
+}
+
+/// An entry as its reader sees it. The leaf was written by this program's log, in its canonical form.
+Access read_entry(const audit::Entry& entry) {
+  const boost::json::value leaf = parse(entry.leaf);
+  const boost::json::value personal = parse(entry.personal);
+  const auto* object = leaf.if_object();
+  const auto* data = object == nullptr ? nullptr : object->if_contains("data");
+  const boost::json::value nothing;
+  const boost::json::value& of = data == nullptr ? nothing : *data;
+  Access access{.action = member(leaf, "action"),
+                .actor = member(leaf, "actor"),
+                .at = member(leaf, "at"),
+                .what = member(of, "what"),
+                .reason = member(personal, "reason")};
+  if (access.what.empty()) access.what = member(of, "client");
+  if (access.reason.empty()) access.reason = member(of, "purpose");
+  return access;
+}
+
+/// "Somebody read your record"; the action's own name for what has no words here.
+std::string action_words(const Visit& visit, const Access& access) {
+  if (access.action == "person.read") {
+    if (access.what == "grants") return visit.text("my_access_read_grants");
+    return visit.text("my_access_read");
+  }
+  if (access.action == "audit.read") return visit.text("my_access_audit");
+  if (access.action.find("claim") != std::string::npos) {
+    return visit.fill("my_access_claims", {{"client", access.what}});
+  }
+  return access.action;
+}
+
+bool is_reading(const Access& access) {
+  return access.action.ends_with(".read") || access.action.find("claim") != std::string::npos;
+}
+
+std::string who(const Visit& visit, const Access& access) {
+  if (access.actor == "self") return visit.text("my_access_self");
+  if (access.actor == "system") return visit.text("my_access_system");
+  return visit.page.actor_name(access.actor);
+}
+
+Result<Response> list(Visit& visit) {
+  const bool all = visit.query("all") == "1";
+  const std::string from = visit.query("before");
+  std::uint64_t before = visit.web.accounts.log.size();
+  std::uint64_t wanted = 0;
+  if (std::from_chars(from.data(), from.data() + from.size(), wanted).ec == std::errc()) {
+    before = std::min(before, wanted);
+  }
+  portal::View& view = visit.my_content("my_access.html");
+  view.show(all ? "ALL" : "READINGS");
+  // Readings alone are shown at first; what lies between is passed over, a bounded number of times.
+  int shown = 0;
+  for (int rounds = 0; rounds < 20 && shown < page_size; ++rounds) {
+    DAYAQ_TRY(const auto entries, visit.web.accounts.log.entries_about(visit.session->person, before, page_size));
+    for (const audit::Entry& entry : entries) {
+      before = entry.index;
+      const Access access = read_entry(entry);
+      if (!all && !is_reading(access)) continue;
+      const auto at = parse_instant(access.at);
+      portal::View& row = view.add("ENTRY");
+      row.set("WHEN", at ? visit.page.format().date_time(*at) : access.at);
+      row.set("WHO", who(visit, access));
+      row.set("WHAT", action_words(visit, access));
+      row.set("WHY", access.reason.empty() ? "–" : access.reason);
+      row.set("HREF", fmt::format("/my/access/{}", entry.index));
+      row.set("NUMBER", fmt::format("{}", entry.index));
+      if (++shown == page_size) break;
+    }
+    if (entries.size() < std::size_t(page_size)) {
+      if (shown < page_size) before = 0;
+      break;
+    }
+  }
+  if (shown == 0) view.show("NOTHING");
+  if (before > 0 && shown == page_size) {
+    view.add("OLDER").set("HREF", fmt::format("/my/access?{}before={}", all ? "all=1&" : "", before));
+  }
+  return visit.html("my_nav_access");
+}
+
+/// One entry with its proof: what is hashed, and where the hashes and the signed checkpoint are.
+Result<Response> proof(Visit& visit) {
+  const std::string& text = visit.request.parameter("index");
+  std::uint64_t index = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), index);
+  const auto absent = [] { return fail(ErrorKind::not_found, "web.entry", "There is no such entry about you."); };
+  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) return absent();
+  const std::uint64_t size = visit.web.accounts.log.size();
+  if (index >= size) return absent();
+  DAYAQ_TRY(const audit::Entry entry, visit.web.accounts.log.entry(index));
+  if (entry.subject != visit.session->person) return absent();
+  const Access access = read_entry(entry);
+  const auto at = parse_instant(access.at);
+  portal::View& view = visit.my_content("my_access_entry.html");
+  view.set("WHO", who(visit, access));
+  view.set("WHAT", action_words(visit, access));
+  view.set("WHEN", at ? visit.page.format().date_time(*at) : access.at);
+  view.set("WHY", access.reason.empty() ? "–" : access.reason);
+  view.set("NUMBER", fmt::format("{}", index));
+  view.set("LEAF", entry.leaf);
+  view.set("SALT", to_base64(as_bytes(entry.salt)));
+  view.set("PERSONAL", entry.personal.empty() ? "–" : entry.personal);
+  view.set("PROOF", fmt::format("/v1/audit/proofs/inclusion?index={}&size={}", index, size));
+  return visit.html("my_access_entry");
+}
+
+}  // namespace
+
+void add_access_pages(http::Router& router, const Web& web) {
+  add_page(router, web,
+           {.pattern = "/my/access", .operation = "page_my_access", .summary = "Who looked at my data.",
+            .signed_in = Assurance::low},
+           list);
+  add_page(router, web,
+           {.pattern = "/my/access/{index}", .operation = "page_my_access_entry", .summary = "One reading with its proof.",
+            .signed_in = Assurance::low},
+           proof);
+}
+
+}  // namespace dayaq::identity::web

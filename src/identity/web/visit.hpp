@@ -1,0 +1,125 @@
+// One request to a page: who is there, and how they are answered.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/message.hpp"
+#include "identity/web/web.hpp"
+
+namespace dayaq::identity::web {
+
+/// What is said at the top of a page that was sent back: a note and its tone.
+struct Note {
+  std::string_view text_key;  ///< in web/text; "" for none
+  bool bad = true;
+};
+
+class Visit {
+ public:
+  Visit(const Web& of, const http::Request& asked, Instant t);
+
+  const Web& web;
+  const http::Request& request;
+  Instant now;
+  portal::Page page;
+  std::string token;               ///< of the session's cookie, "" without one
+  std::optional<Session> session;  ///< who is signed in
+
+  /// Finds the session that the cookie names.
+  Result<void> find_session();
+  [[nodiscard]] const std::string& text(std::string_view key) const { return page.format().text(key); }
+  [[nodiscard]] std::string fill(std::string_view key, portal::Texts::Names names) const {
+    return page.format().fill(key, names);
+  }
+  [[nodiscard]] std::string form(std::string_view name) const {
+    return request.form_value(name).value_or("");
+  }
+  [[nodiscard]] std::string query(std::string_view name) const {
+    return request.query_value(name).value_or("");
+  }
+  /// Who asks to sign in, for the limits: bound to the browser's attempt cookie, which is drawn if missing.
+  [[nodiscard]] Caller caller();
+  /// A path of this page with the language kept.
+  [[nodiscard]] portal::Here here(std::string_view menu = "/my") const;
+
+  /// The content's template, with the form's token set.
+  portal::View& content(std::string file);
+  /// The same for a page below /my: with the menu of those pages.
+  portal::View& my_content(std::string file);
+  /// The small script that passes passkeys on.
+  void add_script(portal::View& view) const;
+
+  /// The page in its frame. Never stored by anybody: it is about one person.
+  [[nodiscard]] Result<http::Response> html(std::string_view title_key, int status = 200);
+  [[nodiscard]] Result<http::Response> html_titled(const std::string& title, int status = 200);
+  /// 303; with the cookies that were set.
+  [[nodiscard]] http::Response redirect(std::string location) const;
+  /// A page that says why something was refused, with a way on.
+  [[nodiscard]] http::Response refuse(const Error& error);
+  [[nodiscard]] Result<http::Response> notice(std::string_view title_key, const std::string& text,
+                                              std::string_view next_path, std::string_view next_key);
+
+  void set_cookie(std::string cookie) { cookies_.push_back(std::move(cookie)); }
+  /// Where forms of this page may lead besides this site: the redirect URIs of a client.
+  void allow_forms_to(const oidc::Client& client);
+  void open_session(const SessionToken& opened, const Session& of);
+
+ private:
+  void add_headers(http::Response& response) const;
+
+  std::vector<std::string> cookies_;
+  std::vector<std::string> form_sources_;
+  std::string attempt_;
+  std::string form_token_;
+};
+
+/// What a person is told of an error: a text of ours by its code, or a general one by its kind.
+[[nodiscard]] std::string_view error_text_key(const Error& error);
+
+enum class Form : std::uint8_t {
+  none,      ///< a GET
+  anybody,   ///< a form of a page that needs no session: its origin is checked
+  session,   ///< its origin and the session's token are checked
+  anywhere,  ///< other sites may send it: POST /oauth/authorize
+};
+struct PageRoute {
+  http::Method method = http::Method::get;
+  const char* pattern = "";
+  const char* operation = "";
+  const char* summary = "";
+  Assurance signed_in = Assurance::none;
+  Form form = Form::none;
+};
+using PageHandler = Result<http::Response> (*)(Visit&);
+void add_page(http::Router& router, const Web& web, const PageRoute& route, PageHandler handler);
+
+// The pages, by file.
+void add_sign_in_pages(http::Router& router, const Web& web);
+void add_enrol_pages(http::Router& router, const Web& web);
+void add_my_pages(http::Router& router, const Web& web);
+void add_authenticator_pages(http::Router& router, const Web& web);
+void add_relation_pages(http::Router& router, const Web& web);
+void add_access_pages(http::Router& router, const Web& web);
+void add_oauth_pages(http::Router& router, const Web& web);
+void add_office_pages(http::Router& router, const Web& web);
+void add_demo_pages(http::Router& router, const Web& web);
+
+/// The name of an authenticator's kind in web/text.
+[[nodiscard]] std::string_view authenticator_kind_key(AuthenticatorKind kind);
+/// The name of a level of assurance in web/text.
+[[nodiscard]] std::string_view assurance_key(Assurance assurance);
+/// Whose things the pages below /my are about: one's own, or those of whom one acts for.
+[[nodiscard]] PersonId subject_of(const Session& session);
+/// "baku-city-hospital" to its name; the code as it stands if there is none.
+[[nodiscard]] std::string organisation_name(const Visit& visit, std::string_view code);
+/// A person's name as the registry has it, "" if it is unknown.
+[[nodiscard]] Result<std::string> name_of(store::Session& db, const Visit& visit, PersonId person);
+
+/// The sign-in page at one of its steps; `then`: where it leads, `client`: for whom.
+[[nodiscard]] Result<http::Response> sign_in_page(Visit& visit, const SignInView& view, const std::string& then,
+                                                  const std::string& client, Note note);
+
+}  // namespace dayaq::identity::web

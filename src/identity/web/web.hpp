@@ -1,0 +1,59 @@
+// The digital ID's pages: sign in, enrol, recover, my page, consent, the officials' console.
+//
+//   GET  /sign-in, POST /sign-in/{step}      by passkey, or by national id and another authenticator
+//   GET  /enrol, /recover and their POSTs    with an activation code; without the lost phone
+//   POST /sign-out                           this browser's session ends
+//   GET  /my                                 what I am entitled to and why
+//        /my/authenticators, /my/sessions, /my/consents, /my/relations, /my/access, /my/data,
+//        /my/confirmations                   each with its forms
+//   GET  /oauth/authorize, /oauth/continue, POST /oauth/consent, /device, /signed-out
+//   GET  /office ...                         an official's console, for their organisation
+//   GET  /demo/outbox                        messages to made-up persons; on a synthetic node alone
+//
+// Rendered on the server; one small script passes passkeys between the browser and a form. Every page works
+// without it but for passkeys. Every form carries a token of its session, and what the browser says of its
+// origin is checked (forms.hpp).
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "audit/log.hpp"
+#include "http/router.hpp"
+#include "identity/account/accounts.hpp"
+#include "identity/account/sign_in.hpp"
+#include "identity/oidc/authorize.hpp"
+#include "identity/web/forms.hpp"
+#include "portal/site.hpp"
+#include "regime/explain.hpp"
+#include "regime/keeper.hpp"
+
+namespace dayaq::identity::web {
+
+/// What the pages stand on; all of it outlives them.
+struct Web {
+  const portal::Site& site;
+  store::Database& db;
+  Accounts& accounts;
+  SignIn& sign_in;
+  const oidc::Provider& provider;
+  const webauthn::RelyingParty& party;
+  const regime::ExplainContext& explain;
+  std::function<std::shared_ptr<const regime::NumberedLaw>()> law;
+  PublicUrl url;
+  /// Where messages are dropped (FileDrop), shown at /demo/outbox; empty: no such page.
+  std::filesystem::path outbox;
+};
+
+class Pages {
+ public:
+  explicit Pages(Web web);
+  ~Pages();
+  /// The routes refer to the pages, which must outlive them.
+  void add_routes(http::Router& router);
+
+ private:
+  Web web_;
+};
+
+}  // namespace dayaq::identity::web
