@@ -210,6 +210,43 @@ Result<Response> get_entries(Log& log, store::Database& db, const Request& reque
   return Response::json(std::move(body));
 }
 
+/// Whether an entry says that somebody saw something of a person.
+bool is_reading(std::string_view action) {
+  return action.ends_with(".read") || action.find("claim") != std::string_view::npos;
+}
+
+/// Who looked at the data of the person who let this client ask: by whom and when. Not what for: a reason may
+/// tell what no client is told.
+Result<Response> get_my_access(Log& log, store::Database& db, const Request& request) {
+  const http::Principal& caller = request.principal;
+  const PersonId person = caller.acting_for == PersonId() ? caller.person : caller.acting_for;
+  if (person == PersonId()) {
+    return fail(ErrorKind::forbidden, "registry.no_person", "This needs a token that a person let you have.");
+  }
+  DAYAQ_TRY(const std::uint64_t before, number(request, "before", crypto::tree_size_max));
+  constexpr int page = 100;
+  DAYAQ_TRY(const auto entries, log.entries_about(person, before, page));
+  DAYAQ_TRY_OK(db.write([&](store::Session& session) -> Result<void> {
+    DAYAQ_TRY_OK(log.append(session, {.action = "person.read",
+                                      .actor = caller.actor(),
+                                      .subject = person,
+                                      .data = R"({"what":"access"})",
+                                      .personal = R"({"reason":"consent: me:read"})"}));
+    return {};
+  }));
+  std::string body = R"({"entries":[)";
+  const char* comma = "";
+  for (const Entry& entry : entries) {
+    const auto leaf = parse_leaf(entry.leaf);
+    if (!leaf || !is_reading(leaf->action)) continue;
+    body += fmt::format(R"({}{{"index":{},"at":"{}","action":"{}","actor":"{}"}})", std::exchange(comma, ","),
+                        entry.index, leaf->at, leaf->action, leaf->actor);
+  }
+  body += ']';
+  if (entries.size() == page) body += fmt::format(R"(,"next":{})", entries.back().index);
+  return Response::json(body + "}");
+}
+
 // A proof between two given sizes never changes.
 Response proof_response(std::string head, const std::vector<Hash>& proof) {
   head += R"(,"proof":[)";
@@ -259,6 +296,9 @@ Route route(std::string pattern, Scope scope, std::string operation, std::string
 }  // namespace
 
 void add_routes(http::Router& router, Log& log, store::Database& db) {
+  router.add_schema("MyAccess", R"({"type": "object", "required": ["entries"], "properties": {
+    "entries": {"type": "array", "items": {"type": "object"}},
+    "next": {"type": "integer", "description": "The `before` of the next page; absent at the end."}}})");
   router.add_schema("AuditEntry", entry_schema);
   router.add_schema("AuditEntries", entries_schema);
   router.add_schema("AuditInclusionProof", inclusion_schema);
@@ -288,6 +328,10 @@ void add_routes(http::Router& router, Log& log, store::Database& db) {
                    {{"from", "The smaller size, at least 1."}, {"to", "The larger size."}}),
              answering([&log](const Request& request) { return get_consistency(log, request); }));
 
+  router.add(route("/v1/me/access", Scope::me_read, "get_my_access",
+                   "Who looked at the data of the person who let this client ask; put on record too.",
+                   "MyAccess", {{"before", "Entries before this number; the newest if absent."}}),
+             answering([&log, &db](const Request& request) { return get_my_access(log, db, request); }));
   const std::vector<std::pair<std::string, std::string>> personal{
       {"personal", "true to get the personal parts; the reading is then entered in the log."},
       {"reason", "Why personal data is needed, with personal=true; the person sees it."}};

@@ -14,10 +14,17 @@ struct OneAuditor final : http::Authenticator {
   [[nodiscard]] Result<http::Principal> authenticate(const http::Credentials& credentials) const override {
     const std::string_view token = credentials.token;
     if (token == "auditor") {
-      return http::Principal{OrganisationCode("chamber"), 3,
-                             1u << static_cast<unsigned>(http::Scope::audit_read)};
+      return http::Principal{.organisation = OrganisationCode("chamber"),
+                             .key = 3,
+                             .scopes = http::scope_bit(http::Scope::audit_read)};
     }
-    if (token == "other") return http::Principal{OrganisationCode("hospital"), 4, 0};
+    if (token == "person") {
+      return http::Principal{.organisation = OrganisationCode("shop"),
+                             .scopes = http::scope_bit(http::Scope::me_read),
+                             .client = "shop-web",
+                             .person = PersonId(2)};
+    }
+    if (token == "other") return http::Principal{.organisation = OrganisationCode("hospital"), .key = 4};
     return fail(ErrorKind::unauthenticated, "auth.token", "Unknown token.");
   }
 };
@@ -92,6 +99,26 @@ TEST_F(Api, EntriesNeedTheScope) {
   EXPECT_EQ(get("/v1/audit/entries/1", "").status, 401);
   EXPECT_EQ(get("/v1/audit/entries/1", "other").status, 403);
   EXPECT_EQ(get("/v1/audit/entries", "other").status, 403);
+}
+
+TEST_F(Api, AClientSeesWhoLookedAtThePersonWhoLetItAndIsPutOnRecord) {
+  EXPECT_EQ(get("/v1/me/access").status, 403) << "an organisation's own";
+  t.grow(1, [](EntryDraft& draft) {
+    draft.action = "person.read";
+    draft.actor = "org:hospital/key:4";
+    draft.subject = PersonId(2);
+    draft.personal = R"({"reason":"quarantine"})";
+  });
+  t.grow(1, [](EntryDraft& draft) {
+    draft.action = "person.read";
+    draft.subject = PersonId(3);
+  });
+  const auto first = get("/v1/me/access", "person");
+  EXPECT_EQ(first.status, 200);
+  EXPECT_NE(first.body.find(R"("action":"person.read","actor":"org:hospital/key:4")"), std::string::npos);
+  EXPECT_EQ(first.body.find("quarantine"), std::string::npos) << "what for is told to the person alone";
+  EXPECT_EQ(first.body.find(R"("index":301)"), std::string::npos) << "somebody else's";
+  EXPECT_NE(get("/v1/me/access", "person").body.find("org:shop/client:shop-web"), std::string::npos);
 }
 
 TEST_F(Api, AnEntryComesWithoutItsPersonalPart) {

@@ -19,6 +19,16 @@ Response unavailable(std::string_view code, std::string_view detail, std::uint64
 
 constexpr std::string_view dpop_algorithms = "ES256 EdDSA PS256";
 
+/// Stands in where no authenticator is given.
+class Nobody final : public Authenticator {
+ public:
+  [[nodiscard]] Result<Principal> authenticate(const Credentials& credentials) const override {
+    return fail(ErrorKind::unauthenticated,
+                credentials.scheme == Credentials::Scheme::session ? "auth.session" : "auth.token",
+                "Nobody is known here.");
+  }
+};
+
 /// The token and the proof of a request, or its cookies for a page.
 Credentials credentials_of(const Route& route, const Request& request) {
   Credentials out{.method = to_string(request.method), .path = request.path};
@@ -61,9 +71,11 @@ Response refuse_token(const Error& error, Credentials::Scheme scheme) {
     return challenge(401, error.code, who_title, error.public_text, "Bearer", R"(, error="invalid_token")");
   }
   const bool of_proof = error.code.starts_with("dpop.") && error.code != "dpop.required";
+  const std::string_view name = error.code == "dpop.nonce" ? "use_dpop_nonce"
+                                : of_proof                 ? "invalid_dpop_proof"
+                                                           : "invalid_token";
   return challenge(401, error.code, who_title, error.public_text, "DPoP",
-                   fmt::format(R"(, error="{}", algs="{}")",
-                               of_proof ? "invalid_dpop_proof" : "invalid_token", dpop_algorithms));
+                   fmt::format(R"(, error="{}", algs="{}")", name, dpop_algorithms));
 }
 
 /// A token that is good, but perhaps not for this.
@@ -115,9 +127,14 @@ std::optional<Response> judge_session(const Route& route, Request& request, Resu
 }
 
 std::optional<Response> judge(const Route& route, Request& request, Credentials::Scheme scheme,
-                              Result<Principal>&& principal) {
+                              const Authenticator& authenticator, Result<Principal>&& principal) {
   if (scheme == Credentials::Scheme::session) return judge_session(route, request, std::move(principal));
-  if (!principal) return refuse_token(principal.error(), scheme);
+  if (!principal) {
+    Response refusal = refuse_token(principal.error(), scheme);
+    if (principal.error().code == "dpop.nonce")
+      refusal.headers.emplace_back("DPoP-Nonce", authenticator.dpop_nonce());
+    return refusal;
+  }
   if (auto refusal = refuse_right(route, *principal, scheme)) return refusal;
   request.principal = *std::move(principal);
   return std::nullopt;
@@ -126,6 +143,16 @@ std::optional<Response> judge(const Route& route, Request& request, Credentials:
 Response allow(std::string methods) {
   Response response = Response::no_content();
   response.headers.emplace_back("Allow", std::move(methods));
+  return response;
+}
+
+/// What a browser asks before a script of another site may send more than a form. @see Fetch, section 3.2
+Response preflight(std::string methods) {
+  Response response = allow(methods);
+  response.headers.emplace_back("Access-Control-Allow-Origin", "*");
+  response.headers.emplace_back("Access-Control-Allow-Methods", std::move(methods));
+  response.headers.emplace_back("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP");
+  response.headers.emplace_back("Access-Control-Max-Age", "86400");
   return response;
 }
 
@@ -144,16 +171,6 @@ Response refuse_unmatched(const Router::Match& match, const Request& request) {
   Response response = problem(405, "http.method", "Method not allowed",
                               fmt::format("Here only these methods are served: {}.", match.allow));
   response.headers.emplace_back("Allow", match.allow);
-  return response;
-}
-
-/// What a browser asks before a script of another site may send more than a form. @see Fetch, section 3.2
-Response preflight(std::string methods) {
-  Response response = allow(methods);
-  response.headers.emplace_back("Access-Control-Allow-Origin", "*");
-  response.headers.emplace_back("Access-Control-Allow-Methods", std::move(methods));
-  response.headers.emplace_back("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP");
-  response.headers.emplace_back("Access-Control-Max-Age", "86400");
   return response;
 }
 
@@ -219,14 +236,12 @@ Admission admit_by_head(const Router::Match& match, Request& request, const Fram
                   401, "auth.required", who_title,
                   "Send a token or an API key in the header \"Authorization: Bearer TOKEN\".", "Bearer", {})};
     }
-    auto principal =
-        authenticator != nullptr
-            ? authenticator->at_once(credentials)
-            : Result<Principal>(fail(ErrorKind::unauthenticated, session ? "auth.session" : "auth.token",
-                                     "No keys are known here."));
+    static const Nobody nobody;
+    const Authenticator& asked = authenticator != nullptr ? *authenticator : nobody;
+    auto principal = asked.at_once(credentials);
     later = !principal.has_value();
     if (principal) {
-      if (auto refusal = judge(route, request, credentials.scheme, *std::move(principal)))
+      if (auto refusal = judge(route, request, credentials.scheme, asked, *std::move(principal)))
         return {.refusal = std::move(refusal)};
     }
   }
@@ -237,7 +252,7 @@ Admission admit_by_head(const Router::Match& match, Request& request, const Fram
 std::optional<Response> admit_caller(const Route& route, Request& request,
                                      const Authenticator& authenticator) {
   const Credentials credentials = credentials_of(route, request);
-  return judge(route, request, credentials.scheme, authenticator.authenticate(credentials));
+  return judge(route, request, credentials.scheme, authenticator, authenticator.authenticate(credentials));
 }
 
 }  // namespace dayaq::http

@@ -37,13 +37,13 @@ class Callers final : public Authenticator {
     principal.organisation = OrganisationCode("shop");
     principal.client = "shop-web";
     if (credentials.token == "program") {
-      principal.scopes = bit(Scope::persons_read);
+      principal.scopes = scope_bit(Scope::persons_read);
     } else if (credentials.token == "person") {
-      principal.scopes = bit(Scope::me_read);
+      principal.scopes = scope_bit(Scope::me_read);
       principal.person = PersonId(7);
       principal.assurance = Assurance::low;
     } else if (credentials.token == "bound") {
-      principal.scopes = bit(Scope::persons_read);
+      principal.scopes = scope_bit(Scope::persons_read);
       if (credentials.scheme != Credentials::Scheme::dpop)
         return fail(ErrorKind::unauthenticated, "dpop.required", "Send a proof.");
       if (credentials.proof != "proof" || credentials.proofs_many || credentials.path != "/v1/persons" ||
@@ -146,10 +146,10 @@ TEST_F(Gate, ABrowserWithoutASessionGoesToSignInAndComesBack) {
   const auto sent = get("/my?page=2&lang=en", browser("gone"));
   EXPECT_EQ(sent.status, 303);
   EXPECT_EQ(sent.header("location"), "/sign-in?then=%2Fmy%3Fpage%3D2%26lang%3Den");
-  EXPECT_EQ(get("/my", browser("low")).body, "person");
+  EXPECT_EQ(get("/my", browser("low")).body, "self");
   EXPECT_EQ(get("/my", {{"Cookie", "session=gone"}}).status, 401) << "a program";
   EXPECT_EQ(ask(Method::post, "/my", browser("gone"), "a=b").status, 401) << "a form isn't sent again";
-  EXPECT_EQ(ask(Method::post, "/my", browser("low"), "a=b").body, "persona=b");
+  EXPECT_EQ(ask(Method::post, "/my", browser("low"), "a=b").body, "selfa=b");
 }
 
 TEST_F(Gate, ASessionThatIsNotSureEnoughGoesToSignInAtThatLevel) {
@@ -160,10 +160,10 @@ TEST_F(Gate, ASessionThatIsNotSureEnoughGoesToSignInAtThatLevel) {
 TEST_F(Gate, WhatIsNotInMemoryIsAskedForOnAWorkerOnceAndNeverOnTheIoThread) {
   EXPECT_EQ(get("/my", browser("high")).status, 200);
   EXPECT_EQ(callers.on_worker, 0);
-  EXPECT_EQ(get("/my", browser("stored-high")).body, "person");
+  EXPECT_EQ(get("/my", browser("stored-high")).body, "self");
   EXPECT_EQ(callers.on_worker, 1);
   EXPECT_EQ(get("/my/keys", browser("stored-gone")).status, 303);
-  EXPECT_EQ(ask(Method::post, "/my", browser("stored-low"), "c=d").body, "personc=d");
+  EXPECT_EQ(ask(Method::post, "/my", browser("stored-low"), "c=d").body, "selfc=d");
   EXPECT_EQ(callers.on_worker, 3);
   EXPECT_EQ(get("/law", browser("stored-high")).body, "anonymous") << "public routes ask for nobody";
 }

@@ -451,6 +451,8 @@ class Connection final : public ConnectionBase {
     open_ = keep_alive_;
     const ResponseFrame frame{
         .head_only = request_.method == Method::head, .keep_alive = keep_alive_, .date = io_->date()};
+    // @see RFC 9745
+    if (request_.principal.deprecated) response_.headers.emplace_back("Deprecation", "@1795305600");
     if (response_.status >= 400) show_to_person(shared_.router, request_, response_);
     write_answer(frame);
     finished_ = SteadyClock::now();

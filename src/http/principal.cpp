@@ -22,7 +22,8 @@ constexpr std::array<std::string_view, scope_count> names{"none",
                                                           "feed:read",
                                                           "audit:read",
                                                           "admin",
-                                                          "me:read"};
+                                                          "me:read",
+                                                          "clients:write"};
 
 }  // namespace
 
@@ -45,8 +46,9 @@ std::string_view to_string(Assurance assurance) {
 }
 
 std::string Principal::actor() const {
-  if (organisation.value().empty()) return anonymous() ? "anonymous" : "person";
-  if (!client.empty()) return fmt::format("org:{}/client:{}", organisation.value(), client);
+  if (organisation.value().empty()) return anonymous() ? "anonymous" : "self";
+  // Whoever fetches tokens with an API key is who sends it as it is: nobody is two officials by that.
+  if (!client.empty() && key == 0) return fmt::format("org:{}/client:{}", organisation.value(), client);
   return fmt::format("org:{}/key:{}", organisation.value(), key);
 }
 

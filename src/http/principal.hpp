@@ -29,16 +29,17 @@ enum class Scope : std::uint8_t {
   grants_decide,  ///< by subscription: an operator, for its own lines
   feed_read,      ///< an operator's own feed
   audit_read,
-  admin,    ///< keys, clients, imports
-  me_read,  ///< a client on behalf of a person: what that person may see of themselves
+  admin,          ///< keys, imports, everybody's clients
+  me_read,        ///< a client on behalf of a person: what that person may see of themselves
+  clients_write,  ///< an organisation's own clients
 };
-inline constexpr std::size_t scope_count = static_cast<std::size_t>(Scope::me_read) + 1;
-[[nodiscard]] constexpr std::uint32_t bit(Scope scope) {
+inline constexpr std::size_t scope_count = static_cast<std::size_t>(Scope::clients_write) + 1;
+[[nodiscard]] constexpr std::uint32_t scope_bit(Scope scope) {
   return 1u << static_cast<unsigned>(scope);
 }
 /// What a person grants a client for themselves; all others belong to programs of organisations. Nobody has
 /// both.
-inline constexpr std::uint32_t person_scopes = bit(Scope::me_read);
+inline constexpr std::uint32_t person_scopes = scope_bit(Scope::me_read);
 [[nodiscard]] std::string_view to_string(Scope scope);           ///< "persons:read"
 [[nodiscard]] Result<Scope> parse_scope(std::string_view text);  ///< invalid_input "scope.unknown"
 
@@ -61,10 +62,14 @@ struct Principal {
   PersonId acting_for;            ///< whom they act for by a recorded relation, 0: themselves
   std::uint64_t session = 0;      ///< of the digital ID, 0 without one
   Assurance assurance = Assurance::none;
+  bool deprecated = false;  ///< its credential is of a kind that goes away; answers say so (RFC 9745)
   [[nodiscard]] bool anonymous() const { return organisation.value().empty() && person == PersonId(); }
-  [[nodiscard]] bool may(Scope scope) const { return scope == Scope::none || (scopes & bit(scope)) != 0; }
-  /// For the audit log: "org:CODE/key:ID", "org:CODE/client:ID", "person" (who it is stands in the entry's
-  /// sealed part alone), "anonymous".
+  [[nodiscard]] bool may(Scope scope) const {
+    if (scope == Scope::clients_write && (scopes & scope_bit(Scope::admin)) != 0) return true;
+    return scope == Scope::none || (scopes & scope_bit(scope)) != 0;
+  }
+  /// For the audit log: "org:CODE/key:ID", "org:CODE/client:ID", "self" (a person, about themselves: who that
+  /// is stands in the entry's sealed part alone), "anonymous".
   [[nodiscard]] std::string actor() const;
 };
 
@@ -95,6 +100,9 @@ class Authenticator {
   [[nodiscard]] virtual std::optional<Result<Principal>> at_once(const Credentials& credentials) const {
     return authenticate(credentials);
   }
+  /// For the header DPoP-Nonce beside a challenge that asks for one (RFC 9449 section 9); "" where there is
+  /// none.
+  [[nodiscard]] virtual std::string dpop_nonce() const { return {}; }
 };
 
 }  // namespace dayaq::http

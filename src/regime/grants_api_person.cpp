@@ -1,6 +1,8 @@
 // The routes of a person's grants with their reasons, and of previews.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "http/encoding.hpp"
 #include "regime/file.hpp"
 #include "regime/grants_api.hpp"
@@ -29,6 +31,12 @@ constexpr const char* person_grants_schema = R"({
         "title": {"type": "string"}, "granted": {"type": "boolean"},
         "explanation": {"type": "string", "description": "One sentence and its reasons."},
         "details": {"type": "object"}}}}}})";
+constexpr const char* my_grants_schema = R"({
+  "type": "object", "required": ["at", "measures"],
+  "properties": {"at": {"type": "string", "format": "date-time"},
+    "measures": {"type": "array", "description": "Without those that would tell a sensitive status.",
+      "items": {"type": "object", "properties": {"regime": {"type": "string"}, "measure": {"type": "string"},
+        "title": {"type": "string"}, "from": {"type": "string"}, "until": {"type": ["string", "null"]}}}}}})";
 constexpr const char* preview_schema = R"({
   "type": "object", "required": ["at", "places", "measures", "any"],
   "properties": {"at": {"type": "string", "format": "date-time"},
@@ -74,6 +82,33 @@ class PersonHandler {
     return body ? Response::json(*body) : registry::refuse(body.error());
   }
 
+  /// What the person is granted who let this client see it. A measure that stands on a sensitive status isn't
+  /// named, granted or not: it would tell the status.
+  [[nodiscard]] Response of_caller(const Request& request) const {
+    const auto facts = registry::read_for_client(request, api_.db, api_.registry, "grants");
+    if (!facts) return registry::refuse(facts.error());
+    const Instant t = api_.clock.now();
+    const auto law = api_.keeper.live().read([](const LiveState& state) { return state.law; });
+    const Audience audience{.organisation =
+                                api_.registry.organisations.find(request.principal.organisation.value())};
+    std::string out = fmt::format(R"({{"at":"{}","measures":[)", format_instant(t));
+    const char* comma = "";
+    for (const std::size_t i : law->law.in_force_at(t)) {
+      const LawfulMeasure& measure = law->law.measures()[i];
+      const Explanation explanation = explain(measure, *facts, t, context_, audience);
+      if (explanation.outcome != Explanation::Outcome::granted || names_sensitive(measure.measure->who))
+        continue;
+      out += fmt::format(R"({}{{"regime":"{}","measure":"{}","title":{},"from":"{}","until":{}}})",
+                         std::exchange(comma, ","), measure.version->regime.code, measure.measure->code,
+                         http::json_string(measure.measure->title.in(request.language)),
+                         format_instant(explanation.measure_period.from),
+                         explanation.measure_period.until == instant_max
+                             ? "null"
+                             : fmt::format("\"{}\"", format_instant(explanation.measure_period.until)));
+    }
+    return Response::json(out + "]}");
+  }
+
  private:
   Result<std::string> answer(const Request& request) const {
     const registry::Registry& registry = api_.registry;
@@ -102,6 +137,13 @@ class PersonHandler {
       put_measure(out, law->law.measures()[i], facts, t, {.organisation = caller}, language);
     }
     return out + "]}";
+  }
+
+  [[nodiscard]] bool names_sensitive(const Rule& rule) const {
+    Vocabulary words;
+    words.add(rule);
+    return std::ranges::any_of(
+        words.statuses, [this](StatusIndex status) { return context_.country.status(status).sensitive; });
   }
 
   void put_measure(std::string& out, const LawfulMeasure& measure, const registry::PersonFacts& facts,
@@ -194,6 +236,15 @@ void add_person_grant_routes(http::Router& router, const GrantsApi& api) {
                                    {"at", "A date or moment (now)"},
                                    {"lang", "az, en or ru"}}},
              PersonHandler(api));
+  router.add_schema("MyGrants", my_grants_schema);
+  router.add({.method = Method::get,
+              .pattern = "/v1/me/grants",
+              .scope = Scope::me_read,
+              .operation = "get_my_grants",
+              .summary = "What the person is granted who let this client see it; put on record.",
+              .response_schema = "MyGrants",
+              .tag = "grants"},
+             [handler = PersonHandler(api)](const Request& request) { return handler.of_caller(request); });
 }
 
 void add_preview_routes(http::Router& router, const GrantsApi& api) {

@@ -27,6 +27,25 @@ Result<OrganisationIndex> caller_of(const http::Request& request, const Registry
   return fail(ErrorKind::forbidden, "registry.no_organisation", "This needs the key of an organisation.");
 }
 
+PersonId person_of(const http::Principal& principal) {
+  return principal.acting_for == PersonId() ? principal.person : principal.acting_for;
+}
+
+Result<PersonFacts> read_for_client(const http::Request& request, store::Database& db,
+                                    const Registry& registry, std::string_view what) {
+  const PersonId person = person_of(request.principal);
+  if (person == PersonId()) {
+    return fail(ErrorKind::forbidden, "registry.no_person", "This needs a token that a person let you have.");
+  }
+  const std::string actor = request.principal.actor();
+  // One transaction: nobody sees a record whose reading isn't on record.
+  return db.write([&](store::Session& session) -> Result<PersonFacts> {
+    DAYAQ_TRY(PersonFacts all, facts(session, RegistryStore(registry.catalogue), person));
+    DAYAQ_TRY_OK(note_read(session, registry, person, what, "consent: me:read", actor));
+    return all;
+  });
+}
+
 http::Response refuse(const Error& error) {
   if (error.kind == ErrorKind::internal) log::error("registry.request", "a request failed", error);
   return http::problem(error);

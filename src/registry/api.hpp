@@ -42,6 +42,12 @@ struct AttestationName {
 
 /// The caller's organisation. forbidden "registry.no_organisation" for a caller without one.
 [[nodiscard]] Result<OrganisationIndex> caller_of(const http::Request& request, const Registry& registry);
+/// Whose record a client with a person's token may read: theirs, or of whom they act for.
+[[nodiscard]] PersonId person_of(const http::Principal& principal);
+/// That person's facts, with the reading on record, where they see it. forbidden "registry.no_person" for a
+/// caller without one.
+[[nodiscard]] Result<PersonFacts> read_for_client(const http::Request& request, store::Database& db,
+                                                  const Registry& registry, std::string_view what);
 /// An error as an answer; internal ones are logged, since their detail goes nowhere else.
 [[nodiscard]] http::Response refuse(const Error& error);
 /// "new", "changed", "unchanged".

@@ -81,10 +81,12 @@ const KeyRing::Entry* KeyRing::find(std::uint64_t id) const {
 
 void KeyRing::put(const ApiKey& key) {
   DAYAQ_ASSERT(key.id < keys_max);
-  auto entry = std::make_unique<Entry>(
-      Entry{key,
-            {.organisation = organisations_.at(key.organisation)->code, .key = key.id, .scopes = key.scopes},
-            std::min(key.expires, key.revoked)});
+  auto entry = std::make_unique<Entry>(Entry{key,
+                                             {.organisation = organisations_.at(key.organisation)->code,
+                                              .key = key.id,
+                                              .scopes = key.scopes,
+                                              .deprecated = true},
+                                             std::min(key.expires, key.revoked)});
   Shelf* shelf = shelves_[key.id / 256].load(std::memory_order_relaxed);
   if (shelf == nullptr) {
     shelf = owned_shelves_.emplace_back(std::make_unique<Shelf>()).get();
@@ -129,6 +131,12 @@ Result<http::Principal> KeyRing::authenticate(std::string_view token) const {
   if (!crypto::equal_constant_time(hash, entry->key.hash) || entry->ends <= clock_.now())
     return unknown_token();
   return entry->principal;
+}
+
+std::optional<ApiKey> KeyRing::live(std::uint64_t id) const {
+  const Entry* entry = find(id);
+  if (entry == nullptr || entry->ends <= clock_.now()) return std::nullopt;
+  return entry->key;
 }
 
 std::vector<ApiKey> KeyRing::all() const {

@@ -42,6 +42,8 @@ class KeyRing final : public http::Authenticator, public store::CommitHook {
     return authenticate(credentials.token);
   }
   [[nodiscard]] Result<http::Principal> authenticate(std::string_view key) const;
+  /// One that stands now. Any thread.
+  [[nodiscard]] std::optional<ApiKey> live(std::uint64_t id) const;
   /// All keys, ended ones too, by id. Any thread.
   [[nodiscard]] std::vector<ApiKey> all() const;
 

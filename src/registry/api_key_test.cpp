@@ -108,7 +108,7 @@ TEST_P(Keys, AnExpiredKeyOpensNothing) {
 TEST_P(Keys, RefusesKeysWithoutScopesOrFuture) {
   EXPECT_EQ(create(0).error().code, "key.scopes");
   EXPECT_EQ(create(1u << http::scope_count).error().code, "key.scopes");
-  EXPECT_EQ(create(http::bit(http::Scope::me_read)).error().code, "key.scopes") << "a key is nobody";
+  EXPECT_EQ(create(http::scope_bit(http::Scope::me_read)).error().code, "key.scopes") << "a key is nobody";
   EXPECT_EQ(create(2, node.clock.now()).error().code, "key.expires");
 }
 

@@ -39,13 +39,13 @@ Result<Person> parse_person(const http::Request& request, const Registry& regist
 
 std::string facts_json(const PersonFacts& facts, const Registry& registry) {
   const Person& person = facts.person;
-  std::string out = fmt::format(
-      R"({{"person":"{:016x}","national_id":{},"family_name":{},"given_name":{},)"
-      R"("sex":"{}","birth_date":"{}",)"
-      R"("death_date":{},"residences":[)",
-      person.id.value(), json_string(person.national_id), json_string(person.family_name),
-      json_string(person.given_name), to_string(person.sex), format_date(person.birth),
-      person.death ? fmt::format("\"{}\"", format_date(*person.death)) : "null");
+  std::string out =
+      fmt::format(R"({{"person":"{:016x}","national_id":{},"family_name":{},"given_name":{},)"
+                  R"("sex":"{}","birth_date":"{}",)"
+                  R"("death_date":{},"residences":[)",
+                  person.id.value(), json_string(person.national_id), json_string(person.family_name),
+                  json_string(person.given_name), to_string(person.sex), format_date(person.birth),
+                  person.death ? fmt::format("\"{}\"", format_date(*person.death)) : "null");
   const char* comma = "";
   for (const Residence& residence : facts.residences) {
     out += fmt::format(R"({}{{"place":{},"from":"{}","until":{}}})", std::exchange(comma, ","),
@@ -104,6 +104,38 @@ http::Response get_person_route(const http::Request& request, const ApiContext& 
   return http::Response::json(facts_json(*known, registry));
 }
 
+/// What a client is told of the person who let it. A sensitive status is told to nobody.
+std::string me_json(const PersonFacts& facts, const http::Principal& caller, const Registry& registry) {
+  const Person& person = facts.person;
+  const Instant now = registry.clock.now();
+  std::string out = fmt::format(
+      R"({{"family_name":{},"given_name":{},"birth_date":"{}","assurance":"{}","acting_for_other":{},"statuses":[)",
+      json_string(person.family_name), json_string(person.given_name), format_date(person.birth),
+      to_string(caller.assurance), caller.acting_for != PersonId());
+  const char* comma = "";
+  for (const Attestation& attestation : facts.attestations) {
+    const auto& status = registry.country.status(attestation.status);
+    if (status.sensitive || !attestation.valid.contains(now) || attestation.ended <= now) continue;
+    out +=
+        fmt::format(R"({}{{"status":"{}","from":"{}","until":{}}})", std::exchange(comma, ","), status.code,
+                    format_instant(attestation.valid.from), end_json(attestation.valid.until));
+  }
+  return out + "]}";
+}
+
+http::Response get_me_route(const http::Request& request, const ApiContext& context) {
+  const auto known = read_for_client(request, context.db, context.registry, "me");
+  if (!known) return refuse(known.error());
+  return http::Response::json(me_json(*known, request.principal, context.registry));
+}
+
+constexpr const char* me_schema = R"json({"type":"object","properties":{
+    "family_name":{"type":"string"},"given_name":{"type":"string"},
+    "birth_date":{"type":"string","format":"date"},
+    "assurance":{"type":"string","description":"How surely the person signed in: low, substantial, high."},
+    "acting_for_other":{"type":"boolean","description":"Whether it is about somebody they act for."},
+    "statuses":{"type":"array","items":{"type":"object"}}}})json";
+
 constexpr const char* person_body_schema = R"json({"type":"object","additionalProperties":false,
   "required":["family_name","given_name","sex","birth_date","place"],"properties":{
     "family_name":{"type":"string","maxLength":100},"given_name":{"type":"string","maxLength":100},
@@ -123,6 +155,15 @@ constexpr const char* person_record_schema = R"json({"type":"object","properties
 
 void add_person_routes(http::Router& router, const ApiContext& context) {
   router.add_schema("PersonBody", person_body_schema);
+  router.add_schema("Me", me_schema);
+  router.add({.method = http::Method::get,
+              .pattern = "/v1/me",
+              .scope = http::Scope::me_read,
+              .operation = "get_me",
+              .summary = "The person who let this client see it; put on record, where they see it.",
+              .response_schema = "Me",
+              .tag = "registry"},
+             [context](const http::Request& request) { return get_me_route(request, context); });
   router.add_schema("PersonRecord", person_record_schema);
   router.add({.method = http::Method::put,
               .pattern = "/v1/persons/{national_id}",

@@ -44,7 +44,7 @@ struct Api : testing::Test {
     if (question < path.size()) request->query = std::string_view(path).substr(question + 1);
     request->body = body;
     request->parameters = match.parameters;
-    request->principal = {OrganisationCode(caller), 1, 0xffffffff};
+    request->principal = {.organisation = OrganisationCode(caller), .key = 1, .scopes = 0xffffffff};
     std::promise<http::Response> answer;
     auto future = answer.get_future();
     (*match.handler)(
