@@ -116,7 +116,7 @@ Result<Authenticator> keep_same(store::Session& db, StoredAuthenticator same, co
   }
   if (binding.proved > same.bound && binding.active_from <= now) {
     a.assurance = std::min(same.worth, binding.proved);
-    DAYAQ_TRY_OK(set_bound(db, a.person, a.id, binding.proved));
+    DAYAQ_TRY_OK(set_proved(db, a.person, a.id, binding.proved));
   }
   return a;
 }

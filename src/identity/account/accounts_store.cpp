@@ -181,9 +181,10 @@ Result<void> set_ends(store::Session& db, PersonId person, AuthenticatorId id, I
       {bucket_of(person), sql_key(person), sql_key(id), end_param(ends)});
 }
 
-Result<void> set_bound(store::Session& db, PersonId person, AuthenticatorId id, Assurance bound) {
+Result<void> set_proved(store::Session& db, PersonId person, AuthenticatorId id, Assurance bound) {
   return db.exec(
-      "UPDATE authenticator SET bound = $4 WHERE bucket = $1 AND person_id = $2 AND authenticator_id = $3",
+      "UPDATE authenticator SET bound = $4, active_from = NULL, added_by = NULL WHERE bucket = $1 AND "
+      "person_id = $2 AND authenticator_id = $3",
       {bucket_of(person), sql_key(person), sql_key(id), std::int64_t(bound)});
 }
 

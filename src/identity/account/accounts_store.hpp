@@ -59,7 +59,8 @@ Result<void> insert_authenticator(store::Session& db, const StoredAuthenticator&
 Result<void> delete_authenticator(store::Session& db, const StoredAuthenticator& stored);
 Result<void> set_name(store::Session& db, PersonId person, AuthenticatorId id, std::string_view name);
 Result<void> set_ends(store::Session& db, PersonId person, AuthenticatorId id, Instant ends);
-Result<void> set_bound(store::Session& db, PersonId person, AuthenticatorId id, Assurance bound);
+/// It was proved anew: nothing about it waits, or can be taken back, any more.
+Result<void> set_proved(store::Session& db, PersonId person, AuthenticatorId id, Assurance bound);
 /// False if somebody has this passkey already.
 Result<bool> claim_passkey(store::Session& db, BytesView credential_id, PersonId person);
 Result<void> release_passkey(store::Session& db, BytesView credential_id);

@@ -98,12 +98,17 @@ struct Outbox::State {
   };
   std::map<Key, Backoff> failed;
   std::set<Key> sent;  ///< but not deleted yet: the database was away
+  std::set<Message::Channel> away;
 
   void run();
   bool pass();
   Result<std::vector<Waiting>> read(const Key& after);
   bool try_send(const Waiting& waiting);
   Result<void> remove(const std::vector<Key>& keys);
+  [[nodiscard]] bool backing_off(const Key& key) const {
+    const auto found = failed.find(key);
+    return found != failed.end() && Steady::now() < found->second.next;
+  }
   bool stopped() {
     const std::lock_guard lock(mutex);
     return stopping;
@@ -167,11 +172,11 @@ void Outbox::State::run() {
   for (;;) {
     {
       std::unique_lock lock(mutex);
-      const auto wake = [&] { return work || stopping; };
       if (all_sent) {
-        changed.wait(lock, wake);
+        changed.wait(lock, [&] { return work || stopping; });
       } else {
-        changed.wait_for(lock, retry_first, wake);
+        // A gateway is away: what is queued meanwhile doesn't make the rounds quicker.
+        changed.wait_for(lock, retry_first, [&] { return stopping; });
       }
       if (stopping) return;
       work = false;
@@ -200,14 +205,18 @@ bool Outbox::State::pass() {
       } else if (one.until <= clock.now()) {
         failed.erase(one.key);
         gone.push_back(one.key);
+      } else if (backing_off(one.key)) {
+        all = false;  // it was what failed, not its channel: others go past it
       } else if (failures[one.channel] >= failures_in_a_row_max || stopped() || !try_send(one)) {
-        if (failures[one.channel]++ == failures_in_a_row_max) {
-          log::warning("outbox.away", "a channel's gateway takes no messages; they wait",
-                       {{"channel", to_string(one.channel)}});
-        }
+        ++failures[one.channel];
         all = false;
       } else {
         failures[one.channel] = 0;
+        if (away.erase(one.channel) > 0) {
+          failed.clear();
+          log::info("outbox.back", "a channel's gateway takes messages again",
+                    {{"channel", to_string(one.channel)}});
+        }
         sent.insert(one.key);
         gone.push_back(one.key);
       }
@@ -244,7 +253,6 @@ Result<std::vector<Waiting>> Outbox::State::read(const Key& after) {
 bool Outbox::State::try_send(const Waiting& waiting) {
   const auto before = failed.find(waiting.key);
   const auto now = Steady::now();
-  if (before != failed.end() && now < before->second.next) return false;
   const auto id = static_cast<std::uint64_t>(waiting.key.id);
   const auto plain = master.open(waiting.sealed, as_bytes(context_of(id)));
   if (!plain) {
@@ -267,8 +275,10 @@ bool Outbox::State::try_send(const Waiting& waiting) {
                                      ? Steady::duration(retry_first)
                                      : std::min<Steady::duration>(before->second.delay * 2, retry_max);
   failed.insert_or_assign(waiting.key, Backoff{now + delay, delay});
-  log::warning("outbox.unsent", "a message couldn't be handed over and waits",
-               {{"id", id}, {"code", done.error().code}});
+  if (away.insert(waiting.channel).second) {
+    log::warning("outbox.away", "a channel's gateway takes no messages; they wait",
+                 {{"channel", to_string(waiting.channel)}, {"code", done.error().code}});
+  }
   return false;
 }
 
