@@ -22,6 +22,7 @@ struct Arguments {
   std::filesystem::path country = "country/az";
   std::filesystem::path web = "web";
   std::string log_level = "info";
+  std::string url;
   http::ServerOptions server;
   bool welcome = false;
   int inherit = -1;                ///< a socket to the process before
@@ -38,13 +39,20 @@ sigset_t block_signals() {
   return set;
 }
 
-void welcome(const std::string& url) {
+void welcome(const std::string& url, const std::vector<node::DemoPerson>& persons) {
   fmt::print(
       "Dayaq serves on {}\n"
       "  {}/regimes/special-quarantine   a regime in force: whom it helps, where, and what it costs\n"
       "  {}/drafts/new                   check and preview a regime file of your own\n"
       "  {}/v1/openapi.json              the API; keys are in the data folder's keys/. Ctrl-C stops.\n",
       url, url, url, url);
+  if (!persons.empty()) fmt::print("  {}/enrol   make a digital ID for a made-up person:\n", url);
+  for (const node::DemoPerson& person : persons) {
+    fmt::print("      FIN {}  {}  {}{}\n", person.national_id,
+               person.code.empty() ? "has one: sign in" : "activation code " + person.code, person.name,
+               person.official.empty() ? "" : ", official of " + person.official + " (/office)");
+  }
+  if (!persons.empty()) fmt::print("  {}/demo/outbox   their SMS and letters\n", url);
   std::fflush(stdout);
 }
 
@@ -89,12 +97,18 @@ Result<void> serve(Arguments arguments, const sigset_t& signals) {
     DAYAQ_TRY_OK(http::StaticFiles::load(arguments.web / "static"));
     DAYAQ_TRY_OK(take(arguments.inherit, arguments.server));
   }
-  DAYAQ_TRY(auto node, node::Node::open({.data = arguments.data, .country = arguments.country}));
+  const std::string_view scheme = arguments.server.tls_certificate.empty() ? "http" : "https";
+  DAYAQ_TRY(
+      auto node,
+      node::Node::open({.data = arguments.data,
+                        .country = arguments.country,
+                        .url = arguments.url,
+                        .otherwise_url = fmt::format("{}://localhost:{}", scheme, arguments.server.port)}));
   auto metrics = std::make_unique<http::Metrics>();
   auto router = std::make_unique<http::Router>();
   node->add_api_routes(*router);
   DAYAQ_TRY_OK(node->add_page_routes(*router, *metrics, arguments.web));
-  node->start_timers();
+  DAYAQ_TRY_OK(node->start_timers());
   DAYAQ_TRY(auto server,
             http::Server::start(arguments.server, *router, &node->authenticator(), metrics.get()));
   const std::string url = fmt::format(
@@ -105,7 +119,10 @@ Result<void> serve(Arguments arguments, const sigset_t& signals) {
       write_file_atomically(arguments.data / "dayaqd.pid", as_bytes(fmt::format("{}\n", ::getpid()))));
   log::info("dayaqd.serving", "serving", {{"url", url}});
   tell_systemd(fmt::format("READY=1\nMAINPID={}\n", ::getpid()));
-  if (arguments.welcome) welcome(url);
+  if (arguments.welcome) {
+    DAYAQ_TRY(const auto persons, node->demo_persons());
+    welcome(url, persons);
+  }
   while (true) {
     int signal = 0;
     sigwait(&signals, &signal);
@@ -143,6 +160,8 @@ int run(int argc, char** argv) {
   app.add_option("--data", arguments.data, "The data folder, made by `dayaq init` (data)");
   app.add_option("--country", arguments.country, "The country pack (country/az)");
   app.add_option("--web", arguments.web, "Templates, texts and styles of the pages (web)");
+  app.add_option("--url", arguments.url,
+                 "The public address, https://id.example.az (dayaq.yaml's `url`, or this machine's)");
   app.add_option("--address", arguments.server.address, "Where to listen (127.0.0.1)");
   app.add_option("--port", arguments.server.port, "0 lets the system choose (8080)");
   app.add_option("--io-threads", arguments.server.io_threads, "Threads for connections (1)")

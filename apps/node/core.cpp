@@ -2,6 +2,10 @@
 
 #include <array>
 
+#include "identity/account/accounts.hpp"
+#include "identity/account/sessions.hpp"
+#include "identity/oidc/authorize.hpp"
+#include "identity/oidc/provider.hpp"
 #include "regime/feed_store.hpp"
 #include "regime/store.hpp"
 #include "registry/store.hpp"
@@ -12,8 +16,10 @@ namespace {
 
 std::vector<store::Migration> all_migrations() {
   std::vector<store::Migration> all;
-  for (const auto& of_room : {audit::migrations(), registry::migrations(), regime::migrations(),
-                              regime::feed_migrations(), settlement::migrations()}) {
+  for (const auto& of_room :
+       {audit::migrations(), registry::migrations(), regime::migrations(), regime::feed_migrations(),
+        settlement::migrations(), identity::account_migrations(), identity::sign_in_migrations(),
+        identity::oidc::migrations(), identity::oidc::authorization_migrations()}) {
     all.insert(all.end(), of_room.begin(), of_room.end());
   }
   return all;

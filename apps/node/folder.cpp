@@ -67,7 +67,8 @@ Result<void> create_folder(const std::filesystem::path& data, const std::string&
       "# A Dayaq node. Written by `dayaq init`; `database` may be `sqlite` (in this folder) or "
       "postgresql://...\n"
       "database: {}\norigin: {}\nsynthetic: {}\n"
-      "# The public address, which browsers and relying parties know: passkeys are bound to its host for ever.\n"
+      "# The public address, which browsers and relying parties know: passkeys are bound to its host for "
+      "ever.\n"
       "# url: https://id.example.az\n",
       database.empty() ? "sqlite" : database, origin, synthetic);
   // Last, since its presence says that the folder is whole.

@@ -11,6 +11,7 @@
 #include "base/file.hpp"
 #include "base/log.hpp"
 #include "core.hpp"
+#include "digital_id.hpp"
 #include "http/operational.hpp"
 #include "node_state.hpp"
 #include "ports.hpp"
@@ -100,6 +101,8 @@ struct Node::State {
   std::optional<regime::ResourceList> resources;
   settlement::Recent recent;
   std::optional<EnrolledKeys> edge_keys;
+  std::optional<regime::ExplainContext> explain;
+  std::unique_ptr<DigitalId> digital_id;
   std::unique_ptr<Pages> pages;
   std::unique_ptr<Timer> timer;
 
@@ -109,6 +112,7 @@ struct Node::State {
   /// The timer first, then the database, whose writer thread calls the hooks.
   ~State() {
     timer.reset();
+    if (digital_id) digital_id->stop();
     if (core) core->database.reset();
   }
 
@@ -131,6 +135,33 @@ struct Node::State {
             .recent = recent};
   }
 };
+
+Result<void> Node::open_digital_id(State& state, const NodeOptions& options) {
+  Core& core = *state.core;
+  const std::string& configured = core.configuration.url;
+  DAYAQ_TRY(state.digital_id, DigitalId::open(core, *state.keys,
+                                              {.data = options.data,
+                                               .url = !options.url.empty()  ? options.url
+                                                      : !configured.empty() ? configured
+                                                                            : options.otherwise_url}));
+  core.observer.set(&state.digital_id->follow_registry(state.keeper.get()));
+  state.explain.emplace(regime::ExplainContext{
+      .country = core.country,
+      .wording = state.wording,
+      .zone = core.country.zone(),
+      .organisation_name =
+          [&core](registry::OrganisationIndex index) { return core.organisations->at(index)->name; },
+      .issuers =
+          [&core](registry::StatusIndex status) {
+            std::vector<registry::OrganisationIndex> out;
+            for (std::size_t i = 0; i < core.organisations->size(); ++i) {
+              const auto index = registry::OrganisationIndex(i);
+              if (core.organisations->may_issue(index, status)) out.push_back(index);
+            }
+            return out;
+          }});
+  return {};
+}
 
 Node::Node(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Node::~Node() = default;
@@ -192,6 +223,7 @@ Result<std::unique_ptr<Node>> Node::open(const NodeOptions& options) {
     DAYAQ_TRY(state->resources, regime::ResourceList::publish(*core.database, state->traffic,
                                                               *core.feed_signer, core.clock.now()));
   }
+  if (state->keeper) DAYAQ_TRY_OK(open_digital_id(*state, options));
   core.database->add_hook(*core.log);  // last: the other hooks may append entries
   if (state->keeper) DAYAQ_TRY_OK(state->keeper->advance());
   return std::unique_ptr<Node>(new Node(std::move(state)));
@@ -207,6 +239,7 @@ registry::KeyRing& Node::keys() {
   return *state_->keys;
 }
 const http::Authenticator& Node::authenticator() const {
+  if (state_->digital_id) return state_->digital_id->authenticator();
   return *state_->keys;
 }
 audit::Log& Node::log() {
@@ -267,6 +300,7 @@ void Node::add_api_routes(http::Router& router) {
                                       .wording = state_->wording,
                                       .clock = core.clock,
                                       .resources = &*state_->resources});
+    state_->digital_id->add_api_routes(router);
     state_->edge_keys.emplace(state_->edges, *core.organisations);
     settlement::add_routes(router, {.db = *core.database,
                                     .registry = *core.registry,
@@ -282,17 +316,25 @@ Result<void> Node::add_page_routes(http::Router& router, http::Metrics& metrics,
   const NodeParts parts = state_->parts();
   DAYAQ_TRY(state_->pages, Pages::create(parts, web));
   state_->pages->add_routes(router);
+  state_->digital_id->add_page_routes(router, state_->pages->site(), *state_->explain,
+                                      [keeper = state_->keeper.get()] { return law_of(*keeper); });
   add_gauges(metrics, parts);
   http::add_operational_routes(router, metrics, [parts] { return not_ready(parts); }, DAYAQ_VERSION);
   return {};
 }
 
-void Node::start_timers() {
+Result<std::vector<DemoPerson>> Node::demo_persons() {
+  return node::demo_persons(*state_->core, state_->digital_id->accounts());
+}
+
+Result<void> Node::start_timers() {
+  DAYAQ_TRY_OK(state_->digital_id->start());
   state_->timer = std::make_unique<Timer>(
       [this] {
         if (const auto done = state_->keeper->advance(); !done) {
           log::error("keeper.advance", "grants could not be moved on with time", done.error());
         }
+        state_->digital_id->tick();
       },
       [this] { state_->save_edges(); },
       [this] {
@@ -305,6 +347,7 @@ void Node::start_timers() {
           log::error("keeper.trim", "old lines of the feed could not be dropped", done.error());
         }
       });
+  return {};
 }
 
 void Node::let_waiting_go() {

@@ -7,9 +7,10 @@
 //   keys/audit.pem     signs the audit log's checkpoints
 //   keys/feed.pem      signs the feed to the operators' edges
 //   keys/registry.hex  makes person ids and the pseudonyms of lines; without it the data can't be used
-//   keys/NAME.key      API keys that init made
-//   dayaq.db           the embedded database, unless dayaq.yaml names PostgreSQL
-//   index.snapshot     the index in memory as of a moment: may be deleted, is made again
+//   keys/master.hex    encrypts secrets at rest, and the keys in keys/oidc/, which sign what the digital ID
+//   issues outbox/            messages to persons, for whatever sends them keys/NAME.key      API keys that
+//   init made dayaq.db           the embedded database, unless dayaq.yaml names PostgreSQL index.snapshot the
+//   index in memory as of a moment: may be deleted, is made again
 #pragma once
 
 #include <filesystem>
@@ -20,6 +21,7 @@
 #include "base/random.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "demo.hpp"
 #include "http/metrics.hpp"
 #include "http/router.hpp"
 #include "store/database.hpp"
@@ -48,6 +50,10 @@ struct NodeOptions {
   /// Without the index: for imports while nothing is served. Grants are neither derived nor put on the feed
   /// until the node is opened with it, which then derives them all.
   bool index = true;
+  /// The public address: the OpenID Provider's issuer, and its host what passkeys are bound to. "": as
+  /// dayaq.yaml has it, else `otherwise_url`.
+  std::string url;
+  std::string otherwise_url = "http://localhost:8080";
   /// Says what takes long at the start, for a terminal: "loading the index", 0.4.
   std::function<void(std::string_view what, double share)> on_progress;
 };
@@ -89,8 +95,12 @@ class Node {
   /// Pages, static files, health and metrics. `web` is the folder with templates, texts and styles.
   Result<void> add_page_routes(http::Router& router, http::Metrics& metrics,
                                const std::filesystem::path& web);
-  /// Begins what time alone moves: grants that begin or end, snapshots of the index. Ends with the node.
-  void start_timers();
+  /// Two made-up persons for whoever tries the demonstration, with the codes of their digital IDs; empty on a
+  /// node whose persons are real.
+  Result<std::vector<DemoPerson>> demo_persons();
+  /// Begins what time alone moves: grants that begin or end, snapshots of the index, messages, what expires.
+  /// Ends with the node.
+  Result<void> start_timers();
   /// Answers the edges that wait for news, so that a stop needn't wait for them. Before the server stops.
   void let_waiting_go();
   /// Saves the index, so that the next start is quick.
@@ -99,6 +109,7 @@ class Node {
  private:
   struct State;
   explicit Node(std::unique_ptr<State> state);
+  static Result<void> open_digital_id(State& state, const NodeOptions& options);
   std::unique_ptr<State> state_;
 };
 

@@ -177,6 +177,10 @@ void Pages::add_routes(http::Router& router) {
   state_->portal->add_routes(router);
 }
 
+const portal::Site& Pages::site() const {
+  return state_->portal->site();
+}
+
 void add_gauges(http::Metrics& metrics, const NodeParts& node) {
   metrics.gauge("dayaq_persons", "Persons in the registry",
                 [node] { return static_cast<double>(persons_of(node)); });

@@ -16,6 +16,8 @@ class Pages {
   static Result<std::unique_ptr<Pages>> create(const NodeParts& node, const std::filesystem::path& web);
   ~Pages();
   void add_routes(http::Router& router);
+  /// The frame of the pages, for those of other rooms.
+  [[nodiscard]] const portal::Site& site() const;
 
  private:
   struct State;

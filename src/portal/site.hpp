@@ -87,6 +87,8 @@ class Page {
   View& include(View& view, std::string marker, std::string file) const;
   /// The template of the content within the frame; once a page.
   View& content(std::string file) { return include(frame_, "CONTENT", std::move(file)); }
+  /// One more style sheet of web/static, after the first.
+  void add_style(std::string file) { styles_.push_back(std::move(file)); }
   /// The whole page: the frame with title, menu, languages and footer around the content.
   [[nodiscard]] Result<std::string> render(const Here& here, const std::string& title);
 
@@ -100,6 +102,7 @@ class Page {
   Format format_;
   Instant now_;
   View frame_;
+  std::vector<std::string> styles_;
 };
 
 }  // namespace dayaq::portal

@@ -88,7 +88,8 @@ Result<Response> list(Visit& visit) {
   // Readings alone are shown at first; what lies between is passed over, a bounded number of times.
   int shown = 0;
   for (int rounds = 0; rounds < 20 && shown < page_size; ++rounds) {
-    DAYAQ_TRY(const auto entries, visit.web.accounts.log.entries_about(visit.session->person, before, page_size));
+    DAYAQ_TRY(const auto entries,
+              visit.web.accounts.log.entries_about(visit.session->person, before, page_size));
     for (const audit::Entry& entry : entries) {
       before = entry.index;
       const Access access = read_entry(entry);
@@ -120,7 +121,9 @@ Result<Response> proof(Visit& visit) {
   const std::string& text = visit.request.parameter("index");
   std::uint64_t index = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), index);
-  const auto absent = [] { return fail(ErrorKind::not_found, "web.entry", "There is no such entry about you."); };
+  const auto absent = [] {
+    return fail(ErrorKind::not_found, "web.entry", "There is no such entry about you.");
+  };
   if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) return absent();
   const std::uint64_t size = visit.web.accounts.log.size();
   if (index >= size) return absent();
@@ -145,11 +148,15 @@ Result<Response> proof(Visit& visit) {
 
 void add_access_pages(http::Router& router, const Web& web) {
   add_page(router, web,
-           {.pattern = "/my/access", .operation = "page_my_access", .summary = "Who looked at my data.",
+           {.pattern = "/my/access",
+            .operation = "page_my_access",
+            .summary = "Who looked at my data.",
             .signed_in = Assurance::low},
            list);
   add_page(router, web,
-           {.pattern = "/my/access/{index}", .operation = "page_my_access_entry", .summary = "One reading with its proof.",
+           {.pattern = "/my/access/{index}",
+            .operation = "page_my_access_entry",
+            .summary = "One reading with its proof.",
             .signed_in = Assurance::low},
            proof);
 }

@@ -25,9 +25,11 @@ std::string seal(const Visit& visit, std::string_view purpose, BytesView what) {
   return to_base64url(accounts.master.seal(plain, as_bytes(purpose), accounts.random));
 }
 
-Result<Bytes> unseal(const Visit& visit, std::string_view purpose, std::string_view sealed, std::size_t size) {
+Result<Bytes> unseal(const Visit& visit, std::string_view purpose, std::string_view sealed,
+                     std::size_t size) {
   const auto refused = [] {
-    return fail(ErrorKind::invalid_input, "signin.expired", "That took too long. Open the page again and start anew.");
+    return fail(ErrorKind::invalid_input, "signin.expired",
+                "That took too long. Open the page again and start anew.");
   };
   const auto bytes = from_base64url(sealed);
   if (!bytes) return refused();
@@ -131,7 +133,8 @@ Result<Response> list(Visit& visit) {
                                     .user_name = own.national_id,
                                     .display_name = own.name,
                                     .challenge = challenge};
-  for (const webauthn::Credential& known : own.passkeys) options.exclude.push_back({known.id, known.transports});
+  for (const webauthn::Credential& known : own.passkeys)
+    options.exclude.push_back({known.id, known.transports});
   adding.set("OPTIONS", webauthn::to_json(options));
   adding.set("STATE", seal(visit, passkey_purpose, challenge));
   visit.add_script(view);

@@ -18,7 +18,8 @@ bool is_host_character(char c) {
 
 std::unexpected<Error> bad_url() {
   return fail(ErrorKind::invalid_input, "node.url",
-              "The public address must be an origin: https://id.example.az, or http://localhost:8080 for trying out.");
+              "The public address must be an origin: https://id.example.az, or http://localhost:8080 for "
+              "trying out.");
 }
 
 bool all_digits(std::string_view text) {
@@ -30,7 +31,8 @@ bool all_digits(std::string_view text) {
 
 Result<PublicUrl> parse_public_url(std::string_view url) {
   while (url.ends_with('/')) url.remove_suffix(1);
-  PublicUrl out{.origin = std::string(url), .host = {}, .secure = url.starts_with("https://"), .loopback = false};
+  PublicUrl out{
+      .origin = std::string(url), .host = {}, .secure = url.starts_with("https://"), .loopback = false};
   if (!out.secure && !url.starts_with("http://")) return bad_url();
   std::string_view rest = url.substr(out.secure ? 8 : 7);
   if (rest.starts_with('[')) {
@@ -76,7 +78,8 @@ bool sent_from_here(const http::Request& request, const PublicUrl& url) {
 
 std::string safe_path(std::string_view wanted, std::string_view otherwise) {
   const std::string_view path = wanted.substr(0, wanted.find_first_of("?#"));
-  const bool printable = std::ranges::all_of(wanted, [](char c) { return c > 0x20 && c < 0x7f && c != '\\'; });
+  const bool printable =
+      std::ranges::all_of(wanted, [](char c) { return c > 0x20 && c < 0x7f && c != '\\'; });
   const bool ours = wanted.starts_with('/') && wanted.size() <= path_size_max && printable &&
                     path.find("//") == std::string_view::npos && path.find("/.") == std::string_view::npos;
   return std::string(ours ? wanted : otherwise);
@@ -112,7 +115,8 @@ std::optional<std::string> policy_source(std::string_view uri) {
   if (!plain) return std::nullopt;
   // Apps on this machine listen on whatever port is free (RFC 8252 section 7.3).
   const std::string_view host = authority.substr(0, authority.rfind(':'));
-  if (scheme == "http" && (host == "127.0.0.1" || host == "localhost")) return fmt::format("http://{}:*", host);
+  if (scheme == "http" && (host == "127.0.0.1" || host == "localhost"))
+    return fmt::format("http://{}:*", host);
   return fmt::format("{}://{}", scheme, authority);
 }
 

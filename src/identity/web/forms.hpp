@@ -12,9 +12,9 @@ namespace dayaq::identity::web {
 
 /// The node's public address, taken apart once. "https://id.example.az", "http://localhost:8080".
 struct PublicUrl {
-  std::string origin;    ///< without a slash at the end
-  std::string host;      ///< without a port: the WebAuthn RP id
-  bool secure = true;    ///< https
+  std::string origin;     ///< without a slash at the end
+  std::string host;       ///< without a port: the WebAuthn RP id
+  bool secure = true;     ///< https
   bool loopback = false;  ///< localhost, 127.0.0.1 or [::1]
 };
 /// invalid_input "node.url": an origin alone (no path), https, or http on loopback.

@@ -5,8 +5,10 @@
 namespace dayaq::identity::web {
 namespace {
 
-const PublicUrl https{.origin = "https://id.example.az", .host = "id.example.az", .secure = true, .loopback = false};
-const PublicUrl local{.origin = "http://localhost:8080", .host = "localhost", .secure = false, .loopback = true};
+const PublicUrl https{
+    .origin = "https://id.example.az", .host = "id.example.az", .secure = true, .loopback = false};
+const PublicUrl local{
+    .origin = "http://localhost:8080", .host = "localhost", .secure = false, .loopback = true};
 
 bool sent(const PublicUrl& url, std::vector<std::pair<std::string_view, std::string_view>> headers) {
   http::Request request;
@@ -22,9 +24,9 @@ TEST(PublicUrl, IsAnOriginOverHttpsOrOnLoopback) {
   EXPECT_TRUE(url->secure);
   EXPECT_TRUE(parse_public_url("http://localhost:8080")->loopback);
   EXPECT_TRUE(parse_public_url("http://[::1]:80")->loopback);
-  for (const char* bad : {"", "id.example.az", "http://id.example.az", "https://id.example.az/path", "https://",
-                          "https://a:b", "https://a:123456", "ftp://localhost", "https://user@host",
-                          "https://id.example.az?x", "https://ID.example.az"}) {
+  for (const char* bad : {"", "id.example.az", "http://id.example.az", "https://id.example.az/path",
+                          "https://", "https://a:b", "https://a:123456", "ftp://localhost",
+                          "https://user@host", "https://id.example.az?x", "https://ID.example.az"}) {
     EXPECT_FALSE(parse_public_url(bad)) << bad;
   }
 }
@@ -56,9 +58,10 @@ TEST(SentFromHere, RefusesWhatABrowserSaysComesFromElsewhere) {
 TEST(SafePath, NeverLeadsToAnotherSite) {
   EXPECT_EQ(safe_path("/oauth/continue?request=a.b-c_d", "/my"), "/oauth/continue?request=a.b-c_d");
   EXPECT_EQ(safe_path("/my?to=https://x//y", "/my/x"), "/my?to=https://x//y");
-  for (const char* bad : {"", "my", "//evil.example", "/\\evil.example", "\\/evil.example", "https://evil.example",
-                          "javascript:alert(1)", "/\t/evil.example", "/ /evil.example", "/x\r\nSet-Cookie: a=b",
-                          "/.//evil.example", "/x//evil.example", "/../x", "/ə", "?x", "#x"}) {
+  for (const char* bad :
+       {"", "my", "//evil.example", "/\\evil.example", "\\/evil.example", "https://evil.example",
+        "javascript:alert(1)", "/\t/evil.example", "/ /evil.example", "/x\r\nSet-Cookie: a=b",
+        "/.//evil.example", "/x//evil.example", "/../x", "/ə", "?x", "#x"}) {
     EXPECT_EQ(safe_path(bad, "/my"), "/my") << bad;
   }
   EXPECT_EQ(safe_path("/" + std::string(path_size_max, 'a'), "/my"), "/my");

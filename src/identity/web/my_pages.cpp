@@ -19,11 +19,13 @@ Result<registry::PersonFacts> facts_of(const Visit& visit) {
   const PersonId subject = subject_of(session);
   const auto& accounts = visit.web.accounts;
   if (subject == session.person) {
-    return visit.web.db.read([&](store::Session& db) { return registry::facts(db, accounts.persons, subject); });
+    return visit.web.db.read(
+        [&](store::Session& db) { return registry::facts(db, accounts.persons, subject); });
   }
   return visit.web.db.write([&](store::Session& db) -> Result<registry::PersonFacts> {
     DAYAQ_TRY(auto all, registry::facts(db, accounts.persons, subject));
-    DAYAQ_TRY_OK(registry::note_read(db, accounts.registry, subject, "grants", "acting for them", "representative"));
+    DAYAQ_TRY_OK(
+        registry::note_read(db, accounts.registry, subject, "grants", "acting for them", "representative"));
     return all;
   });
 }
@@ -51,7 +53,8 @@ void add_measure(Visit& visit, portal::View& view, const regime::LawfulMeasure& 
   for (const std::string& remedy : words.remedies) shown.add("REMEDY").set("WORDS", remedy);
   if (!granted) return;
   for (const regime::Benefit& benefit : measure.measure->benefits) {
-    shown.add("BENEFIT").set("WORDS", portal::benefit_sentence(benefit, visit.page.format(), visit.web.site.words()));
+    shown.add("BENEFIT").set("WORDS",
+                             portal::benefit_sentence(benefit, visit.page.format(), visit.web.site.words()));
   }
 }
 
@@ -175,7 +178,8 @@ std::string id_json(const OwnId& own) {
   const char* comma = "";
   for (const Authenticator& one : own.authenticators) {
     out += fmt::format(R"({}{{"kind":"{}","name":{},"added":{},"used":{}}})", std::exchange(comma, ","),
-                       to_string(one.kind), json_string(one.name), instant_json(one.added), instant_json(one.used));
+                       to_string(one.kind), json_string(one.name), instant_json(one.added),
+                       instant_json(one.used));
   }
   out += R"(],"sessions":[)";
   comma = "";
@@ -213,7 +217,8 @@ Result<Response> data(Visit& visit) {
   for (const registry::Subscription& line : facts.subscriptions) {
     if (!line.valid.contains(visit.now)) continue;
     portal::View& row = view.add("LINE");
-    row.set("PROVIDER", visit.web.accounts.registry.organisations.at(line.provider)->name.in(format.language()));
+    row.set("PROVIDER",
+            visit.web.accounts.registry.organisations.at(line.provider)->name.in(format.language()));
     row.set("NUMBER", line.number);
   }
   if (visit.query("asked") == "1") view.show("ASKED");
@@ -232,10 +237,10 @@ Result<Response> download(Visit& visit) {
     DAYAQ_TRY(own.consents, oidc::consents_of(db, person, visit.now));
     return {};
   }));
-  std::string body =
-      fmt::format(R"({{"made":{},"registry":{},"digital_id":{},"accesses":[)", instant_json(visit.now),
-                  registry_json(facts, visit.web), id_json(own));
-  DAYAQ_TRY(const auto entries, visit.web.accounts.log.entries_about(person, visit.web.accounts.log.size(), 1000));
+  std::string body = fmt::format(R"({{"made":{},"registry":{},"digital_id":{},"accesses":[)",
+                                 instant_json(visit.now), registry_json(facts, visit.web), id_json(own));
+  DAYAQ_TRY(const auto entries,
+            visit.web.accounts.log.entries_about(person, visit.web.accounts.log.size(), 1000));
   const char* comma = "";
   for (const audit::Entry& entry : entries) {
     body += fmt::format(R"({}{{"index":{},"leaf":{},"personal":{}}})", std::exchange(comma, ","), entry.index,
@@ -252,7 +257,8 @@ Result<Response> download(Visit& visit) {
 Result<Response> correction(Visit& visit) {
   const std::string words = visit.form("words");
   if (words.size() < 3 || words.size() > 1000 || !is_utf8(words)) {
-    return fail_field("web.correction", "words", "Say in 3 to 1000 bytes what is wrong and how it should be.");
+    return fail_field("web.correction", "words",
+                      "Say in 3 to 1000 bytes what is wrong and how it should be.");
   }
   std::string line = words;
   std::ranges::replace_if(line, [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
@@ -272,24 +278,44 @@ Result<Response> correction(Visit& visit) {
 void add_my_pages(http::Router& router, const Web& web) {
   constexpr auto in = Assurance::low;
   add_page(router, web,
-           {.pattern = "/my", .operation = "page_my", .summary = "What I am entitled to and why.", .signed_in = in},
+           {.pattern = "/my",
+            .operation = "page_my",
+            .summary = "What I am entitled to and why.",
+            .signed_in = in},
            rights);
   add_page(router, web,
-           {.pattern = "/my/sessions", .operation = "page_my_sessions", .summary = "My live sessions.", .signed_in = in},
+           {.pattern = "/my/sessions",
+            .operation = "page_my_sessions",
+            .summary = "My live sessions.",
+            .signed_in = in},
            sessions);
   add_page(router, web,
-           {.method = Method::post, .pattern = "/my/sessions", .operation = "page_my_sessions_end",
-            .summary = "Ends one, or all others.", .signed_in = in, .form = Form::session},
+           {.method = Method::post,
+            .pattern = "/my/sessions",
+            .operation = "page_my_sessions_end",
+            .summary = "Ends one, or all others.",
+            .signed_in = in,
+            .form = Form::session},
            end_session);
   add_page(router, web,
-           {.pattern = "/my/data", .operation = "page_my_data", .summary = "What is recorded about me.", .signed_in = in},
+           {.pattern = "/my/data",
+            .operation = "page_my_data",
+            .summary = "What is recorded about me.",
+            .signed_in = in},
            data);
   add_page(router, web,
-           {.pattern = "/my/data.json", .operation = "page_my_data_json", .summary = "The same as a file.", .signed_in = in},
+           {.pattern = "/my/data.json",
+            .operation = "page_my_data_json",
+            .summary = "The same as a file.",
+            .signed_in = in},
            download);
   add_page(router, web,
-           {.method = Method::post, .pattern = "/my/data", .operation = "page_my_data_correct",
-            .summary = "Asks for a correction.", .signed_in = in, .form = Form::session},
+           {.method = Method::post,
+            .pattern = "/my/data",
+            .operation = "page_my_data_correct",
+            .summary = "Asks for a correction.",
+            .signed_in = in,
+            .form = Form::session},
            correction);
 }
 

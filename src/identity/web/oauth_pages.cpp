@@ -123,8 +123,8 @@ Result<Response> decide(Visit& visit) {
     if (std::ranges::find(taken, claim) == taken.end()) left_out.push_back(claim);
   }
   const bool granted = visit.form("answer") == "yes";
-  return go_on(visit, oidc::decide(visit.web.provider, visit.form("request"), *visit.session, granted, left_out,
-                                   visit.now));
+  return go_on(visit, oidc::decide(visit.web.provider, visit.form("request"), *visit.session, granted,
+                                   left_out, visit.now));
 }
 
 // -- devices
@@ -151,21 +151,26 @@ Result<Response> device_asks(Visit& visit, std::string_view user_code) {
   return visit.html("device_title");
 }
 
-Result<Response> device(Visit& visit) { return device_form(visit, {}); }
+Result<Response> device(Visit& visit) {
+  return device_form(visit, {});
+}
 
-Result<Response> device_code(Visit& visit) { return device_asks(visit, visit.form("user_code")); }
+Result<Response> device_code(Visit& visit) {
+  return device_asks(visit, visit.form("user_code"));
+}
 
 Result<Response> device_decide(Visit& visit) {
   const bool granted = visit.form("answer") == "yes";
-  DAYAQ_TRY_OK(oidc::decide_device(visit.web.provider, visit.form("user_code"), *visit.session, granted, visit.now));
-  return visit.notice("device_title", visit.text(granted ? "device_granted" : "device_refused"), "/my", "nav_my");
+  DAYAQ_TRY_OK(
+      oidc::decide_device(visit.web.provider, visit.form("user_code"), *visit.session, granted, visit.now));
+  return visit.notice("device_title", visit.text(granted ? "device_granted" : "device_refused"), "/my",
+                      "nav_my");
 }
 
 // -- confirmations
 
 Result<Response> confirmations(Visit& visit) {
-  DAYAQ_TRY(const auto waiting,
-            oidc::ciba_requests_of(visit.web.provider, visit.session->person, visit.now));
+  DAYAQ_TRY(const auto waiting, oidc::ciba_requests_of(visit.web.provider, visit.session->person, visit.now));
   portal::View& view = visit.my_content("my_confirmations.html");
   if (waiting.empty()) view.show("NOTHING");
   for (const oidc::CibaRequest& one : waiting) {
@@ -256,21 +261,31 @@ void add_oauth_pages(http::Router& router, const Web& web) {
     PageHandler handler;
   };
   const Entry entries[] = {
-      {{Method::get, "/oauth/authorize", "page_authorize", "The authorization endpoint.", none, Form::none}, authorize},
-      {{Method::post, "/oauth/authorize", "page_authorize_post", "The same by form.", none, Form::anywhere}, authorize},
-      {{Method::get, "/oauth/continue", "page_authorize_continue", "Goes on after signing in.", none, Form::none}, resume},
-      {{Method::post, "/oauth/consent", "page_consent", "The answer to a client's wish.", in, Form::session}, decide},
-      {{Method::get, "/oauth/logout", "page_logout", "Logs out at a client's request.", none, Form::none}, logout},
-      {{Method::post, "/oauth/logout", "page_logout_post", "The same by form.", none, Form::anywhere}, logout},
-      {{Method::post, "/oauth/logout/answer", "page_logout_answer", "The person's answer.", none, Form::anybody},
+      {{Method::get, "/oauth/authorize", "page_authorize", "The authorization endpoint.", none, Form::none},
+       authorize},
+      {{Method::post, "/oauth/authorize", "page_authorize_post", "The same by form.", none, Form::anywhere},
+       authorize},
+      {{Method::get, "/oauth/continue", "page_authorize_continue", "Goes on after signing in.", none,
+        Form::none},
+       resume},
+      {{Method::post, "/oauth/consent", "page_consent", "The answer to a client's wish.", in, Form::session},
+       decide},
+      {{Method::get, "/oauth/logout", "page_logout", "Logs out at a client's request.", none, Form::none},
+       logout},
+      {{Method::post, "/oauth/logout", "page_logout_post", "The same by form.", none, Form::anywhere},
+       logout},
+      {{Method::post, "/oauth/logout/answer", "page_logout_answer", "The person's answer.", none,
+        Form::anybody},
        logout_decide},
       {{Method::get, "/device", "page_device", "Asks for a device's code.", in, Form::none}, device},
       {{Method::post, "/device", "page_device_code", "Shows who asks.", in, Form::session}, device_code},
       {{Method::post, "/device/answer", "page_device_answer", "Lets a device in, or not.", in, Form::session},
        device_decide},
-      {{Method::get, "/my/confirmations", "page_my_confirmations", "What waits for my confirmation.", in, Form::none},
+      {{Method::get, "/my/confirmations", "page_my_confirmations", "What waits for my confirmation.", in,
+        Form::none},
        confirmations},
-      {{Method::post, "/my/confirmations", "page_my_confirm", "Confirms or refuses.", in, Form::session}, confirm},
+      {{Method::post, "/my/confirmations", "page_my_confirm", "Confirms or refuses.", in, Form::session},
+       confirm},
       {{Method::get, "/my/consents", "page_my_consents", "What I have allowed.", in, Form::none}, consents},
       {{Method::post, "/my/consents", "page_my_withdraw", "Withdraws it.", in, Form::session}, withdraw},
   };

@@ -102,10 +102,13 @@ Result<Response> go_on(Visit& visit, const SignInView& at, const Carried& with) 
 }
 
 /// The step again, or the beginning, with what was wrong.
-Result<Response> try_again(Visit& visit, const Error& error, const Carried& with, std::optional<SignInView> same) {
-  if (error.kind == ErrorKind::unavailable || error.kind == ErrorKind::internal) return std::unexpected(error);
+Result<Response> try_again(Visit& visit, const Error& error, const Carried& with,
+                           std::optional<SignInView> same) {
+  if (error.kind == ErrorKind::unavailable || error.kind == ErrorKind::internal)
+    return std::unexpected(error);
   const bool over = error.code == "signin.state" || error.code == "signin.expired";
-  if (same && !over) return sign_in_page(visit, *same, with.then, with.client, {.text_key = error_text_key(error)});
+  if (same && !over)
+    return sign_in_page(visit, *same, with.then, with.client, {.text_key = error_text_key(error)});
   SignInWish wish{.present = visit.session, .then = with.then};
   const SignInView fresh = visit.web.sign_in.start(wish, visit.caller(), visit.now);
   return sign_in_page(visit, fresh, with.then, with.client, {.text_key = error_text_key(error)});
@@ -122,7 +125,8 @@ Result<Response> show(Visit& visit) {
   const Assurance least = least_of(visit.query("level"));
   const bool fresh = visit.query("fresh") == "1";
   if (visit.session && visit.session->assurance >= least && !fresh) return visit.redirect(then);
-  const SignInWish wish{.least = least, .present = visit.session, .fresh = fresh, .login_hint = {}, .then = then};
+  const SignInWish wish{
+      .least = least, .present = visit.session, .fresh = fresh, .login_hint = {}, .then = then};
   const SignInView at = visit.web.sign_in.start(wish, visit.caller(), visit.now);
   const Note note = visit.session ? Note{.text_key = "id_step_up", .bad = false} : Note{};
   return sign_in_page(visit, at, then, {}, note);
@@ -130,8 +134,8 @@ Result<Response> show(Visit& visit) {
 
 Result<Response> identify(Visit& visit) {
   const Carried with = carried(visit);
-  auto at = visit.web.sign_in.identify(visit.form("state"), visit.form("national_id"), caller_for(visit, with),
-                                       visit.now);
+  auto at = visit.web.sign_in.identify(visit.form("state"), visit.form("national_id"),
+                                       caller_for(visit, with), visit.now);
   if (!at) return try_again(visit, at.error(), with, std::nullopt);
   return go_on(visit, *at, with);
 }
@@ -156,15 +160,16 @@ Result<Response> choose(Visit& visit) {
 
 Result<Response> code(Visit& visit) {
   const Carried with = carried(visit);
-  auto at = visit.web.sign_in.code(visit.form("state"), visit.form("code"), caller_for(visit, with), visit.now);
+  auto at =
+      visit.web.sign_in.code(visit.form("state"), visit.form("code"), caller_for(visit, with), visit.now);
   if (!at) return try_again(visit, at.error(), with, step_again(visit, SignInView::Step::code));
   return go_on(visit, *at, with);
 }
 
 Result<Response> passkey(Visit& visit) {
   const Carried with = carried(visit);
-  auto at =
-      visit.web.sign_in.passkey(visit.form("state"), visit.form("response"), caller_for(visit, with), visit.now);
+  auto at = visit.web.sign_in.passkey(visit.form("state"), visit.form("response"), caller_for(visit, with),
+                                      visit.now);
   if (!at) return try_again(visit, at.error(), with, std::nullopt);
   return go_on(visit, *at, with);
 }
@@ -179,7 +184,9 @@ Result<Response> poll(Visit& visit) {
   return go_on(visit, *at, with);
 }
 
-Result<Response> to_start(Visit& visit) { return visit.redirect("/sign-in"); }
+Result<Response> to_start(Visit& visit) {
+  return visit.redirect("/sign-in");
+}
 
 Result<Response> sign_out(Visit& visit) {
   if (visit.session) {
@@ -207,7 +214,8 @@ Result<Response> sign_in_page(Visit& visit, const SignInView& at, const std::str
   const auto for_client = client.empty() ? nullptr : visit.web.provider.clients.find(client);
   if (for_client) {
     visit.allow_forms_to(*for_client);
-    view.add("FOR").set("WORDS", visit.fill("id_sign_in_for", {{"client", for_client->name.in(visit.page.language())}}));
+    view.add("FOR").set(
+        "WORDS", visit.fill("id_sign_in_for", {{"client", for_client->name.in(visit.page.language())}}));
   }
   if (!note.text_key.empty()) {
     portal::View& shown = view.add("NOTE");
@@ -221,7 +229,9 @@ Result<Response> sign_in_page(Visit& visit, const SignInView& at, const std::str
   return visit.html("id_sign_in");
 }
 
-std::string_view authenticator_kind_key(AuthenticatorKind kind) { return kind_key(kind); }
+std::string_view authenticator_kind_key(AuthenticatorKind kind) {
+  return kind_key(kind);
+}
 
 void add_sign_in_pages(http::Router& router, const Web& web) {
   add_page(router, web, {.pattern = "/sign-in", .operation = "page_sign_in", .summary = "Signs in."}, show);
@@ -244,9 +254,10 @@ void add_sign_in_pages(http::Router& router, const Web& web) {
               .form = Form::anybody},
              step.handler);
   }
-  add_page(router, web,
-           {.pattern = "/sign-in/{step}", .operation = "page_sign_in_again", .summary = "Leads to the beginning."},
-           to_start);
+  add_page(
+      router, web,
+      {.pattern = "/sign-in/{step}", .operation = "page_sign_in_again", .summary = "Leads to the beginning."},
+      to_start);
   add_page(router, web,
            {.method = Method::post,
             .pattern = "/sign-out",

@@ -106,6 +106,7 @@ portal::Here Visit::here(std::string_view menu) const {
 portal::View& Visit::content(std::string file) {
   portal::View& view = page.content(std::move(file));
   view.set("FORM", form_token_);
+  page.add_style("id.css");
   return view;
 }
 
@@ -187,7 +188,8 @@ Response Visit::refuse(const Error& error) {
   portal::View& view = fresh.content("id_notice.html");
   view.set("TITLE", text("id_error_title"));
   view.set("TEXT", text(key));
-  if (key == "id_error_input" || key == "id_error_conflict") view.add("DETAIL").set("WORDS", error.public_text);
+  if (key == "id_error_input" || key == "id_error_conflict")
+    view.add("DETAIL").set("WORDS", error.public_text);
   portal::View& next = view.add("NEXT");
   next.set("HREF", session ? "/my" : "/sign-in");
   next.set("NAME", text(session ? "nav_my" : "id_sign_in"));
@@ -195,8 +197,8 @@ Response Visit::refuse(const Error& error) {
   return made ? std::move(*made) : http::problem(made.error());
 }
 
-Result<Response> Visit::notice(std::string_view title_key, const std::string& words, std::string_view next_path,
-                               std::string_view next_key) {
+Result<Response> Visit::notice(std::string_view title_key, const std::string& words,
+                               std::string_view next_path, std::string_view next_key) {
   portal::View& view = content("id_notice.html");
   view.set("TITLE", text(title_key));
   view.set("TEXT", words);
@@ -251,10 +253,12 @@ namespace {
 Result<void> check_form(const Visit& visit, Form form) {
   if (form == Form::none || form == Form::anywhere) return {};
   if (!sent_from_here(visit.request, visit.web.url)) {
-    return fail(ErrorKind::forbidden, "web.origin", "This form came from another site. Open the page here and try again.");
+    return fail(ErrorKind::forbidden, "web.origin",
+                "This form came from another site. Open the page here and try again.");
   }
   if (form == Form::session && !form_token_fits(visit.token, visit.form("form"))) {
-    return fail(ErrorKind::forbidden, "web.form", "This form is of another sign-in. Open the page again and send it from there.");
+    return fail(ErrorKind::forbidden, "web.form",
+                "This form is of another sign-in. Open the page again and send it from there.");
   }
   return {};
 }
@@ -273,8 +277,7 @@ Response to_sign_in(const Visit& visit, Assurance least) {
 Response answer(const Web& web, const Request& request, const PageRoute& route, PageHandler handler) {
   Visit visit(web, request, web.accounts.clock.now());
   if (const auto found = visit.find_session(); !found) return visit.refuse(found.error());
-  if (route.signed_in != Assurance::none &&
-      (!visit.session || visit.session->assurance < route.signed_in)) {
+  if (route.signed_in != Assurance::none && (!visit.session || visit.session->assurance < route.signed_in)) {
     return to_sign_in(visit, route.signed_in);
   }
   if (const auto fits = check_form(visit, route.form); !fits) return visit.refuse(fits.error());

@@ -119,7 +119,8 @@ void add_demo_pages(http::Router& router, const Web& web);
 [[nodiscard]] Result<std::string> name_of(store::Session& db, const Visit& visit, PersonId person);
 
 /// The sign-in page at one of its steps; `then`: where it leads, `client`: for whom.
-[[nodiscard]] Result<http::Response> sign_in_page(Visit& visit, const SignInView& view, const std::string& then,
-                                                  const std::string& client, Note note);
+[[nodiscard]] Result<http::Response> sign_in_page(Visit& visit, const SignInView& view,
+                                                  const std::string& then, const std::string& client,
+                                                  Note note);
 
 }  // namespace dayaq::identity::web

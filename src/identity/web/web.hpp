@@ -15,12 +15,14 @@
 // origin is checked (forms.hpp).
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 
 #include "audit/log.hpp"
 #include "http/router.hpp"
 #include "identity/account/accounts.hpp"
+#include "identity/account/enrolment_flow.hpp"
 #include "identity/account/sign_in.hpp"
 #include "identity/oidc/authorize.hpp"
 #include "identity/web/forms.hpp"
@@ -36,6 +38,7 @@ struct Web {
   store::Database& db;
   Accounts& accounts;
   SignIn& sign_in;
+  Enrolling& enrolling;
   const oidc::Provider& provider;
   const webauthn::RelyingParty& party;
   const regime::ExplainContext& explain;

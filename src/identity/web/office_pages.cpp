@@ -1,0 +1,302 @@
+// An official's console: for the organisations that they represent by a recorded relation. What they do is
+// done in the organisation's name, and stands in the log under the relation's number.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "identity/account/enrolment.hpp"
+#include "identity/account/relations.hpp"
+#include "identity/web/visit.hpp"
+
+namespace dayaq::identity::web {
+namespace {
+
+using http::Method;
+using http::Response;
+using registry::OrganisationIndex;
+
+struct Official {
+  Relation relation;
+  OrganisationIndex organisation = 0;
+  [[nodiscard]] std::string actor() const {
+    return fmt::format("org:{}/official:{}", relation.organisation, relation.id);
+  }
+};
+
+Result<std::vector<Relation>> representations(const Visit& visit) {
+  return visit.web.db.read([&](store::Session& db) -> Result<std::vector<Relation>> {
+    DAYAQ_TRY(auto held, relations_held(db, visit.session->person));
+    std::erase_if(held, [&](const Relation& one) {
+      return one.kind != RelationKind::representative || !one.stands_at(visit.now);
+    });
+    return held;
+  });
+}
+
+/// For which organisation: the one that the form or the address names, or the only one.
+Result<Official> official(const Visit& visit) {
+  const bool posted = visit.request.method == Method::post;
+  const std::string wanted = posted ? visit.form("organisation") : visit.query("organisation");
+  DAYAQ_TRY(const auto held, representations(visit));
+  for (const Relation& one : held) {
+    if (!wanted.empty() && one.organisation.value() != wanted) continue;
+    const auto index = visit.web.accounts.registry.organisations.find(one.organisation.value());
+    if (index && visit.session->acting_for.value() == 0) return Official{one, *index};
+  }
+  return fail(ErrorKind::forbidden, "web.not_official", "This page is for officials of organisations only.");
+}
+
+void head(const Visit& visit, portal::View& view, const Official& who) {
+  view.set("ORGANISATION", organisation_name(visit, who.relation.organisation.value()));
+  view.set("CODE", who.relation.organisation.value());
+}
+
+Result<Response> home(Visit& visit) {
+  DAYAQ_TRY(const Official who, official(visit));
+  DAYAQ_TRY(const auto held, representations(visit));
+  portal::View& view = visit.content("office.html");
+  head(visit, view, who);
+  for (const Relation& one : held) {
+    if (one.organisation == who.relation.organisation) continue;
+    portal::View& other = view.add("OTHER");
+    other.set("HREF", fmt::format("/office?organisation={}", one.organisation));
+    other.set("NAME", organisation_name(visit, one.organisation.value()));
+  }
+  return visit.html("office_title");
+}
+
+// -- a person's record
+
+void add_attestations(const Visit& visit, portal::View& view, const Official& who,
+                      const registry::PersonFacts& facts) {
+  const registry::Registry& registry = visit.web.accounts.registry;
+  const portal::Format& format = visit.page.format();
+  for (const registry::Attestation& one : facts.attestations) {
+    if (!one.stands_at(visit.now)) continue;
+    const registry::StatusDefinition& status = registry.country.status(one.status);
+    const bool own = one.issuer == who.organisation;
+    // A sensitive status is told to whoever may attest it, and to nobody else.
+    if (status.sensitive && !own && !registry.organisations.may_issue(who.organisation, one.status)) continue;
+    portal::View& row = view.add("STATUS");
+    row.set("NAME", status.name.in(format.language()));
+    row.set("ISSUER", registry.organisations.at(one.issuer)->name.in(format.language()));
+    row.set("PERIOD", format.period(one.valid));
+    if (own) row.add("OWN").set("ATTESTATION", fmt::format("{}", one.id));
+  }
+  for (std::size_t i = 0; i < registry.country.statuses().size(); ++i) {
+    const auto index = registry::StatusIndex(i);
+    if (!registry.organisations.may_issue(who.organisation, index)) continue;
+    portal::View& choice = view.add("MAY");
+    choice.set("STATUS_CODE", registry.country.status(index).code.value());
+    choice.set("NAME", registry.country.status(index).name.in(format.language()));
+  }
+}
+
+Result<Response> person_page(Visit& visit, const Official& who, PersonId person, const std::string& reason,
+                             Note note) {
+  const Accounts& accounts = visit.web.accounts;
+  // One transaction: nobody sees a record whose reading isn't on record.
+  DAYAQ_TRY(const auto facts, visit.web.db.write([&](store::Session& db) -> Result<registry::PersonFacts> {
+    DAYAQ_TRY(auto all, registry::facts(db, accounts.persons, person));
+    DAYAQ_TRY_OK(registry::note_read(db, accounts.registry, person, "record", reason, who.actor()));
+    return all;
+  }));
+  portal::View& view = visit.content("office_person.html");
+  head(visit, view, who);
+  if (!note.text_key.empty()) view.add("NOTE").set("WORDS", visit.text(note.text_key));
+  view.set("NAME", fmt::format("{} {}", facts.person.given_name, facts.person.family_name));
+  view.set("NATIONAL_ID", facts.person.national_id);
+  view.set("BIRTH", visit.page.format().date(facts.person.birth));
+  view.set("PLACE",
+           accounts.registry.country.place(facts.place_at(visit.now)).name.in(visit.page.language()));
+  view.set("REASON", reason);
+  add_attestations(visit, view, who, facts);
+  return visit.html("office_person");
+}
+
+Result<PersonId> named_person(const Visit& visit) {
+  const registry::Registry& registry = visit.web.accounts.registry;
+  DAYAQ_TRY(const auto id, registry.country.national_id_rule().parse(visit.form("national_id")));
+  return registry.person_id(id);
+}
+
+Result<Response> look_up(Visit& visit) {
+  DAYAQ_TRY(const Official who, official(visit));
+  DAYAQ_TRY(const PersonId person, named_person(visit));
+  return person_page(visit, who, person, visit.form("reason"), {});
+}
+
+Result<Response> attest(Visit& visit) {
+  DAYAQ_TRY(const Official who, official(visit));
+  DAYAQ_TRY(const PersonId person, named_person(visit));
+  const registry::Registry& registry = visit.web.accounts.registry;
+  const auto status = registry.country.find_status(visit.form("status"));
+  if (!status) return fail_field("registry.status", "status", "There is no status with this code.");
+  registry::AttestRequest request{.id = registry::AttestationId(visit.web.accounts.random.next_id()),
+                                  .person = person,
+                                  .status = *status,
+                                  .issuer = who.organisation,
+                                  .valid = {.from = visit.now}};
+  if (const std::string until = visit.form("until"); !until.empty()) {
+    DAYAQ_TRY(const Date last, parse_date(until));
+    request.valid.until = registry.country.zone().start_of(last + std::chrono::days(1));
+  }
+  DAYAQ_TRY_OK(visit.web.db.write([&](store::Session& db) -> Result<void> {
+    DAYAQ_TRY_OK(registry::attest(db, registry, request, who.actor()));
+    return {};
+  }));
+  return person_page(visit, who, person, visit.form("reason"), {.text_key = "office_attested", .bad = false});
+}
+
+Result<Response> revoke(Visit& visit) {
+  DAYAQ_TRY(const Official who, official(visit));
+  DAYAQ_TRY(const PersonId person, named_person(visit));
+  const registry::Registry& registry = visit.web.accounts.registry;
+  const std::string wanted = visit.form("attestation");
+  DAYAQ_TRY_OK(visit.web.db.write([&](store::Session& db) -> Result<void> {
+    DAYAQ_TRY(const auto facts, registry::facts(db, visit.web.accounts.persons, person));
+    for (const registry::Attestation& one : facts.attestations) {
+      if (fmt::format("{}", one.id) != wanted) continue;
+      DAYAQ_TRY_OK(registry::revoke(db, registry, person, one.id, who.organisation, who.actor()));
+      return {};
+    }
+    return fail(ErrorKind::not_found, "registry.attestation", "There is no such attestation.");
+  }));
+  return person_page(visit, who, person, visit.form("reason"), {.text_key = "office_revoked", .bad = false});
+}
+
+// -- clients of the organisation
+
+Result<Response> clients_page(Visit& visit, const Official& who, const std::string& secret,
+                              const std::string& typed, const Error* refused) {
+  portal::View& view = visit.content("office_clients.html");
+  head(visit, view, who);
+  for (const auto& client : visit.web.provider.clients.all()) {
+    if (client->organisation != who.relation.organisation || client->ended <= visit.now) continue;
+    portal::View& row = view.add("CLIENT");
+    row.set("ID", client->id);
+    row.set("NAME", client->name.in(visit.page.language()));
+    row.set("PURPOSE", client->purpose.in(visit.page.language()));
+    std::string scopes;
+    for (const std::string& scope : client->scopes) scopes += (scopes.empty() ? "" : ", ") + scope;
+    row.set("SCOPES", scopes);
+  }
+  if (!secret.empty()) view.add("SECRET").set("WORDS", secret);
+  if (refused != nullptr) view.add("REFUSED").set("WORDS", refused->public_text);
+  view.set("JSON", typed.empty() ? "{\n  \"client_id\": \"my-service\",\n  \"client_name\": \"My service\",\n"
+                                   "  \"purpose\": \"...\",\n  \"legal_ground\": \"...\",\n"
+                                   "  \"redirect_uris\": [\"https://service.example/callback\"],\n"
+                                   "  \"grant_types\": [\"authorization_code\"],\n"
+                                   "  \"token_endpoint_auth_method\": \"client_secret_basic\",\n"
+                                   "  \"scope\": \"openid profile\"\n}"
+                                 : typed);
+  return visit.html("office_clients");
+}
+
+Result<Response> clients(Visit& visit) {
+  DAYAQ_TRY(const Official who, official(visit));
+  return clients_page(visit, who, {}, {}, nullptr);
+}
+
+/// Registers a client of this organisation, or changes it. A new secret is shown once.
+Result<Response> register_client(Visit& visit) {
+  DAYAQ_TRY(const Official who, official(visit));
+  const std::string typed = visit.form("json");
+  auto client = oidc::parse_client(typed);
+  if (!client) return clients_page(visit, who, {}, typed, &client.error());
+  client->organisation = who.relation.organisation;
+  const auto known = visit.web.provider.clients.find(client->id);
+  client->created = known ? known->created : visit.now;
+  const bool by_secret = client->authentication == oidc::ClientAuthentication::secret_basic ||
+                         client->authentication == oidc::ClientAuthentication::secret_post;
+  std::string secret;
+  if (by_secret) {
+    secret = oidc::draw_client_secret(visit.web.accounts.random);
+    client->secret = oidc::client_secret_mac(visit.web.accounts.master, secret);
+  }
+  const auto done = visit.web.db.write([&](store::Session& db) {
+    return oidc::record_client(db, visit.web.accounts.registry, visit.web.provider.clients, *client,
+                               who.actor());
+  });
+  if (!done) return clients_page(visit, who, {}, typed, &done.error());
+  return clients_page(visit, who, secret, {}, nullptr);
+}
+
+Result<Response> end_client(Visit& visit) {
+  DAYAQ_TRY(const Official who, official(visit));
+  const std::string id = visit.form("client");
+  const auto client = visit.web.provider.clients.find(id);
+  if (!client || client->organisation != who.relation.organisation) {
+    return fail(ErrorKind::not_found, "client.unknown", "Your organisation has no such client.");
+  }
+  DAYAQ_TRY_OK(visit.web.db.write([&](store::Session& db) {
+    return oidc::end_client(db, visit.web.accounts.registry, visit.web.provider.clients, id, who.actor());
+  }));
+  return visit.redirect(fmt::format("/office/clients?organisation={}", who.relation.organisation));
+}
+
+// -- at the counter
+
+Result<Response> counter(Visit& visit) {
+  DAYAQ_TRY(const Official who, official(visit));
+  portal::View& view = visit.content("office_counter.html");
+  head(visit, view, who);
+  view.show("ASK");
+  return visit.html("office_counter");
+}
+
+/// The official has seen the person and their document, and hands them a code for a digital ID of high
+/// assurance.
+Result<Response> counter_issue(Visit& visit) {
+  DAYAQ_TRY(const Official who, official(visit));
+  DAYAQ_TRY(const PersonId person, named_person(visit));
+  const Accounts& accounts = visit.web.accounts;
+  const DrawnActivation drawn = draw_activation(accounts, Enrolment::counter, visit.now);
+  const OfficialActivation request{.person = person,
+                                   .channel = Enrolment::counter,
+                                   .number = {},
+                                   .document = visit.form("document"),
+                                   .actor = who.actor()};
+  DAYAQ_TRY_OK(visit.web.db.write(
+      [&](store::Session& db) { return issue_activation_for(db, accounts, request, drawn, visit.now); }));
+  portal::View& view = visit.content("office_counter.html");
+  head(visit, view, who);
+  view.add("ISSUED").set("ACTIVATION", drawn.code);
+  return visit.html("office_counter");
+}
+
+}  // namespace
+
+void add_office_pages(http::Router& router, const Web& web) {
+  struct Entry {
+    Method method;
+    const char* pattern;
+    const char* operation;
+    const char* summary;
+    PageHandler handler;
+  };
+  constexpr std::array<Entry, 9> entries{{
+      {Method::get, "/office", "page_office", "An official's console.", home},
+      {Method::post, "/office/person", "page_office_person", "Looks somebody up, for a stated reason.",
+       look_up},
+      {Method::post, "/office/attest", "page_office_attest", "Attests a status.", attest},
+      {Method::post, "/office/revoke", "page_office_revoke", "Takes it back.", revoke},
+      {Method::get, "/office/clients", "page_office_clients", "The organisation's clients.", clients},
+      {Method::post, "/office/clients", "page_office_register", "Registers a client.", register_client},
+      {Method::post, "/office/clients/end", "page_office_clients_end", "Ends one.", end_client},
+      {Method::get, "/office/counter", "page_office_counter", "Assisted enrolment.", counter},
+      {Method::post, "/office/counter", "page_office_counter_issue", "Hands out a code.", counter_issue},
+  }};
+  for (const Entry& entry : entries) {
+    add_page(router, web,
+             {.method = entry.method,
+              .pattern = entry.pattern,
+              .operation = entry.operation,
+              .summary = entry.summary,
+              .signed_in = Assurance::substantial,
+              .form = entry.method == Method::post ? Form::session : Form::none},
+             entry.handler);
+  }
+}
+
+}  // namespace dayaq::identity::web
