@@ -21,6 +21,8 @@ struct PeerOptions {
   std::string origin_host;  ///< who may connect, or whom to connect to; "*": anybody (demo, tests)
   std::string address;      ///< charging systems: host:port
   bool tls = false;
+  /// Over TLS, the name in its certificate: empty for its Origin-Host, "*" for any that the authority signed.
+  std::string certificate_name;
 };
 
 struct NodeOptions {

@@ -263,6 +263,10 @@ std::uint32_t NodeCore::may_come_in(const Peer& peer) const {
     return result::unknown_peer;
   }
   if (known->tls && !peer.tls()) return result::unknown_peer;
+  if (!peer.certified(*known)) {
+    log::warning("diameter.certificate", "A peer's certificate is of another name", {{"peer", peer.name()}});
+    return result::unknown_peer;
+  }
   if (!peer.identity().credit_control && !(peer.identity().gx && options_.gx)) {
     return result::no_common_application;
   }

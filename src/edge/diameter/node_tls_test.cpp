@@ -24,7 +24,7 @@ std::uint16_t unused_port() {
   return ntohs(address.sin_port);
 }
 
-/// One certificate for everybody, its own authority.
+/// One certificate for everybody, its own authority, of pgw.example and all of mobile.example.
 struct OverTls : NodeFixture {
   const std::filesystem::path folder = std::filesystem::path(DAYAQ_BINARY_DIR) / "diameter_tls_test";
   const std::string certificate = folder / "certificate.pem", key = folder / "key.pem";
@@ -49,6 +49,10 @@ struct OverTls : NodeFixture {
     X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("mobile"), -1,
                                -1, 0);
     X509_set_issuer_name(x509, name);
+    X509_EXTENSION* names =
+        X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "DNS:pgw.example,DNS:*.mobile.example");
+    X509_add_ext(x509, names, -1);
+    X509_EXTENSION_free(names);
     X509_sign(x509, pair, EVP_sha256());
     FILE* out = std::fopen(certificate.c_str(), "w");
     PEM_write_X509(out, x509);
@@ -61,7 +65,8 @@ struct OverTls : NodeFixture {
   }
 
   /// The result codes of a CER and of a CCR over TLS; 0 where no answer came.
-  std::pair<std::uint32_t, std::uint32_t> speak(bool with_certificate) const {
+  std::pair<std::uint32_t, std::uint32_t> speak(bool with_certificate,
+                                                const std::string& as = "pgw.example") const {
     SSL_CTX* context = SSL_CTX_new(TLS_client_method());
     if (with_certificate) {
       SSL_CTX_use_certificate_chain_file(context, certificate.c_str());
@@ -85,8 +90,8 @@ struct OverTls : NodeFixture {
     };
     std::pair<std::uint32_t, std::uint32_t> out{0, 0};
     if (SSL_connect(ssl) == 1) {
-      out.first = ask(capabilities_request({.origin_host = "pgw.example", .origin_realm = "example"}, 1, 1));
-      if (out.first != 0) out.second = ask(credit_request("s", 2));
+      out.first = ask(capabilities_request({.origin_host = as, .origin_realm = "example"}, 1, 1));
+      if (out.first == result::success) out.second = ask(credit_request("s", 2));
     }
     SSL_free(ssl);
     SSL_CTX_free(context);
@@ -99,6 +104,39 @@ TEST_F(OverTls, TakesAPeerWithACertificateAndNoneWithout) {
   start();
   EXPECT_EQ(speak(true), std::pair(result::success, result::success));
   EXPECT_EQ(speak(false), std::pair(0u, 0u));
+}
+
+TEST_F(OverTls, ACertificateSpeaksForItsOwnNamesAlone) {
+  const std::pair refused(result::unknown_peer, 0u), taken(result::success, result::success);
+  options.clients = {{.origin_host = "sgw.example"},
+                     {.origin_host = "smsc.example", .certificate_name = "pgw.example"},
+                     {.origin_host = "old.example", .certificate_name = "*"},
+                     {.origin_host = "*"}};
+  start();
+  EXPECT_EQ(speak(true), taken);
+  EXPECT_EQ(speak(true, "gw1.mobile.example"), taken);
+  EXPECT_EQ(speak(true, "a.gw1.mobile.example"), refused) << "a wildcard is one label";
+  EXPECT_EQ(speak(true, ".mobile.example"), refused);
+  EXPECT_EQ(speak(true, "sgw.example"), refused);
+  EXPECT_EQ(speak(true, "smsc.example"), taken);
+  EXPECT_EQ(speak(true, "old.example"), taken);
+}
+
+TEST_F(OverTls, AChargingSystemWithACertificateOfAnotherNameIsNotAsked) {
+  auto ocs_options = options;
+  ocs_options.origin_host = "ocs.other.example";
+  ocs_options.clients = {{.origin_host = "*"}};
+  auto ocs = Node::start(ocs_options, std::make_shared<ScriptedCharging>(), clock);
+  ASSERT_TRUE(ocs) << ocs.error().detail;
+  options.charging_systems = {{.origin_host = "ocs.other.example",
+                               .address = "127.0.0.1:" + std::to_string((*ocs)->tls_port()),
+                               .tls = true}};
+  options.tls_port = 0;
+  options.reconnect = 50ms;
+  start();
+  ASSERT_TRUE(eventually([&] { return (*ocs)->counts().requests == 0 && !node->counts().peers.empty(); }));
+  std::this_thread::sleep_for(300ms);
+  for (const auto& [host, state] : node->counts().peers) EXPECT_NE(state, "open") << host;
 }
 
 TEST_F(OverTls, APeerThatMustUseTlsIsUnknownWithoutIt) {

@@ -5,7 +5,7 @@
 namespace dayaq::edge::diameter {
 
 Peer::Peer(PeerHost& host, Role role, bool tls, std::unique_ptr<Stream> stream,
-           std::shared_ptr<Watchdog> watchdog, const Times& times, std::string expected)
+           std::shared_ptr<Watchdog> watchdog, const Times& times, PeerOptions expected)
     : host_(host),
       role_(role),
       tls_(tls),
@@ -14,6 +14,11 @@ Peer::Peer(PeerHost& host, Role role, bool tls, std::unique_ptr<Stream> stream,
       connection_(std::make_shared<Connection>(std::move(stream), ConnectionLimits{})),
       watchdog_(std::move(watchdog)),
       state_(role == Role::client ? State::wait_cer : State::wait_cea) {}
+
+bool Peer::certified(const PeerOptions& as) const {
+  if (as.certificate_name == "*") return true;
+  return connection_->certified_as(as.certificate_name.empty() ? name() : as.certificate_name);
+}
 
 void Peer::start() {
   deadline_ = SteadyClock::now() + times_.handshake;
@@ -85,9 +90,10 @@ void Peer::on_first(const Header& header, BytesView message) {
     return close("refuses the capabilities exchange with " + std::to_string(capabilities.result));
   }
   identity_ = std::move(capabilities.identity);
-  if (expected_ != "*" && !same_identity(identity_.origin_host, expected_)) {
+  if (expected_.origin_host != "*" && !same_identity(identity_.origin_host, expected_.origin_host)) {
     return close("is another than the one expected: " + identity_.origin_host);
   }
+  if (!certified(expected_)) return close("has a certificate of another name");
   if (!identity_.credit_control) return close("has no application in common");
   opened();
 }

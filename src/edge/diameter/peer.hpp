@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 
+#include "edge/diameter/node.hpp"
 #include "edge/diameter/peer_messages.hpp"
 #include "edge/diameter/transport.hpp"
 #include "edge/diameter/watchdog.hpp"
@@ -50,9 +51,9 @@ class Peer final : public Connection::Handler, public std::enable_shared_from_th
     std::chrono::milliseconds closing{3000};     ///< until a DPR is answered
   };
 
-  /// `tls`: it came or goes over TLS. `expected`: of a charging system, the Origin-Host that must answer.
+  /// `tls`: it came or goes over TLS. `expected`: of a charging system, who must answer.
   Peer(PeerHost& host, Role role, bool tls, std::unique_ptr<Stream> stream,
-       std::shared_ptr<Watchdog> watchdog, const Times& times, std::string expected = {});
+       std::shared_ptr<Watchdog> watchdog, const Times& times, PeerOptions expected = {});
 
   void start();
   /// Goes on where another process stopped.
@@ -71,6 +72,8 @@ class Peer final : public Connection::Handler, public std::enable_shared_from_th
   [[nodiscard]] Role role() const { return role_; }
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] bool tls() const { return tls_; }
+  /// Whether its certificate lets it be who it says it is.
+  [[nodiscard]] bool certified(const PeerOptions& as) const;
   [[nodiscard]] bool open() const { return state_ == State::open; }
   /// Open, or ending but still reading what it is sent.
   [[nodiscard]] bool reachable() const { return state_ == State::open || state_ == State::closing; }
@@ -97,7 +100,7 @@ class Peer final : public Connection::Handler, public std::enable_shared_from_th
   const Role role_;
   const bool tls_;
   const Times times_;
-  const std::string expected_;
+  const PeerOptions expected_;
   std::shared_ptr<Connection> connection_;
   std::shared_ptr<Watchdog> watchdog_;  ///< a charging system's outlives its connections
   State state_;

@@ -37,9 +37,8 @@ void Relay::connect(std::size_t index, TimePoint now) {
                    {{"peer", target.options.origin_host}, {"why", why}});
       return;
     }
-    target.peer =
-        std::make_shared<Peer>(host_, Peer::Role::charging_system, target.options.tls, std::move(stream),
-                               target.watchdog, times_.peer, target.options.origin_host);
+    target.peer = std::make_shared<Peer>(host_, Peer::Role::charging_system, target.options.tls,
+                                         std::move(stream), target.watchdog, times_.peer, target.options);
     target.peer->start();
   });
 }

@@ -1,5 +1,7 @@
 #include "edge/diameter/transport.hpp"
 
+#include <openssl/x509v3.h>
+
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <utility>
@@ -76,6 +78,15 @@ class TlsStream final : public Stream {
   void cancel() override {
     error_code ignored;
     stream_.lowest_layer().cancel(ignored);
+  }
+  bool certified_as(const std::string& name) override {
+    SSL* const ssl = stream_.native_handle();
+    if (SSL_get_verify_mode(ssl) == SSL_VERIFY_NONE) return true;
+    const X509* const certificate = SSL_get0_peer_certificate(ssl);
+    // A name that begins with a dot would stand for all below it.
+    return certificate != nullptr && !name.starts_with('.') &&
+           X509_check_host(const_cast<X509*>(certificate), name.data(), name.size(),
+                           X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, nullptr) == 1;
   }
   int release() override { return -1; }  // the record layer's keys are this process's
 

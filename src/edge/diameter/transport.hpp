@@ -35,6 +35,9 @@ class Stream {
   virtual void read_some(std::span<std::byte> into, Done done) = 0;
   virtual void write_some(BytesView bytes, Done done) = 0;
   virtual void close() = 0;
+  /// Whether the certificate that the peer showed is `name`'s (a DNS name of it, or one that a wildcard of it
+  /// covers; RFC 6733 section 13, RFC 6125). True where no certificate was asked for.
+  [[nodiscard]] virtual bool certified_as(const std::string& /*name*/) { return true; }
   /// What is under way ends with an error at once; the stream stays open. For release().
   virtual void cancel() = 0;
   /// The descriptor, no longer this stream's, for another process; -1 if the stream's state can't be passed
@@ -88,6 +91,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   [[nodiscard]] std::size_t unsent() const { return out_.size() - out_sent_ + next_.size(); }
   [[nodiscard]] std::size_t held() const { return held_messages_; }  ///< messages waiting for the disk
   [[nodiscard]] bool open() const { return open_; }
+  [[nodiscard]] bool certified_as(const std::string& name) const { return stream_->certified_as(name); }
 
   /// For another process: the descriptor and the bytes that came or wait to go. Nothing is read after
   /// this. `done` gets a descriptor of -1 if the stream can't be passed on (it is closed then).

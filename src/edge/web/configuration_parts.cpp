@@ -21,6 +21,7 @@ void read_peers(Fields& fields, const std::string& key, std::vector<diameter::Pe
       }
     }
     peer.truth("tls", options.tls);
+    peer.text("certificate_name", options.certificate_name);
     out.push_back(std::move(options));
   });
 }
