@@ -39,7 +39,8 @@ struct RegistryNode {
   }
 
   /// On a database that exists already: another process may have made it, and died.
-  explicit RegistryNode(const std::string& url) : opened(store::Engine::sqlite), observer_(nullptr) {
+  explicit RegistryNode(const std::string& url, std::span<const store::Migration> further = {})
+      : opened(store::Engine::sqlite), observer_(nullptr), further_(further.begin(), further.end()) {
     must(log::set_level("warning"));
     opened.url = url;
     opened.reopen();

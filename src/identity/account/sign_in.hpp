@@ -105,6 +105,16 @@ class SignIn {
   /// Where a finished sign-in goes on, as its wish said.
   [[nodiscard]] Result<std::string> then(std::string_view state, const Caller& caller, Instant now) const;
 
+  /// From here on the session acts for `principal`, by a relation that stands; 0: for themselves again. Its
+  /// token is replaced; what was proved, and when, stays. The principal sees it in their record.
+  ///   - forbidden "signin.relation"  there is no such relation, or it has ended
+  ///   - not_found "session.unknown"
+  struct Acting {
+    Session session;
+    SessionToken token;
+  };
+  Result<Acting> act_for(const Session& present, PersonId principal, Instant now);
+
   /// Deletes rows that are over, at most `limit` of each kind; called by a timer inside a transaction.
   Result<int> sweep(store::Session& db, Instant now, int limit);
 

@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <vector>
 
 #include "crypto/cose.hpp"
 #include "crypto/password.hpp"
@@ -17,13 +17,16 @@ using Step = SignInView::Step;
 constexpr unsigned failures_before_pause = 5;
 constexpr std::chrono::minutes pause{5};
 
-/// Bounds of what is typed, by person, by client and by network.
-std::array<Counter, 3> counters_of(const Attempt& a, const Caller& caller) {
+/// Bounds of what is typed, by person, by network and by client. Our own pages aren't a client: a bound of
+/// theirs would be everybody's.
+std::vector<Counter> counters_of(const Attempt& a, const Caller& caller) {
   const Counted by_person = a.method == AuthenticatorKind::sms    ? Counted::wrong_sms
                             : a.method == AuthenticatorKind::totp ? Counted::wrong_totp
                                                                   : Counted::wrong_password;
-  return {Counter{by_person, a.person, {}}, Counter{Counted::wrong_client, {}, a.client},
-          Counter{Counted::wrong_network, {}, caller.network}};
+  std::vector<Counter> out{Counter{by_person, a.person, {}},
+                           Counter{Counted::wrong_network, {}, caller.network}};
+  if (!a.client.empty()) out.push_back(Counter{Counted::wrong_client, {}, a.client});
+  return out;
 }
 
 // Each returns the authenticator if what was typed is right, and stores what a check changes. The work is the

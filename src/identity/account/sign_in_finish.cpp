@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "crypto/jwt_json.hpp"
+#include "identity/account/relations.hpp"
 #include "identity/account/sign_in_steps.hpp"
 
 namespace dayaq::identity {
@@ -134,6 +135,33 @@ Result<SignInView> SignInSteps::answer(const Attempt& attempt, Result<Outcome> c
   out.session = std::move(committed->session);
   out.token = drawn.token;
   return out;
+}
+
+Result<SignIn::Acting> SignIn::act_for(const Session& present, PersonId principal, Instant now) {
+  const SignInSteps& s = *state_;
+  const SessionToken token = draw_session_token(s.accounts.random, present.person, present.id);
+  return s.db.write([&](store::Session& session) -> Result<Acting> {
+    DAYAQ_TRY(auto stands, s.accounts.sessions.get(session, present.person, present.id, now));
+    if (!stands) {
+      return fail(ErrorKind::not_found, "session.unknown", "You have been signed out. Please sign in again.");
+    }
+    if (principal != PersonId()) {
+      DAYAQ_TRY(const auto relation,
+                standing_relation(session, s.accounts, present.person, principal, "", now));
+      if (!relation) {
+        return fail(ErrorKind::forbidden, "signin.relation", "You don't act for this person, or no longer.");
+      }
+      const audit::EntryDraft draft{.action = "session.act_for",
+                                    .actor = "self",
+                                    .subject = principal,
+                                    .data = fmt::format(R"({{"relation":"{}"}})", to_string(relation->kind)),
+                                    .personal = fmt::format(R"({{"holder":"{}"}})", present.person)};
+      DAYAQ_TRY_OK(s.accounts.log.append(session, draft));
+    }
+    stands->acting_for = principal;
+    DAYAQ_TRY_OK(s.accounts.sessions.strengthen(session, *stands, token));
+    return Acting{*stands, token};
+  });
 }
 
 }  // namespace dayaq::identity
