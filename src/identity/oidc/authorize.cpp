@@ -258,7 +258,8 @@ std::variant<Read, Next> read_request(const Provider& provider, const Parameters
   if (!is_pushed_uri(outer.get("request_uri"))) {
     return read_front_channel(provider, std::move(client), outer, now);
   }
-  if (outer.is_repeated("request_uri")) {
+  // RFC 9101 section 5: a request has one of request and request_uri, never both.
+  if (outer.is_repeated("request_uri") || outer.has("request")) {
     return page("authorize.request_uri", "The service's request is ambiguous. Go back and start again.");
   }
   auto request = take_pushed(provider, *client, outer.get("request_uri"), now);
