@@ -104,7 +104,7 @@ class WithoutADaemon(unittest.TestCase):
         man = self.node.cli("man", folder=False).stdout
         completion = self.node.cli("completion", folder=False).stdout
         subprocess.run(["bash", "-n"], input=completion, text=True, check=True)
-        for command in ("init", "import", "export", "regime", "grants", "key", "audit", "check"):
+        for command in ("init", "import", "export", "regime", "grants", "key", "client", "token", "audit", "check"):
             self.assertIn(f"dayaq {command}", man)
             self.assertIn(command, completion)
             help_text = self.node.cli(command, "--help", folder=False).stdout
@@ -166,6 +166,37 @@ class BesideADaemon(unittest.TestCase):
         number = made.split("_")[1]
         self.node.cli("key", "revoke", number)
         self.assertEqual(self.node.get("/v1/organisations", key=made).status, 401)
+
+    def test_a_client_is_added_fetches_a_token_gets_a_new_secret_and_ends(self):
+        secret_file = os.path.join(self.node.folder, "lab.secret")
+
+        def keep(secret):
+            with open(secret_file, "w") as file:
+                file.write(secret)
+
+        def token(**options):
+            return self.node.cli("token", "--client", "lab-sync", "--secret-file", secret_file, **options)
+
+        keep(self.node.cli("client", "add", "lab-sync", "--organisation", "tabib", "--name", "Laboratory",
+                           "--scope", "organisations:read", "--scope", "persons:read").stdout)
+        self.assertIn("lab-sync", self.node.cli("client", "list").stdout)
+        good = token().stdout.strip()
+        self.assertEqual(self.node.get("/v1/organisations", key=good).status, 200)
+        narrow = self.node.cli("token", "--client", "lab-sync", "--secret-file", secret_file, "--scope", "persons:read").stdout.strip()
+        self.assertEqual(self.node.get("/v1/organisations", key=narrow).status, 403)
+        new = self.node.cli("client", "rotate", "lab-sync").stdout
+        self.assertEqual(token(check=False).returncode, 1, "the old secret")
+        keep(new)
+        self.assertEqual(token().returncode, 0)
+        self.node.cli("client", "end", "lab-sync")
+        self.assertEqual(token(check=False).returncode, 1)
+        self.assertEqual(self.node.get("/v1/organisations", key=good).status, 401, "its tokens end with it")
+
+    def test_without_a_client_a_token_is_the_api_keys(self):
+        token = self.node.cli("token").stdout.strip()
+        answer = self.node.get("/v1/keys", key=token)
+        self.assertEqual(answer.status, 200)
+        self.assertNotIn("Deprecation", answer.headers)
 
     def test_a_second_daemon_on_the_same_folder_is_refused(self):
         second = subprocess.run([program("dayaqd"), "--data", self.node.data, "--country", f"{ROOT}/country/az", "--web",

@@ -33,6 +33,7 @@ void add_import(Commands& commands);
 void add_regime(Commands& commands);
 void add_grants(Commands& commands);
 void add_key(Commands& commands);
+void add_client(Commands& commands);
 void add_edge(Commands& commands);
 void add_audit(Commands& commands);
 void add_check(Commands& commands);

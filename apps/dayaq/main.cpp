@@ -39,6 +39,7 @@ int run(int argc, char** argv) {
   add_regime(commands);
   add_grants(commands);
   add_key(commands);
+  add_client(commands);
   add_edge(commands);
   add_audit(commands);
   add_check(commands);

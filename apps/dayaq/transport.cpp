@@ -2,21 +2,30 @@
 
 #include <fmt/format.h>
 
+#include <boost/json.hpp>
+
+#include "base/bytes.hpp"
 #include "base/file.hpp"
 #include "http/client.hpp"
+#include "http/encoding.hpp"
 #include "http/local_call.hpp"
 #include "node.hpp"
 
 namespace dayaq::cli {
 namespace {
 
+/// Calls with an access token that it fetches with the API key, anew before it expires. A server that gives
+/// none (an older one) gets the key itself.
 class RemoteTransport final : public Transport {
  public:
-  explicit RemoteTransport(http::Client client) : client_(std::move(client)) {}
+  RemoteTransport(http::Client client, std::string key) : client_(std::move(client)), key_(std::move(key)) {}
 
   Result<Reply> call(http::Method method, std::string_view target, std::string_view body,
                      std::string_view content_type) override {
-    auto answer = client_.request(method, target, body, {{"Content-Type", std::string(content_type)}});
+    if (std::chrono::steady_clock::now() >= token_until_) renew();
+    auto answer = client_.request(method, target, body,
+                                  {{"Content-Type", std::string(content_type)},
+                                   {"Authorization", "Bearer " + (token_.empty() ? key_ : token_)}});
     if (!answer) {
       return fail(ErrorKind::unavailable, "cli.server",
                   "The server can't be reached: " + answer.error().public_text, answer.error().detail);
@@ -29,7 +38,17 @@ class RemoteTransport final : public Transport {
   [[nodiscard]] bool local() const override { return false; }
 
  private:
+  void renew() {
+    const auto fetched = fetch_token(client_, key_client_id(key_), key_, {});
+    token_ = fetched ? fetched->text : std::string();
+    const auto life = fetched ? fetched->life : std::chrono::seconds(60);
+    token_until_ = std::chrono::steady_clock::now() + life - life / 5;
+  }
+
   http::Client client_;
+  std::string key_;
+  std::string token_;
+  std::chrono::steady_clock::time_point token_until_ = std::chrono::steady_clock::time_point::min();
 };
 
 class LocalTransport final : public Transport {
@@ -55,6 +74,48 @@ class LocalTransport final : public Transport {
 };
 
 }  // namespace
+
+std::string key_client_id(std::string_view key) {
+  constexpr std::string_view prefix = "dyq_";
+  if (!key.starts_with(prefix)) return {};
+  key.remove_prefix(prefix.size());
+  return fmt::format("key-{}", key.substr(0, key.find('_')));
+}
+
+Result<FetchedToken> fetch_token(http::Client& client, std::string_view id, std::string_view secret,
+                                 std::string_view scopes) {
+  std::string form = "grant_type=client_credentials";
+  if (!scopes.empty()) form += "&scope=" + http::percent_encode(scopes);
+  // RFC 6749 section 2.3.1: both are form-encoded before they are joined.
+  const std::string pair = http::percent_encode(id) + ":" + http::percent_encode(secret);
+  DAYAQ_TRY(const auto answer, client.request(http::Method::post, "/oauth/token", form,
+                                              {{"Content-Type", "application/x-www-form-urlencoded"},
+                                               {"Authorization", "Basic " + to_base64(as_bytes(pair))}}));
+  boost::system::error_code failed;
+  const auto document = boost::json::parse(answer.body, failed);
+  const auto* object = failed ? nullptr : document.if_object();
+  const auto* text = object == nullptr ? nullptr : object->if_contains("access_token");
+  const auto* life = object == nullptr ? nullptr : object->if_contains("expires_in");
+  if (answer.status != 200 || text == nullptr || !text->is_string()) {
+    return fail(ErrorKind::unauthenticated, "cli.token",
+                "The server gives no token for this client. Check its id, its secret and its scopes.",
+                answer.body.substr(0, 300));
+  }
+  return FetchedToken{
+      .text = std::string(text->get_string()),
+      .life = std::chrono::seconds(life != nullptr && life->is_int64() ? life->get_int64() : 60)};
+}
+
+Result<std::string> server_url(const Settings& settings) {
+  if (!settings.server.empty()) return settings.server;
+  auto url = read_file(settings.data / "dayaqd.url", 4096);
+  if (!url) {
+    return fail(ErrorKind::unavailable, "cli.server",
+                "No dayaqd serves this data folder. Start it, or name one with --server.");
+  }
+  while (!url->empty() && url->back() == '\n') url->pop_back();
+  return std::move(*url);
+}
 
 Result<std::string> key_text(const Settings& settings) {
   const std::string name = settings.key.empty() ? "@admin" : settings.key;
@@ -83,10 +144,9 @@ Result<std::unique_ptr<Transport>> connect(const Settings& settings) {
     while (!server.empty() && server.back() == '\n') server.pop_back();
   }
   http::ClientOptions options;
-  options.bearer_token = std::move(key);
   options.answer_timeout = std::chrono::minutes(5);
   DAYAQ_TRY(http::Client client, http::Client::create(server, std::move(options)));
-  return std::make_unique<RemoteTransport>(std::move(client));
+  return std::make_unique<RemoteTransport>(std::move(client), std::move(key));
 }
 
 }  // namespace dayaq::cli

@@ -5,12 +5,14 @@
 // the request goes there; if not, the node is opened here and its router called without a socket.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/result.hpp"
+#include "http/client.hpp"
 #include "http/message.hpp"
 
 namespace dayaq::cli {
@@ -49,6 +51,19 @@ class Transport {
 
 /// @return the transport, or not_found "cli.no_node" if the folder has no node and no server is named.
 Result<std::unique_ptr<Transport>> connect(const Settings& settings);
+
+/// An access token by client credentials (RFC 6749 section 4.4). unauthenticated "cli.token"; errors of the
+/// client.
+struct FetchedToken {
+  std::string text;
+  std::chrono::seconds life{};
+};
+Result<FetchedToken> fetch_token(http::Client& client, std::string_view id, std::string_view secret,
+                                 std::string_view scopes);
+/// The client that an API key is: "key-7". "" if it isn't one.
+[[nodiscard]] std::string key_client_id(std::string_view key);
+/// The address of the dayaqd that serves, or that settings name. unavailable "cli.server".
+Result<std::string> server_url(const Settings& settings);
 
 /// The key of settings as text: itself, or read from DATA/keys/. not_found "cli.key".
 Result<std::string> key_text(const Settings& settings);
