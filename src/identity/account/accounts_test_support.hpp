@@ -186,7 +186,8 @@ struct AccountsNode {
                                   drawn, now());
     }));
     const auto typed = must(write([&](auto& db, auto& a) {
-      return check_typed(db, a, id_of(national_id), *normal_activation_code(drawn.code), now());
+      return check_typed(db, a, id_of(national_id), *normal_activation_code(drawn.code), now(),
+                         {.typed_max = 1'000'000});
     }));
     return typed.proof.value();
   }
