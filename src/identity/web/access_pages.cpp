@@ -2,6 +2,8 @@
 // what proves that it stands in the log.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <boost/json.hpp>
 #include <charconv>
 
@@ -15,9 +17,10 @@ namespace {
 using http::Response;
 
 constexpr int page_size = 30;
+constexpr std::string_view claims_action = "identity.claims";
 
 struct Access {
-  std::string action, actor, at, what, reason;
+  std::string action, actor, at, what, reason, client, claims;
 };
 
 std::string member(const boost::json::value& from, const char* name) {
@@ -42,35 +45,93 @@ Access read_entry(const audit::Entry& entry) {
   const auto* data = object == nullptr ? nullptr : object->if_contains("data");
   const boost::json::value nothing;
   const boost::json::value& of = data == nullptr ? nothing : *data;
-  Access access{.action = member(leaf, "action"),
+  return Access{.action = member(leaf, "action"),
                 .actor = member(leaf, "actor"),
                 .at = member(leaf, "at"),
                 .what = member(of, "what"),
-                .reason = member(personal, "reason")};
-  if (access.what.empty()) access.what = member(of, "client");
-  if (access.reason.empty()) access.reason = member(of, "purpose");
-  return access;
+                .reason = member(personal, "reason"),
+                .client = member(of, "client"),
+                .claims = member(of, "claims")};
 }
 
-/// "Somebody read your record"; the action's own name for what has no words here.
+struct ActionWords {
+  std::string_view action;
+  std::string_view key;
+};
+constexpr std::array<ActionWords, 27> action_table{{
+    {"audit.read", "my_access_audit"},
+    {"person.record", "my_access_recorded"},
+    {"person.correction_asked", "my_access_correction"},
+    {"attestation.record", "my_access_attested"},
+    {"attestation.revoke", "my_access_attestation_revoked"},
+    {"subscription.record", "my_access_line"},
+    {"subscription.end", "my_access_line_ended"},
+    {"identity.activation", "my_access_activation"},
+    {"identity.enrol", "my_access_enrolled"},
+    {"identity.raise", "my_access_raised"},
+    {"identity.recover", "my_access_recovered"},
+    {"identity.recover.undo", "my_access_recovery_undone"},
+    {"identity.authenticator.add", "my_access_auth_added"},
+    {"identity.authenticator.rename", "my_access_auth_renamed"},
+    {"identity.authenticator.remove", "my_access_auth_removed"},
+    {"identity.authenticator.lost", "my_access_auth_lost"},
+    {"identity.relation.record", "my_access_relation"},
+    {"identity.relation.end", "my_access_relation_ended"},
+    {"identity.act_for", "my_access_acted"},
+    {"identity.suspend", "my_access_suspended"},
+    {"identity.reactivate", "my_access_reactivated"},
+    {"identity.close", "my_access_closed"},
+    {"identity.reopen", "my_access_reactivated"},
+    {"identity.sign_in", "my_access_signed_in"},
+    {"identity.step_up", "my_access_signed_in"},
+    {"identity.consent", "my_access_consent"},
+    {"identity.consent_withdrawn", "my_access_withdrawn"},
+}};
+
+/// "Name, date of birth": of the claims' names, with single spaces between them.
+std::string claim_names(const Visit& visit, std::string_view names) {
+  std::string out;
+  while (!names.empty()) {
+    const auto end = std::min(names.find(' '), names.size());
+    if (end > 0) out += (out.empty() ? "" : ", ") + claim_name(visit, names.substr(0, end));
+    names.remove_prefix(std::min(end + 1, names.size()));
+  }
+  return out;
+}
+
+std::string client_words(const Visit& visit, const std::string& id) {
+  const auto client = visit.web.provider.clients.find(id);
+  return client ? client->name.in(visit.page.language()) : id;
+}
+
+/// What was done, in the reader's words; the action's own name for what has none here.
 std::string action_words(const Visit& visit, const Access& access) {
   if (access.action == "person.read") {
-    if (access.what == "grants") return visit.text("my_access_read_grants");
-    return visit.text("my_access_read");
+    return visit.text(access.what == "grants" ? "my_access_read_grants" : "my_access_read");
   }
-  if (access.action == "audit.read") return visit.text("my_access_audit");
-  if (access.action.find("claim") != std::string::npos) {
-    return visit.fill("my_access_claims", {{"client", access.what}});
+  if (access.action == claims_action) {
+    return visit.fill("my_access_claims", {{"client", client_words(visit, access.client)},
+                                           {"claims", claim_names(visit, access.claims)}});
   }
-  return access.action;
+  const auto known = std::ranges::find(action_table, access.action, &ActionWords::action);
+  return known == action_table.end() ? access.action : visit.text(known->key);
+}
+
+/// The reason that was stated; for a client, the purpose that it registered.
+std::string reason_words(const Visit& visit, const Access& access) {
+  if (!access.reason.empty()) return access.reason;
+  const auto client = access.client.empty() ? nullptr : visit.web.provider.clients.find(access.client);
+  const std::string purpose = client ? client->purpose.in(visit.page.language()) : std::string();
+  return purpose.empty() ? "–" : purpose;
 }
 
 bool is_reading(const Access& access) {
-  return access.action.ends_with(".read") || access.action.find("claim") != std::string::npos;
+  return access.action.ends_with(".read") || access.action == claims_action;
 }
 
 std::string who(const Visit& visit, const Access& access) {
   if (access.actor == "self") return visit.text("my_access_self");
+  if (access.actor == "person") return visit.text("my_access_person");
   if (access.actor == "system") return visit.text("my_access_system");
   return visit.page.actor_name(access.actor);
 }
@@ -99,7 +160,7 @@ Result<Response> list(Visit& visit) {
       row.set("WHEN", at ? visit.page.format().date_time(*at) : access.at);
       row.set("WHO", who(visit, access));
       row.set("WHAT", action_words(visit, access));
-      row.set("WHY", access.reason.empty() ? "–" : access.reason);
+      row.set("WHY", reason_words(visit, access));
       row.set("HREF", fmt::format("/my/access/{}", entry.index));
       row.set("NUMBER", fmt::format("{}", entry.index));
       if (++shown == page_size) break;
@@ -135,7 +196,7 @@ Result<Response> proof(Visit& visit) {
   view.set("WHO", who(visit, access));
   view.set("WHAT", action_words(visit, access));
   view.set("WHEN", at ? visit.page.format().date_time(*at) : access.at);
-  view.set("WHY", access.reason.empty() ? "–" : access.reason);
+  view.set("WHY", reason_words(visit, access));
   view.set("NUMBER", fmt::format("{}", index));
   view.set("LEAF", entry.leaf);
   view.set("SALT", to_base64(as_bytes(entry.salt)));

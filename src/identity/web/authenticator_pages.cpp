@@ -104,7 +104,7 @@ void add_row(Visit& visit, portal::View& view, const Authenticator& one) {
   portal::View& row = view.add("AUTHENTICATOR");
   row.set("ID", fmt::format("{}", one.id));
   row.set("KIND", visit.text(authenticator_kind_key(one.kind)));
-  row.set("NAME", one.name);
+  row.set("NAME", one.name == to_string(one.kind) ? visit.text(authenticator_kind_key(one.kind)) : one.name);
   row.set("LEVEL", visit.text(assurance_key(one.worth_at(visit.now))));
   row.set("ADDED", format.date_time(one.added));
   row.set("USED", one.used == instant_min ? visit.text("my_auth_never") : format.date_time(one.used));

@@ -20,27 +20,6 @@ std::string client_name(const Visit& visit, const oidc::Client& client) {
   return name.empty() ? client.id : name;
 }
 
-/// A claim in the reader's words: "Student", "Over 18"; its own name if there are none.
-std::string claim_name(const Visit& visit, std::string_view name) {
-  if (name.starts_with("status:")) {
-    const auto& country = visit.web.accounts.registry.country;
-    const auto status = country.find_status(name.substr(7));
-    return status ? country.status(*status).name.in(visit.page.language()) : std::string(name);
-  }
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 9> known{
-      {{"name", "claim_name"},
-       {"given_name", "claim_given_name"},
-       {"family_name", "claim_family_name"},
-       {"birthdate", "claim_birthdate"},
-       {"age_over_18", "claim_age_over_18"},
-       {"phone_number", "claim_phone_number"},
-       {"address", "claim_address"},
-       {"sub", "claim_sub"},
-       {"acting_for", "claim_acting_for"}}};
-  const auto found = std::ranges::find(known, name, &std::pair<std::string_view, std::string_view>::first);
-  return found == known.end() ? std::string(name) : visit.text(found->second);
-}
-
 std::string claim_value(const Visit& visit, const std::string& json) {
   if (json == "true") return visit.text("claim_yes");
   if (json == "false") return visit.text("claim_no");
@@ -252,6 +231,26 @@ Result<Response> logout_decide(Visit& visit) {
 }
 
 }  // namespace
+
+std::string claim_name(const Visit& visit, std::string_view name) {
+  if (name.starts_with("status:")) {
+    const auto& country = visit.web.accounts.registry.country;
+    const auto status = country.find_status(name.substr(7));
+    return status ? country.status(*status).name.in(visit.page.language()) : std::string(name);
+  }
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 9> known{
+      {{"name", "claim_name"},
+       {"given_name", "claim_given_name"},
+       {"family_name", "claim_family_name"},
+       {"birthdate", "claim_birthdate"},
+       {"age_over_18", "claim_age_over_18"},
+       {"phone_number", "claim_phone_number"},
+       {"address", "claim_address"},
+       {"sub", "claim_sub"},
+       {"acting_for", "claim_acting_for"}}};
+  const auto found = std::ranges::find(known, name, &std::pair<std::string_view, std::string_view>::first);
+  return found == known.end() ? std::string(name) : visit.text(found->second);
+}
 
 void add_oauth_pages(http::Router& router, const Web& web) {
   constexpr auto in = Assurance::low;

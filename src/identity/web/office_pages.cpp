@@ -103,7 +103,11 @@ Result<Response> person_page(Visit& visit, const Official& who, PersonId person,
   }));
   portal::View& view = visit.content("office_person.html");
   head(visit, view, who);
-  if (!note.text_key.empty()) view.add("NOTE").set("WORDS", visit.text(note.text_key));
+  if (!note.text_key.empty()) {
+    portal::View& shown = view.add("NOTE");
+    shown.set("WORDS", visit.text(note.text_key));
+    shown.set("TONE", note.bad ? "bad" : "go");
+  }
   view.set("NAME", fmt::format("{} {}", facts.person.given_name, facts.person.family_name));
   view.set("NATIONAL_ID", facts.person.national_id);
   view.set("BIRTH", visit.page.format().date(facts.person.birth));
@@ -141,11 +145,17 @@ Result<Response> attest(Visit& visit) {
     DAYAQ_TRY(const Date last, parse_date(until));
     request.valid.until = registry.country.zone().start_of(last + std::chrono::days(1));
   }
-  DAYAQ_TRY_OK(visit.web.db.write([&](store::Session& db) -> Result<void> {
+  const auto done = visit.web.db.write([&](store::Session& db) -> Result<void> {
     DAYAQ_TRY_OK(registry::attest(db, registry, request, who.actor()));
     return {};
-  }));
-  return person_page(visit, who, person, visit.form("reason"), {.text_key = "office_attested", .bad = false});
+  });
+  Note note{.text_key = "office_attested", .bad = false};
+  if (!done) {
+    if (http::status_of(done.error().kind) >= 500) return std::unexpected(done.error());
+    note = {.text_key =
+                done.error().code == "registry.period" ? "office_period" : error_text_key(done.error())};
+  }
+  return person_page(visit, who, person, visit.form("reason"), note);
 }
 
 Result<Response> revoke(Visit& visit) {
@@ -183,12 +193,14 @@ Result<Response> clients_page(Visit& visit, const Official& who, const std::stri
   }
   if (!secret.empty()) view.add("SECRET").set("WORDS", secret);
   if (refused != nullptr) view.add("REFUSED").set("WORDS", refused->public_text);
-  view.set("JSON", typed.empty() ? "{\n  \"client_id\": \"my-service\",\n  \"client_name\": \"My service\",\n"
-                                   "  \"purpose\": \"...\",\n  \"legal_ground\": \"...\",\n"
-                                   "  \"redirect_uris\": [\"https://service.example/callback\"],\n"
-                                   "  \"grant_types\": [\"authorization_code\"],\n"
-                                   "  \"token_endpoint_auth_method\": \"client_secret_basic\",\n"
-                                   "  \"scope\": \"openid profile\"\n}"
+  view.set("JSON", typed.empty() ? "{\n  \"client_id\": \"my-service\",\n  \"organisation\": \"" +
+                                       who.relation.organisation.value() +
+                                       "\",\n  \"client_name\": \"My service\",\n"
+                                       "  \"purpose\": \"...\",\n  \"legal_ground\": \"...\",\n"
+                                       "  \"redirect_uris\": [\"https://service.example/callback\"],\n"
+                                       "  \"grant_types\": [\"authorization_code\"],\n"
+                                       "  \"token_endpoint_auth_method\": \"client_secret_basic\",\n"
+                                       "  \"scope\": \"openid profile\"\n}"
                                  : typed);
   return visit.html("office_clients");
 }
@@ -205,6 +217,14 @@ Result<Response> register_client(Visit& visit) {
   auto client = oidc::parse_client(typed);
   if (!client) return clients_page(visit, who, {}, typed, &client.error());
   client->organisation = who.relation.organisation;
+  if (client->by_law) {
+    // Whether a law dispenses with consent isn't for the organisation that profits from it to say.
+    const Error error{
+        .kind = ErrorKind::forbidden,
+        .code = "client.by_law",
+        .public_text = "That a client needs no consent is registered by the node's administrator."};
+    return clients_page(visit, who, {}, typed, &error);
+  }
   const auto known = visit.web.provider.clients.find(client->id);
   client->created = known ? known->created : visit.now;
   const bool by_secret = client->authentication == oidc::ClientAuthentication::secret_basic ||

@@ -124,15 +124,9 @@ Result<Response> end(Visit& visit) {
   return visit.redirect(std::string(page_path));
 }
 
-/// A session that acts for another is one of its own: the token changes, the other sessions stay as they are.
 Result<Response> act_as(Visit& visit, PersonId whom) {
-  Session session = *visit.session;
-  session.acting_for = whom;
-  const Accounts& accounts = visit.web.accounts;
-  const SessionToken token = draw_session_token(accounts.random, session.person, session.id);
-  DAYAQ_TRY_OK(visit.web.db.write(
-      [&](store::Session& db) { return accounts.sessions.strengthen(db, session, token); }));
-  visit.open_session(token, session);
+  DAYAQ_TRY(const SignIn::Acting acting, visit.web.sign_in.act_for(*visit.session, whom, visit.now));
+  visit.open_session(acting.token, acting.session);
   return visit.redirect("/my");
 }
 
@@ -141,10 +135,6 @@ Result<Response> act(Visit& visit) {
   if (relation.kind == RelationKind::representative || relation.holder != visit.session->person) {
     return fail(ErrorKind::forbidden, "relation.not_yours", "You don't act for them.");
   }
-  DAYAQ_TRY(const auto standing, visit.web.db.read([&](store::Session& db) {
-    return standing_relation(db, visit.web.accounts, relation.holder, relation.principal, {}, visit.now);
-  }));
-  if (!standing) return fail(ErrorKind::not_found, "relation.unknown", "This relation has ended.");
   return act_as(visit, relation.principal);
 }
 

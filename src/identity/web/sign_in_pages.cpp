@@ -83,9 +83,9 @@ void add_step(Visit& visit, portal::View& view, const SignInView& at) {
     case SignInView::Step::done:
       break;
   }
-  const bool others = at.step == SignInView::Step::choose || at.offered.size() > 1;
+  if (at.step == SignInView::Step::identify) return;  // whose they are isn't known yet
   for (const AuthenticatorKind kind : at.offered) {
-    if (!others || kind == AuthenticatorKind::passkey || kind == AuthenticatorKind::card) continue;
+    if (kind == AuthenticatorKind::passkey || kind == AuthenticatorKind::card) continue;
     if (at.step == SignInView::Step::code && kind == at.method) continue;
     portal::View& choice = view.add("OTHER");
     choice.set("KIND", std::string(to_string(kind)));

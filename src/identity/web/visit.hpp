@@ -111,6 +111,8 @@ void add_demo_pages(http::Router& router, const Web& web);
 [[nodiscard]] std::string_view authenticator_kind_key(AuthenticatorKind kind);
 /// The name of a level of assurance in web/text.
 [[nodiscard]] std::string_view assurance_key(Assurance assurance);
+/// A claim in the reader's words: "Student", "Over 18"; its own name if there are none.
+[[nodiscard]] std::string claim_name(const Visit& visit, std::string_view name);
 /// Whose things the pages below /my are about: one's own, or those of whom one acts for.
 [[nodiscard]] PersonId subject_of(const Session& session);
 /// "baku-city-hospital" to its name; the code as it stands if there is none.

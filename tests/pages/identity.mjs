@@ -1,0 +1,427 @@
+// The digital ID in headless Chromium: node tests/pages/identity.mjs BASE '[{"fin":...,"code":...}, {...}]'
+//
+// Two made-up persons enrol with their activation codes: a citizen and an official. Passkeys come from the DevTools
+// virtual authenticator. Then every page is judged in three languages at 320 and 1280 pixels as in run.mjs, and
+// everything but passkeys is done without scripts. The last line says how many checks passed.
+import crypto from 'node:crypto';
+import fs from 'node:fs';
+import http from 'node:http';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const base = process.argv[2].replace(/\/$/, '');
+const [citizen, official] = JSON.parse(process.argv[3]);
+const shots = process.argv[4];
+const axe = fs.readFileSync(path.join(here, 'node_modules/axe-core/axe.min.js'), 'utf8');
+const languages = ['az', 'en', 'ru'];
+const bytesMax = 50_000;
+let passed = 0;
+let failed = 0;
+function check(good, what) {
+  if (good) passed += 1;
+  else {
+    failed += 1;
+    console.log(`FAILED ${what}`);
+  }
+}
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+    '--disable-component-update', '--disable-sync'],
+});
+
+// -- browsers, and a passkey in one
+
+async function newBrowser(options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: 'en', ...options });
+  await context.addCookies([{ name: 'lang', value: 'en', url: base }]);
+  const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
+  return { context, page };
+}
+
+async function addAuthenticator(page) {
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send('WebAuthn.enable');
+  await devtools.send('WebAuthn.addVirtualAuthenticator', {
+    options: { protocol: 'ctap2', ctap2Version: 'ctap2_1', transport: 'internal', hasResidentKey: true,
+      hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true },
+  });
+  return devtools;
+}
+
+async function submit(page, selector) {
+  await Promise.all([page.waitForNavigation({ waitUntil: 'load' }), page.click(selector)]);
+}
+const at = (page) => new URL(page.url()).pathname;
+
+function totp(secret) {
+  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+  const bits = [...secret.replaceAll(' ', '')].map((c) => letters.indexOf(c).toString(2).padStart(5, '0')).join('');
+  const key = Buffer.from(bits.match(/.{8}/g).map((b) => parseInt(b, 2)));
+  const step = Buffer.alloc(8);
+  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
+  const mac = crypto.createHmac('sha1', key).update(step).digest();
+  const offset = mac[19] & 15;
+  return String((mac.readUInt32BE(offset) & 0x7fffffff) % 1_000_000).padStart(6, '0');
+}
+
+// -- judging
+
+async function judge(page, name, { scripts = 0 } = {}) {
+  const seen = await page.evaluate(() => ({
+    sideways: document.documentElement.scrollWidth - innerWidth,
+    headings: document.querySelectorAll('h1').length,
+    scripts: [...document.scripts].filter((s) => !s.dataset.axe).length,
+    inline: document.querySelectorAll('[style], script:not([src])').length,
+    title: document.title.length,
+  }));
+  check(seen.sideways <= 0, `${name}: ${seen.sideways} pixels wider than the window`);
+  check(seen.headings === 1, `${name}: ${seen.headings} h1`);
+  check(seen.scripts <= scripts, `${name}: ${seen.scripts} scripts`);
+  check(seen.inline === 0, `${name}: inline style or script`);
+  check(seen.title > 3, `${name}: no title`);
+  await page.evaluate(axe);
+  const result = await page.evaluate(() => globalThis.axe.run());
+  const found = result.violations.map((v) => `${v.id} (${v.nodes.slice(0, 2).map((n) => n.target.join(' ')).join('; ')})`);
+  check(found.length === 0, `${name}: ${found.join(', ')}`);
+}
+
+/// Pages that a state (cookies) sees, in each language, width and in the dark.
+async function judgePages(state, paths, options = {}) {
+  for (const language of languages) {
+    for (const [width, colorScheme] of [[320, 'light'], [1280, 'dark']]) {
+      const context = await browser.newContext({ viewport: { width, height: 900 }, bypassCSP: true, colorScheme,
+        storageState: state });
+      const page = await context.newPage();
+      for (const address of paths) {
+        const name = `${address} ${language} ${width} ${colorScheme}`;
+        const complaints = [];
+        const sizes = [];
+        const onConsole = (m) => { if (['error', 'warning'].includes(m.type())) complaints.push(m.text()); };
+        const onResponse = (r) => sizes.push(r.body().then((b) => b.length, () => 0));
+        page.on('console', onConsole);
+        page.on('response', onResponse);
+        const response = await page.goto(`${base}${address}${address.includes('?') ? '&' : '?'}lang=${language}`);
+        check(response.status() === 200, `${name}: status ${response.status()}`);
+        check(at(page) === address.split('?')[0], `${name}: leads to ${page.url()}`);
+        const bytes = (await Promise.all(sizes)).reduce((a, b) => a + b, 0);
+        check(bytes < bytesMax, `${name}: ${bytes} bytes`);
+        check(await page.getAttribute('html', 'lang') === language, `${name}: wrong language`);
+        await judge(page, name, options);
+        check(complaints.length === 0, `${name}: ${complaints.join('; ')}`);
+        if (shots && language === 'en') {
+          await page.screenshot({ path: path.join(shots, `${address.replace(/\W+/g, '_')}_${width}.png`), fullPage: true });
+        }
+        page.off('console', onConsole);
+        page.off('response', onResponse);
+      }
+      await context.close();
+    }
+  }
+}
+
+// -- a relying party: where clients are sent back to, and what they are told from behind
+
+const told = [];
+const party = http.createServer((request, answer) => {
+  let body = '';
+  request.on('data', (chunk) => { body += chunk; });
+  request.on('end', () => {
+    if (request.url.startsWith('/backchannel/')) told.push({ client: request.url.split('/')[2], token: new URLSearchParams(body).get('logout_token') });
+    answer.setHeader('content-type', 'text/html').end('<!doctype html><title>client</title><p>back at the client');
+  });
+});
+await new Promise((resolve) => party.listen(0, '127.0.0.1', resolve));
+const partyUrl = `http://127.0.0.1:${party.address().port}`;
+
+const clientJson = (id, grants, more = {}) => JSON.stringify({
+  client_id: id, organisation: 'tabib', client_name: `${id} xidməti`, 'client_name#en': `Service ${id}`,
+  purpose: 'Randevu üçün', 'purpose#en': 'To book an appointment', legal_ground: 'Law 123',
+  redirect_uris: [`${partyUrl}/callback/${id}`], post_logout_redirect_uris: [`${partyUrl}/out/${id}`],
+  backchannel_logout_uri: `${partyUrl}/backchannel/${id}`, grant_types: grants,
+  token_endpoint_auth_method: 'client_secret_basic', scope: 'openid profile offline_access', ...more,
+});
+
+async function post(address, form, secret) {
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+  if (secret) headers.authorization = `Basic ${Buffer.from(`${encodeURIComponent(secret.id)}:${encodeURIComponent(secret.secret)}`).toString('base64')}`;
+  const answer = await fetch(base + address, { method: 'POST', headers, body: new URLSearchParams(form), redirect: 'manual' });
+  return { status: answer.status, headers: answer.headers, json: await answer.json().catch(() => null) };
+}
+
+// -- the tests, one after another; each says where it ended when it fails
+
+async function step(name, body) {
+  try {
+    await body();
+  } catch (error) {
+    check(false, `${name}: ${error.message.split('\n')[0]} ${error.stack.split('\n').find((l) => l.includes('identity.mjs')) ?? ''}`);
+  }
+}
+
+async function enrol(person, page) {
+  await page.goto(`${base}/enrol`);
+  await page.fill('#nid', person.fin);
+  await page.fill('#code', person.code);
+  await submit(page, 'form[action="/enrol/code"] button');
+  await submit(page, 'form[data-passkey] button');
+}
+
+const one = await newBrowser();
+const key = await addAuthenticator(one.page);
+const two = await newBrowser();
+await addAuthenticator(two.page);
+
+await step('enrolment', async () => {
+  await one.page.goto(`${base}/enrol`);
+  await one.page.fill('#nid', citizen.fin);
+  await one.page.fill('#code', 'AAAA-AAAA-AAAA-A');
+  await submit(one.page, 'form[action="/enrol/code"] button');
+  check(await one.page.locator('.note.bad').count() === 1, 'enrolment: a wrong code is not refused in words');
+  await enrol(citizen, one.page);
+  check(at(one.page) === '/my', `enrolment: leads to ${one.page.url()}`);
+  check((await one.page.locator('h1').innerText()).includes(citizen.name), 'enrolment: not the person');
+  await one.page.goto(`${base}/enrol`);
+  await one.page.fill('#nid', citizen.fin);
+  await one.page.fill('#code', citizen.code);
+  await submit(one.page, 'form[action="/enrol/code"] button');
+  check(await one.page.locator('.note.bad').count() === 1, 'enrolment: a code works twice');
+  await enrol(official, two.page);
+  check(at(two.page) === '/my', `enrolment of the official: leads to ${two.page.url()}`);
+});
+
+await step('sign out and in', async () => {
+  await one.page.goto(`${base}/my`);
+  const before = (await one.context.cookies()).find((c) => c.name === 'session');
+  check(before.httpOnly && before.sameSite === 'Lax', 'the session cookie is open to scripts or other sites');
+  await submit(one.page, 'form[action="/sign-out"] button');
+  check(at(one.page) === '/signed-out', `signing out leads to ${one.page.url()}`);
+  await one.page.goto(`${base}/my/sessions`);
+  check(at(one.page) === '/sign-in', 'after signing out a page of mine is open');
+  const stolen = await fetch(`${base}/my`, { headers: { cookie: `session=${before.value}`, accept: 'text/html' }, redirect: 'manual' });
+  check(stolen.status === 303, `an ended session answers ${stolen.status}`);
+  await submit(one.page, 'form[data-passkey] button');
+  check(at(one.page) === '/my/sessions', `signing in leads to ${one.page.url()}`);
+  const after = (await one.context.cookies()).find((c) => c.name === 'session');
+  check(before.value !== after.value, 'the token is the same after signing in again');
+  await one.page.goto(`${base}/sign-in?fresh=1&then=//evil.example/`);
+  await submit(one.page, 'form[data-passkey] button');
+  check(one.page.url() === `${base}/my`, `an open redirect: ${one.page.url()}`);
+});
+
+let secret = '';
+await step('an app for codes', async () => {
+  await one.page.goto(`${base}/my/authenticators`);
+  await submit(one.page, 'a[href="/my/authenticators/totp"]');
+  secret = await one.page.locator('.secret').innerText();
+  await one.page.fill('#code', '000000');
+  await submit(one.page, 'main .slim form button');
+  check(await one.page.locator('.note.bad').count() === 1, 'a wrong code adds an app');
+  secret = await one.page.locator('.secret').innerText();
+  await one.page.fill('#code', totp(secret));
+  await one.page.fill('#name', 'My telephone');
+  await submit(one.page, 'main .slim form button');
+  check(await one.page.locator('.cards h2', { hasText: 'My telephone' }).count() === 1, 'the app is not there');
+  await one.page.locator('.card', { hasText: 'My telephone' }).locator('summary').click();
+  await one.page.locator('.card', { hasText: 'My telephone' }).locator('input[name=name]').fill('My old telephone');
+  await submit(one.page, '.card:has-text("My telephone") form[action$="rename"] button');
+  check(await one.page.locator('.cards h2', { hasText: 'My old telephone' }).count() === 1, 'the app is not renamed');
+});
+
+const plain = await newBrowser({ javaScriptEnabled: false });
+await step('without scripts', async () => {
+  await new Promise((resolve) => { setTimeout(resolve, 31_000 - (Date.now() % 30_000)); });  // a code passes once
+  await plain.page.goto(`${base}/my/access`);
+  check(await plain.page.locator('form[data-passkey]').isHidden(), 'without scripts a passkey is offered');
+  await plain.page.fill('#national_id', citizen.fin);
+  await submit(plain.page, 'form[action="/sign-in/identify"] button');
+  const choice = plain.page.locator('form[action="/sign-in/choose"]:has(input[value=totp]) button');
+  if (await choice.count() === 1) await Promise.all([plain.page.waitForNavigation(), choice.click()]);
+  await plain.page.fill('#code', '123456');
+  await submit(plain.page, 'form[action="/sign-in/code"] button');
+  check(await plain.page.locator('.note.bad').count() === 1 && await plain.page.locator('#code').count() === 1,
+    'a wrong code does not lead to the same step again');
+  await plain.page.fill('#code', totp(secret));
+  await submit(plain.page, 'form[action="/sign-in/code"] button');
+  check(at(plain.page) === '/my/access', `without scripts signing in leads to ${plain.page.url()}`);
+  for (const address of ['/my', '/my/authenticators', '/my/sessions', '/my/consents', '/my/relations', '/my/access',
+    '/my/data', '/my/confirmations', '/device']) {
+    const response = await plain.page.goto(base + address);
+    check(response.status() === 200 && at(plain.page) === address, `${address} without scripts: ${response.status()} ${plain.page.url()}`);
+    check((await plain.page.locator('main').innerText()).length > 40, `${address} without scripts: is empty`);
+  }
+});
+
+await step('sessions', async () => {
+  await one.page.goto(`${base}/my/sessions`);
+  check(await one.page.locator('tbody tr').count() === 2, `${await one.page.locator('tbody tr').count()} sessions`);
+  await submit(one.page, 'form:has(input[name=all]) button');
+  check(await one.page.locator('tbody tr').count() === 1, 'other sessions go on');
+  await plain.page.goto(`${base}/my`);
+  check(at(plain.page) === '/sign-in', 'an ended session works on');
+});
+
+await step('an official', async () => {
+  await two.page.goto(`${base}/office`);
+  check(at(two.page) === '/office', `the console leads to ${two.page.url()}`);
+  await two.page.fill('#national_id', citizen.fin);
+  await two.page.fill('#reason', 'transfer to another hospital');
+  await submit(two.page, 'form[action="/office/person"] button');
+  check((await two.page.locator('h1').innerText()).includes(citizen.name), 'the record is not there');
+  check(await two.page.locator('#status option').count() > 0, 'there is nothing to attest');
+  const before = await two.page.locator('.cards .card').count();
+  await two.page.fill('#until', new Date(Date.now() + 5 * 86_400_000).toISOString().slice(0, 10));
+  await submit(two.page, 'form[action="/office/attest"] button');
+  check(await two.page.locator('.note.go').count() === 1, 'attesting is not confirmed');
+  await submit(two.page, 'form[action="/office/revoke"] button');
+  check(await two.page.locator('.note.go').count() === 1, 'revoking is not confirmed');
+  check(await two.page.locator('.cards .card').count() <= before + 1, 'statuses add up');
+  await two.page.goto(`${base}/office/counter`);
+  await two.page.fill('#national_id', citizen.fin);
+  await two.page.fill('#document', 'passport AZE 1234567');
+  await submit(two.page, 'form[action="/office/counter"] button');
+  check(/^\w{4}-\w{4}-\w{4}-\w$/.test(await two.page.locator('.number').innerText()), 'no code at the counter');
+  await one.page.goto(`${base}/office`);
+  check(await one.page.locator('#national_id').count() === 0, 'a citizen has the console');
+});
+
+const secrets = {};
+await step('clients', async () => {
+  for (const [id, grants, more] of [['alpha', ['authorization_code', 'refresh_token']], ['beta', ['authorization_code']],
+    ['telly', ['urn:ietf:params:oauth:grant-type:device_code'], { redirect_uris: [], post_logout_redirect_uris: [], backchannel_logout_uri: '' }]]) {
+    await two.page.goto(`${base}/office/clients`);
+    const json = JSON.parse(clientJson(id, grants, more));
+    for (const name of Object.keys(json)) if (json[name] === '' || json[name].length === 0) delete json[name];
+    await two.page.fill('#json', JSON.stringify(json));
+    await submit(two.page, 'form[action="/office/clients"] button');
+    const shown = two.page.locator('.note.go pre');
+    check(await shown.count() === 1, `client ${id}: ${await two.page.locator('.note.bad').allInnerTexts()}`);
+    if (await shown.count() === 1) secrets[id] = { id, secret: (await shown.innerText()).trim() };
+  }
+  await two.page.goto(`${base}/office/clients`);
+  await two.page.fill('#json', clientJson('gamma', ['authorization_code'], { by_law: true }));
+  await submit(two.page, 'form[action="/office/clients"] button');
+  check(await two.page.locator('.note.bad').count() === 1, 'an official dispenses with consent');
+});
+
+const tokens = {};
+async function authorize(id, { refuse = false, judged = false } = {}) {
+  const verifier = crypto.randomBytes(32).toString('base64url');
+  const query = new URLSearchParams({ client_id: id, response_type: 'code', redirect_uri: `${partyUrl}/callback/${id}`,
+    scope: 'openid profile', state: 's1', nonce: 'n1', code_challenge_method: 'S256',
+    code_challenge: crypto.createHash('sha256').update(verifier).digest('base64url') });
+  await one.page.goto(`${base}/oauth/authorize?${query}`);
+  if (one.page.url().startsWith(base)) {
+    check(await one.page.locator('form[action="/oauth/consent"]').count() === 1, `${id}: no consent page at ${one.page.url()}`);
+    check((await one.page.locator('main').innerText()).includes(citizen.name.split(' ')[0]), `${id}: the values are not shown`);
+    if (judged) await judgePages(await one.context.storageState(), [`/oauth/authorize?${query}`]);
+    await submit(one.page, `button[name=answer][value=${refuse ? 'no' : 'yes'}]`);
+  }
+  const back = new URL(one.page.url());
+  check(back.href.startsWith(`${partyUrl}/callback/${id}`), `${id}: leads to ${back.href}`);
+  check(back.searchParams.get('iss') === base && back.searchParams.get('state') === 's1', `${id}: iss or state ${back.search}`);
+  if (refuse) return back.searchParams.get('error');
+  const answer = await post('/oauth/token', { grant_type: 'authorization_code', code: back.searchParams.get('code'),
+    redirect_uri: `${partyUrl}/callback/${id}`, code_verifier: verifier }, secrets[id]);
+  check(answer.status === 200, `${id}: token endpoint ${answer.status} ${JSON.stringify(answer.json)}`);
+  tokens[id] = answer.json;
+  return null;
+}
+
+await step('consent', async () => {
+  check(await authorize('alpha', { refuse: true, judged: true }) === 'access_denied', 'a refusal is not told');
+  await authorize('alpha');
+  const info = await (await fetch(`${base}/oauth/userinfo`, { headers: { authorization: `Bearer ${tokens.alpha.access_token}` } })).json();
+  check(info.name === citizen.name, `userinfo: ${JSON.stringify(info)}`);
+  await authorize('beta');
+  const claims = (id) => JSON.parse(Buffer.from(tokens[id].id_token.split('.')[1], 'base64url'));
+  check(claims('alpha').sub !== claims('beta').sub, 'two clients know the person by one name');
+});
+
+await step('who looked at my data', async () => {
+  await one.page.goto(`${base}/my/access`);
+  const rows = await one.page.locator('tbody tr').allInnerTexts();
+  check(rows.some((row) => row.includes('transfer to another hospital')), `the official's reason is not there: ${rows}`);
+  await submit(one.page, 'tbody tr:has-text("transfer to another hospital") a');
+  check(await one.page.locator('pre').first().innerText().then((leaf) => JSON.parse(leaf).action === 'person.read'), 'no leaf');
+  const proof = await fetch(base + await one.page.locator('a[href*="proofs/inclusion"]').getAttribute('href'));
+  check(proof.status === 200, `the proof answers ${proof.status}`);
+  const entry = at(one.page);
+  await two.page.goto(base + entry);
+  check(await two.page.locator('pre').count() === 0, "somebody else's entry is shown");
+});
+
+await step('device', async () => {
+  const begun = await post('/oauth/device_authorization', { scope: 'openid profile' }, secrets.telly);
+  check(begun.status === 200, `device_authorization ${begun.status} ${JSON.stringify(begun.json)}`);
+  await one.page.goto(`${base}/device`);
+  await one.page.fill('#user_code', 'XXXX-XXXX');
+  await submit(one.page, 'form[action="/device"] button');
+  check(await one.page.locator('.note.bad').count() === 1, 'an unknown code of a device is taken');
+  await one.page.fill('#user_code', begun.json.user_code.toLowerCase());
+  await submit(one.page, 'form[action="/device"] button');
+  check((await one.page.locator('.number').innerText()) === begun.json.user_code, 'the device code is not shown again');
+  await submit(one.page, 'button[name=answer][value=yes]');
+  const grant = { grant_type: 'urn:ietf:params:oauth:grant-type:device_code', device_code: begun.json.device_code };
+  const got = await post('/oauth/token', grant, secrets.telly);
+  check(got.status === 200 && got.json.access_token, `the device's token: ${got.status} ${JSON.stringify(got.json)}`);
+});
+
+const wide = await one.context.storageState();
+await step('every page', async () => {
+  await judgePages({ cookies: [], origins: [] }, ['/sign-in', '/enrol', '/recover', '/signed-out', '/demo/outbox'], { scripts: 1 });
+  await judgePages(wide, ['/my', '/my/sessions', '/my/consents', '/my/relations', '/my/access', '/my/access?all=1', '/my/data',
+    '/my/confirmations', '/device']);
+  await judgePages(wide, ['/my/authenticators', '/my/authenticators/totp'], { scripts: 1 });
+  await judgePages(await two.context.storageState(), ['/office', '/office/clients', '/office/counter']);
+});
+
+await step('forms of other sites', async () => {
+  const cookie = (await one.context.cookies(base)).map((c) => `${c.name}=${c.value}`).join('; ');
+  const send = (address, body, headers) => fetch(base + address, { method: 'POST', redirect: 'manual', body: new URLSearchParams(body),
+    headers: { cookie, accept: 'text/html', ...headers } });
+  await one.page.goto(`${base}/my/sessions`);
+  const form = await one.page.locator('input[name=form]').first().inputValue();
+  for (const address of ['/sign-out', '/my/sessions', '/my/consents', '/my/authenticators/remove', '/my/relations/give',
+    '/my/data', '/my/confirmations', '/device/answer', '/oauth/consent']) {
+    check((await send(address, { all: '1' }, {})).status === 403, `${address} without the form's token`);
+    check((await send(address, { form, all: '1' }, { origin: 'https://evil.example' })).status === 403, `${address} from elsewhere`);
+    check((await send(address, { form, all: '1' }, { 'sec-fetch-site': 'cross-site' })).status === 403, `${address} cross-site`);
+  }
+  check((await send('/sign-in/identify', { state: 'x', national_id: citizen.fin }, { origin: 'https://evil.example' })).status === 403,
+    'signing in from elsewhere');
+  const framed = await fetch(`${base}/sign-in`);
+  check(framed.headers.get('content-security-policy').includes("frame-ancestors 'none'"), 'the sign-in page may be framed');
+});
+
+await step('consent withdrawn', async () => {
+  await one.page.goto(`${base}/my/consents`);
+  const count = await one.page.locator('.cards > li').count();
+  check(count >= 2, `${count} consents`);
+  await submit(one.page, 'li:has-text("Service beta") form button');
+  check(await one.page.locator('.cards > li').count() === count - 1, 'a withdrawn consent stands');
+  await authorize('beta');  // asks again: authorize() checks the consent page
+});
+
+await step('logout in two clients at once', async () => {
+  told.length = 0;
+  const query = new URLSearchParams({ id_token_hint: tokens.alpha.id_token, post_logout_redirect_uri: `${partyUrl}/out/alpha`, state: 'bye' });
+  await one.page.goto(`${base}/oauth/logout?${query}`);
+  if (one.page.url().startsWith(base)) await submit(one.page, 'button[name=answer][value=yes]');
+  check(one.page.url() === `${partyUrl}/out/alpha?state=bye`, `logout leads to ${one.page.url()}`);
+  for (let i = 0; i < 100 && new Set(told.map((t) => t.client)).size < 2; i += 1) await new Promise((resolve) => { setTimeout(resolve, 100); });
+  const clients = new Set(told.map((t) => t.client));
+  check(clients.has('alpha') && clients.has('beta'), `told of the logout: ${[...clients]}`);
+  check(told.every((t) => JSON.parse(Buffer.from(t.token.split('.')[1], 'base64url')).events), 'a logout token without its event');
+  await one.page.goto(`${base}/my`);
+  check(at(one.page) === '/sign-in', 'the session goes on');
+});
+
+await browser.close();
+party.close();
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
