@@ -20,6 +20,8 @@ using crypto::JwsAlgorithm;
 constexpr std::string_view assertion_type = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 constexpr std::size_t assertion_bytes_max = 8192;
 constexpr std::chrono::seconds assertion_life_max{300};
+/// Python's authlib signs for an hour; taken where iat says when it was made, and never of a FAPI client.
+constexpr std::chrono::seconds dated_assertion_life_max{3600};
 
 std::unexpected<Error> refused(std::string_view why) {
   return fail(ErrorKind::unauthenticated, "oauth.invalid_client",
@@ -71,19 +73,21 @@ Result<void> check_assertion_claims(const Provider& provider, const Client& clie
     audiences.push_back(provider.issuer + std::string(request.path));
   }
   static constexpr std::array<std::string_view, 4> required{"iss", "sub", "aud", "jti"};
-  const auto jwt = crypto::check_claims(std::move(payload),
-                                        {.issuer = client.id,
-                                         .audiences = audiences,
-                                         .only_audience = true,
-                                         .skew = std::chrono::seconds(10),
-                                         .life_max = assertion_life_max,
-                                         .required = required},
-                                        now);
+  const auto jwt =
+      crypto::check_claims(std::move(payload),
+                           {.issuer = client.id,
+                            .audiences = audiences,
+                            .only_audience = true,
+                            .skew = std::chrono::seconds(10),
+                            .life_max = client.fapi ? assertion_life_max : dated_assertion_life_max,
+                            .required = required},
+                           now);
   if (!jwt) return refused(jwt.error().code);
   if (jwt->subject != client.id) return refused("another subject");
   if (jwt->id.empty() || jwt->id.size() > 256) return refused("jti");
   if (client.fapi && jwt->claims.kind("aud") != crypto::JsonObject::Kind::text)
     return refused("aud is a list");
+  if (!jwt->issued && *jwt->expires - now > assertion_life_max) return refused("jwt.life");
   // Without iat it may have been made as early as its longest life allows.
   const Instant made = jwt->issued.value_or(*jwt->expires - assertion_life_max);
   if (provider.tokens->made_before_start(made)) return refused("made before this server began");
