@@ -168,6 +168,30 @@ class Signals(unittest.TestCase):
         finally:
             edge.remove()
 
+    def test_a_reload_takes_new_peers_and_clients_and_keeps_the_others(self):
+        edge = Edge(subscriptions=50, diameter={"clients": [{"origin_host": "stays.test.example"}, {"origin_host": "old.test.example"}]},
+                    radius=True)
+        try:
+            edge.start()
+            stays, old = Peer(edge.ports["diameter"], "stays"), Peer(edge.ports["diameter"], "old")
+            edge.config["diameter"]["clients"][1] = {"origin_host": "new.test.example"}
+            edge.config["radius"]["clients"][0]["secret"] = "another-secret"
+            edge.config["settle_every"] = "7s"
+            edge.reload()
+            with self.assertRaises((AssertionError, OSError)):
+                for _ in range(200):
+                    old.request(280)
+                    time.sleep(0.02)
+            self.assertEqual(Peer(edge.ports["diameter"], "new").request(280), 2001)
+            self.assertEqual(stays.request(280), 2001)
+            waits = [json.loads(line)["part"] for line in edge.log_text().splitlines() if "edge.reload_waits" in line]
+            self.assertEqual(waits, ["settle_every"])
+            done = subprocess.run(["radclient", "-r", "1", "-t", "2", f"127.0.0.1:{edge.ports['radius_auth']}", "status", "another-secret"],
+                                  input="Message-Authenticator = 0x00\n", capture_output=True, text=True, timeout=20)
+            self.assertIn("Access-Accept", done.stdout + done.stderr)
+        finally:
+            edge.remove()
+
     def test_an_upgrade_in_place_keeps_diameter_connections(self):
         edge = Edge(subscriptions=50, diameter=True, radius=True)
         ports = os.path.join(edge.data, "ports.json")

@@ -85,6 +85,12 @@ class WiredEdge final : public Edge {
 
   void reload(const web::Configuration& configuration, web::Keys keys) override {
     access_->replace(std::move(keys.http_tokens));
+    if (node_ && configuration.diameter) node_->use_clients(configuration.diameter->clients);
+    if (radius_ && configuration.radius) {
+      if (const auto used = radius_->use_clients(configuration.radius->clients); !used) {
+        log::error("radius.clients", "the clients of the file were not taken", used.error());
+      }
+    }
     for (const std::string& part : web::needs_restart(configuration_, configuration)) {
       log::warning("edge.reload_waits", "this part of the file holds from the next start on",
                    {{"part", part}});

@@ -61,6 +61,11 @@ class RunningNode final : public Node {
   [[nodiscard]] std::uint16_t tls_port() const override { return tls_port_; }
   void re_authorise(SubscriptionKey key) override { core_->re_authorise(key); }
   void re_authorise_measure(MeasureNumber measure) override { core_->re_authorise_measure(measure); }
+  void use_clients(std::vector<PeerOptions> clients) override {
+    asio::post(core_->context(), [core = core_.get(), clients = std::move(clients)]() mutable {
+      core->use_clients(std::move(clients));
+    });
+  }
   [[nodiscard]] Counts counts() const override { return core_->counts(); }
 
  private:

@@ -71,6 +71,10 @@ class Node {
   virtual void re_authorise(SubscriptionKey key) = 0;
   virtual void re_authorise_measure(MeasureNumber measure) = 0;
 
+  /// Who may connect from now on. Whoever is connected and no longer may be is told to leave (DPR
+  /// DO_NOT_WANT_TO_TALK_TO_YOU) after what was asked is answered; the others notice nothing. Any thread.
+  virtual void use_clients(std::vector<PeerOptions> clients) = 0;
+
   struct Counts {
     std::uint64_t requests = 0, answers = 0, relayed = 0, relay_failed = 0, busy = 0, malformed = 0,
                   re_auth_sent = 0, re_auth_waiting = 0;

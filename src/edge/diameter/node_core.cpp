@@ -52,6 +52,7 @@ Result<tcp::socket> adopt(asio::io_context& context, int descriptor) {
 
 NodeCore::NodeCore(const NodeOptions& options, std::shared_ptr<Charging> charging, const Clock& clock)
     : options_(options),
+      may_connect_(options.clients),
       charging_(std::move(charging)),
       clock_(clock),
       self_{.origin_host = options.origin_host,
@@ -256,10 +257,10 @@ std::shared_ptr<Peer> NodeCore::find_client(std::string_view origin_host) const 
 
 /// The result code for one who says who it is.
 std::uint32_t NodeCore::may_come_in(const Peer& peer) const {
-  const auto known = std::ranges::find_if(options_.clients, [&](const PeerOptions& client) {
+  const auto known = std::ranges::find_if(may_connect_, [&](const PeerOptions& client) {
     return client.origin_host == "*" || same_identity(client.origin_host, peer.name());
   });
-  if (known == options_.clients.end() || same_identity(peer.name(), self_.origin_host)) {
+  if (known == may_connect_.end() || same_identity(peer.name(), self_.origin_host)) {
     return result::unknown_peer;
   }
   if (known->tls && !peer.tls()) return result::unknown_peer;
@@ -271,6 +272,18 @@ std::uint32_t NodeCore::may_come_in(const Peer& peer) const {
     return result::no_common_application;
   }
   return phase_ == Phase::running ? result::success : result::too_busy;
+}
+
+void NodeCore::use_clients(std::vector<PeerOptions> clients) {
+  may_connect_ = std::move(clients);
+  if (phase_ != Phase::running) return;
+  const auto all = clients_;  // who leaves may be erased meanwhile
+  for (const auto& peer : all) {
+    if (peer->open() && may_come_in(*peer) != result::success) {
+      log::warning("diameter.peer_unlisted", "A peer is no longer in the file", {{"peer", peer->name()}});
+      peer->disconnect(disconnect_cause::do_not_want);
+    }
+  }
 }
 
 /// A second connection of a peer that is here: RFC 6733 section 5.6.4 would refuse it, and a peer that lost

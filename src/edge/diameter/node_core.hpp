@@ -36,6 +36,8 @@ class NodeCore final : public PeerHost {
   void begin_hand_over(std::chrono::milliseconds wait, std::function<void(Inheritance)> done);
   [[nodiscard]] std::vector<int> stop_accepting();
 
+  void use_clients(std::vector<PeerOptions> clients);  ///< on the loop
+
   void wake();                             ///< any thread: the journal has come further
   void re_authorise(SubscriptionKey key);  ///< any thread, also under the edge's lock
   void re_authorise_measure(MeasureNumber measure);
@@ -95,6 +97,7 @@ class NodeCore final : public PeerHost {
 
   asio::io_context context_{1};
   const NodeOptions options_;
+  std::vector<PeerOptions> may_connect_;  ///< options_.clients, or what came later
   const std::shared_ptr<Charging> charging_;
   const Clock& clock_;
   SystemRandom random_;

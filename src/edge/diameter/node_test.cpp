@@ -268,6 +268,25 @@ TEST_F(NodeOnLoopback, ReauthorisesOnceAndForgetsWhatTheNetworkDoesntKnow) {
   EXPECT_EQ(charging->forgotten, std::vector<std::string>{"s;5"});
 }
 
+TEST_F(NodeOnLoopback, OtherClientsMayConnectWhileItRunsAndTheirNeighboursNoticeNothing) {
+  options.clients.push_back({.origin_host = "old.example"});
+  start();
+  TestPeer stays = TestPeer::client(node->port());
+  TestPeer leaves = TestPeer::client(node->port(), "old.example");
+  node->use_clients({{.origin_host = "pgw.example"}, {.origin_host = "new.example"}});
+  const auto dpr = leaves.receive();
+  ASSERT_TRUE(dpr);
+  EXPECT_EQ(disconnect_cause_of(*dpr), disconnect_cause::do_not_want);
+  leaves.send(base_answer({.origin_host = "old.example"}, header_of(*dpr), result::success));
+  EXPECT_TRUE(leaves.closed());
+  TestPeer again = TestPeer::connect(node->port());
+  again.send(capabilities_request({.origin_host = "old.example", .origin_realm = "example"}, 1, 1));
+  EXPECT_EQ(again.receive_result(), result::unknown_peer);
+  TestPeer comes = TestPeer::client(node->port(), "new.example");
+  stays.send(credit_request("s;1", 1));
+  EXPECT_EQ(stays.receive_result(), result::success);
+}
+
 TEST_F(NodeOnLoopback, StopsWithADisconnectAfterWhatWasAskedIsAnswered) {
   start();
   TestPeer peer = TestPeer::client(node->port());

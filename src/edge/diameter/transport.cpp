@@ -1,7 +1,5 @@
 #include "edge/diameter/transport.hpp"
 
-#include <openssl/x509v3.h>
-
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <utility>

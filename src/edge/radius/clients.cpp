@@ -70,6 +70,7 @@ Result<Endpoint> parse_endpoint(std::string_view text) {
 Result<Clients> Clients::create(std::span<const ClientOptions> options) {
   Clients out;
   out.clients_.push_back({.secret = Secret("radsec"), .require_message_authenticator = false, .coa_to = {}});
+  out.written_.emplace_back();
   for (const ClientOptions& option : options) {
     if (option.secret.empty()) return bad(option.address, "it has no secret");
     const std::size_t slash = option.address.find('/');
@@ -93,6 +94,7 @@ Result<Clients> Clients::create(std::span<const ClientOptions> options) {
       if (to.address != Address{}) client.coa_to = to.address;
     }
     out.clients_.push_back(std::move(client));
+    out.written_.push_back(option.address);
     (prefix.bits == 128 ? out.exact_ : out.prefixes_).push_back(prefix);
   }
   std::ranges::sort(out.exact_, {}, &Prefix::address);
@@ -100,6 +102,28 @@ Result<Clients> Clients::create(std::span<const ClientOptions> options) {
     return std::pair(b.bits, a.client) < std::pair(a.bits, b.client);  // longest first, then as written
   });
   return out;
+}
+
+void Clients::take_place_of(Clients&& before) {
+  std::vector<Client> all = std::move(before.clients_);
+  std::vector<std::string> written = std::move(before.written_);
+  for (Client& client : all) client.changes = false;
+  std::vector<std::uint32_t> numbers;
+  for (std::size_t i = 0; i < clients_.size(); ++i) {
+    const auto same = std::ranges::find(written, written_[i]);
+    numbers.push_back(std::uint32_t(same - written.begin()));
+    if (same == written.end()) {
+      all.push_back(std::move(clients_[i]));
+      written.push_back(std::move(written_[i]));
+    } else {
+      all[numbers.back()] = std::move(clients_[i]);
+    }
+  }
+  for (auto* prefixes : {&exact_, &prefixes_}) {
+    for (Prefix& prefix : *prefixes) prefix.client = numbers[prefix.client];
+  }
+  clients_ = std::move(all);
+  written_ = std::move(written);
 }
 
 std::optional<std::uint32_t> Clients::find(const Address& address) const {

@@ -42,6 +42,9 @@ class Clients {
  public:
   /// invalid_input "radius.client": no address or prefix, an empty secret, a bad coa_address.
   static Result<Clients> create(std::span<const ClientOptions> options);
+  /// Takes the place of `before`: a client of the same address has the number that it had, and one that is
+  /// gone keeps its number, for what is under way, but is found no more.
+  void take_place_of(Clients&& before);
   [[nodiscard]] std::optional<std::uint32_t> find(const Address& address) const;
   [[nodiscard]] const Client& at(std::uint32_t number) const { return clients_[number]; }
   /// Who comes over RadSec with a certificate: the secret is "radsec" (RFC 6614 section 2.3).
@@ -54,8 +57,9 @@ class Clients {
     std::uint32_t client = 0;
   };
   std::vector<Client> clients_;
-  std::vector<Prefix> exact_;     // sorted by address
-  std::vector<Prefix> prefixes_;  // longest first
+  std::vector<std::string> written_;  ///< their addresses as in the file, in step with clients_
+  std::vector<Prefix> exact_;         // sorted by address
+  std::vector<Prefix> prefixes_;      // longest first
 };
 
 }  // namespace dayaq::edge::radius

@@ -24,6 +24,13 @@ Responder::Responder(const ServerOptions& options, Engine& engine, Random& rando
 
 Responder::~Responder() = default;
 
+Result<void> Responder::use_clients(std::span<const ClientOptions> clients) {
+  DAYAQ_TRY(Clients next, Clients::create(clients));
+  next.take_place_of(std::move(clients_));
+  clients_ = std::move(next);
+  return {};
+}
+
 void Responder::handle(std::span<const Incoming> batch, Moment now, std::vector<Outgoing>& out) {
   works_.clear();
   bool decide = false;

@@ -63,6 +63,8 @@ class Responder {
 
   /// Requests of the network.
   void handle(std::span<const Incoming> batch, Moment now, std::vector<Outgoing>& out);
+  /// Takes the place of the clients so far; what is under way with them goes on. As Clients::create.
+  Result<void> use_clients(std::span<const ClientOptions> clients);
   /// A packet of the operator's server on our socket.
   void from_operator(bool accounting, std::uint32_t socket, BytesView bytes, Moment now,
                      std::vector<Outgoing>& out);
@@ -112,7 +114,7 @@ class Responder {
 
   const ServerOptions options_;
   Engine& engine_;
-  const Clients clients_;
+  Clients clients_;
   const Profiles profiles_;
   const SipKey mark_key_;
   std::optional<Forwarding> access_on_, accounting_on_;

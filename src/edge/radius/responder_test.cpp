@@ -159,6 +159,37 @@ TEST_F(RadiusResponder, StaysSilentToStrangersAndToWhatIsNotProved) {
   EXPECT_TRUE(engine.asked.empty());
 }
 
+TEST_F(RadiusResponder, OtherClientsTakeThePlaceOfThoseSoFar) {
+  const Endpoint late{.address = *parse_address("10.0.0.3"), .port = 1};
+  start();
+  engine.grants[key_of("u1")].everything = true;
+  EXPECT_THAT(send(access("u1"), false, old_nas), IsEmpty()) << "its secret is another";
+  std::vector<ClientOptions> clients = {{.address = "10.0.0.3", .secret = "testing123", .coa_address = {}},
+                                        {.address = "10.0.0.2", .secret = "testing123", .coa_address = {}}};
+  ASSERT_TRUE(responder->use_clients(clients));
+  EXPECT_THAT(send(access("u1"), false, late), SizeIs(1));
+  EXPECT_THAT(send(access("u1"), false, old_nas), SizeIs(1)) << "its new secret";
+  EXPECT_THAT(send(access("u1"), false), IsEmpty()) << "gone";
+  clients.front().address = "nowhere";
+  EXPECT_EQ(responder->use_clients(clients).error().code, "radius.client");
+  EXPECT_THAT(send(access("u1"), false, late), SizeIs(1)) << "a bad list changes nothing";
+}
+
+TEST_F(RadiusResponder, AChangeUnderWayIsAnsweredByItsNasHoweverTheListChanges) {
+  start();
+  send(accounting(1, "s1", "u1", 0, 0), true);
+  engine.grants[key_of("u1")].lessons = true;
+  const SubscriptionKey keys[] = {key_of("u1")};
+  responder->re_authorise(keys, now);
+  const Packet change = only(tick(), Way::change);
+  const std::vector<ClientOptions> clients = {
+      {.address = "10.0.0.9", .secret = "other", .coa_address = {}},
+      {.address = "10.0.0.1", .secret = "testing123", .coa_address = ":3799"}};
+  ASSERT_TRUE(responder->use_clients(clients));
+  answer_change(change, Code::coa_ack);
+  EXPECT_EQ(responder->counts().coa_acknowledged, 1u);
+}
+
 TEST_F(RadiusResponder, AnOldNasThatIsAllowedToMayAskWithoutMessageAuthenticatorButNotForEap) {
   start();
   EXPECT_THAT(send(access("u1", {}, false), false, old_nas), SizeIs(1));

@@ -136,6 +136,16 @@ class ServerOnAsio final : public Server {
     });
   }
 
+  Result<void> use_clients(std::vector<ClientOptions> clients) override {
+    DAYAQ_TRY_OK(Clients::create(clients));
+    asio::post(loop_, [this, clients = std::move(clients)] {
+      if (const auto used = responder_->use_clients(clients); !used) {
+        log::error("radius.clients", "the clients of the file were not taken", used.error());
+      }
+    });
+    return {};
+  }
+
   [[nodiscard]] Counts counts() const override {
     const std::scoped_lock lock(counts_mutex_);
     return counts_;

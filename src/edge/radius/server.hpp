@@ -78,6 +78,10 @@ class Server {
   virtual void re_authorise(SubscriptionKey key) = 0;
   virtual void re_authorise_all() = 0;
 
+  /// Who may ask from now on; what is under way with those who may no longer is still answered. Any thread.
+  /// invalid_input "radius.client", and nothing changes.
+  virtual Result<void> use_clients(std::vector<ClientOptions> clients) = 0;
+
   struct Counts {
     std::uint64_t access = 0, accepted = 0, rejected = 0, accounting = 0, proxied = 0, dropped = 0,
                   coa_sent = 0, coa_waiting = 0, sessions = 0;

@@ -132,6 +132,38 @@ Configuration read(Fields& top, const std::filesystem::path& folder) {
   return out;
 }
 
+/// However it is laid out, the same value gives the same text.
+void write_value(const YAML::Node& node, std::string& out) {
+  if (node.IsMap()) {
+    std::map<std::string, YAML::Node> fields;
+    for (const auto& field : node) fields[field.first.as<std::string>("")] = field.second;
+    for (const auto& [name, value] : fields) {
+      out += '{' + name + ':';
+      write_value(value, out);
+      out += '}';
+    }
+  } else if (node.IsSequence()) {
+    for (const auto& item : node) {
+      out += '[';
+      write_value(item, out);
+      out += ']';
+    }
+  } else if (node.IsScalar()) {
+    out += std::to_string(node.Scalar().size()) + '"' + node.Scalar();
+  }
+}
+
+std::map<std::string, std::string> written_parts(const YAML::Node& root) {
+  std::map<std::string, std::string> out;
+  for (const auto& part : root) {
+    const auto name = part.first.as<std::string>("");
+    YAML::Node value = YAML::Clone(part.second);
+    if ((name == "diameter" || name == "radius") && value.IsMap()) value.remove("clients");
+    write_value(value, out[name]);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::expected<Configuration, Errors> parse_configuration(std::string_view text,
@@ -149,6 +181,7 @@ std::expected<Configuration, Errors> parse_configuration(std::string_view text,
     Configuration configuration = read(top, folder);
     std::ranges::sort(errors, {}, [](const Error& e) { return std::pair(e.line, e.column); });
     if (!errors.empty()) return std::unexpected(std::move(errors));
+    configuration.written = written_parts(root);
     return configuration;
   } catch (const YAML::Exception& error) {
     return refuse(fmt::format("This isn't YAML: {}.", error.msg), error.mark);
@@ -157,32 +190,13 @@ std::expected<Configuration, Errors> parse_configuration(std::string_view text,
 
 std::vector<std::string> needs_restart(const Configuration& before, const Configuration& after) {
   std::vector<std::string> parts;
-  const auto differs = [&](std::string_view part, bool different) {
-    if (different) parts.emplace_back(part);
-  };
-  const auto services = [](const Configuration& c) {
-    std::vector<Service> all;
-    for (std::size_t i = 0; i < c.services.size(); ++i) all.push_back(c.services.at(ServiceIndex(i)));
-    return all;
-  };
-  differs("operator", before.operator_code != after.operator_code);
-  differs("name", before.name != after.name);
-  differs("number", before.engine.edge != after.engine.edge);
-  differs("edges", before.engine.edges != after.engine.edges);
-  differs("data", before.data != after.data);
-  differs("zone", before.engine.zone != after.engine.zone);
-  differs("line", before.line != after.line);
-  differs("services", services(before) != services(after));
-  differs("diameter",
-          before.diameter.has_value() != after.diameter.has_value() ||
-              (before.diameter && (before.diameter->port != after.diameter->port ||
-                                   before.diameter->address != after.diameter->address ||
-                                   before.diameter->origin_host != after.diameter->origin_host)) ||
-              before.gx != after.gx);
-  differs("radius", before.radius.has_value() != after.radius.has_value() ||
-                        (before.radius && (before.radius->auth_port != after.radius->auth_port ||
-                                           before.radius->address != after.radius->address)));
-  differs("http", before.http.port != after.http.port || before.http.address != after.http.address);
+  for (const auto& [part, text] : before.written) {
+    const auto now = after.written.find(part);
+    if (now == after.written.end() || now->second != text) parts.push_back(part);
+  }
+  for (const auto& [part, text] : after.written) {
+    if (!before.written.contains(part)) parts.push_back(part);
+  }
   return parts;
 }
 

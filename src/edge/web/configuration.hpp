@@ -4,6 +4,7 @@
 
 #include <expected>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -58,6 +59,8 @@ struct Configuration {
   std::filesystem::path tv_token_key_file, tv_secure_link_file;
   HttpOptions http;
   std::vector<SiblingOptions> siblings;
+  /// Each part of the file as text, without what a reload changes: for needs_restart().
+  std::map<std::string, std::string> written;
 };
 
 /// Reads the file's text. Relative paths are of `folder`. All findings, by line: "edge.file.syntax",
@@ -83,7 +86,8 @@ struct Keys {
 [[nodiscard]] std::string_view example_configuration();
 
 /// What differs between two configurations, as the names of parts ("services", "diameter"), that a reload
-/// can't change: those hold from the next start on.
+/// can't change: those hold from the next start on. A reload changes the tokens of `http` and the clients of
+/// `diameter` and `radius`.
 [[nodiscard]] std::vector<std::string> needs_restart(const Configuration& before, const Configuration& after);
 
 }  // namespace dayaq::edge::web

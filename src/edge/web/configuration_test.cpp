@@ -114,12 +114,24 @@ TEST(Configuration, TimesAndAmountsHaveUnits) {
 }
 
 TEST(Configuration, AReloadSaysWhatNeedsAStart) {
-  const auto before = parse_configuration(smallest, "/");
-  auto after = parse_configuration(smallest, "/");
-  EXPECT_THAT(needs_restart(*before, *after), testing::IsEmpty());
-  (void)after->services.add({.kind = feed::Benefit::tv, .traffic_class = "all"});
-  after->http.port = 1;
-  EXPECT_THAT(needs_restart(*before, *after), testing::ElementsAre("services", "http"));
+  const auto changed = [](std::string_view from, std::string_view what, std::string_view to) {
+    std::string text(from);
+    EXPECT_NE(text.find(what), std::string::npos) << what;
+    text.replace(text.find(what), what.size(), to);
+    const auto before = parse_configuration(from, "/"), after = parse_configuration(text, "/");
+    EXPECT_TRUE(before && after);
+    return needs_restart(*before, *after);
+  };
+  const std::string example(example_configuration());
+  EXPECT_THAT(changed(example, "watchdog: 30s", "\"watchdog\" : 30s  # the same"), testing::IsEmpty());
+  EXPECT_THAT(changed(example, "watchdog: 30s", "watchdog: 20s"), testing::ElementsAre("diameter"));
+  EXPECT_THAT(changed(example, "pgw1.azercell.example", "pgw2.azercell.example"), testing::IsEmpty());
+  EXPECT_THAT(changed(example, "ocs2.azercell.example", "ocs3.azercell.example"),
+              testing::ElementsAre("diameter"));
+  EXPECT_THAT(changed(example, "settle_every: 60s", "settle_every: 61s"),
+              testing::ElementsAre("settle_every"));
+  EXPECT_THAT(changed(example, "slices:\n  data: 100MiB", "slices:\n  data: 50MiB"),
+              testing::ElementsAre("slices"));
 }
 
 TEST(Configuration, KeysAreReadFromTheirFiles) {
