@@ -85,7 +85,8 @@ Result<Response> device(const Provider& provider, const Client& client, const Re
   // RFC 8628 section 3.2
   const std::string page = provider.issuer + "/device";
   return answer(fmt::format(
-      R"({{"device_code":{},"user_code":{},"verification_uri":{},"verification_uri_complete":{},"expires_in":{},"interval":{}}})",
+      R"({{"device_code":{},"user_code":{},"verification_uri":{},)"
+      R"("verification_uri_complete":{},"expires_in":{},"interval":{}}})",
       http::json_string(begun.device_code), http::json_string(begun.user_code), http::json_string(page),
       http::json_string(page + "?user_code=" + begun.user_code), begun.expires_in.count(),
       begun.interval.count()));

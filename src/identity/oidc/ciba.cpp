@@ -163,7 +163,8 @@ Result<void> tell_person(store::Session& db, const Provider& provider, const Cli
   DAYAQ_TRY(const std::int64_t told, tries_of(db, key, now));
   if (told >= messages_max) return {};
   DAYAQ_TRY_OK(count_try(db, key, now + limit_for, now));
-  DAYAQ_TRY(const Receivers receivers, receivers_of(db, provider.accounts, account.person, {}, now));
+  DAYAQ_TRY(Receivers receivers, receivers_of(db, provider.accounts, account.person, {}, now));
+  receivers.letter.clear();  // it would come days after this is over
   return notify(db, provider.accounts, receivers, message_text(provider, client, wish, account.language));
 }
 

@@ -5,6 +5,7 @@
 
 #include "crypto/jwt_dpop.hpp"
 #include "http/encoding.hpp"
+#include "identity/oidc/token_state.hpp"
 
 namespace dayaq::identity::oidc {
 namespace {
@@ -84,11 +85,10 @@ Result<std::string> parse_pkce(const Client& client, const Parameters& parameter
 }
 
 /// RFC 8707: what tokens are for. There is one resource, this site's own API.
-Result<void> check_resources(const Provider& provider, const Parameters& parameters) {
+Result<void> check_resources(std::string_view issuer, const Parameters& parameters) {
   for (const std::string_view resource : parameters.all("resource")) {
-    const bool ours =
-        resource == provider.issuer ||
-        (resource.starts_with(provider.issuer) && resource.substr(provider.issuer.size()).starts_with('/'));
+    const bool ours = resource == issuer ||
+                      (resource.starts_with(issuer) && resource.substr(issuer.size()).starts_with('/'));
     if (!ours) return refuse("oauth.invalid_target", "resource isn't an address of this site.");
   }
   return {};
@@ -106,10 +106,10 @@ void read_levels(AuthorizationRequest& out, std::string_view acr_values, const C
   out.wanted_essential = claims.acr_essential;
 }
 
-Result<void> read_who(AuthorizationRequest& out, const Provider& provider, const Parameters& parameters,
-                      const ClaimsParameter& claims, Instant now) {
+Result<void> read_who(AuthorizationRequest& out, const RequestContext& context, const Parameters& parameters,
+                      const ClaimsParameter& claims) {
   if (const std::string_view token = parameters.get("id_token_hint"); !token.empty()) {
-    DAYAQ_TRY(IdTokenHint hint, check_id_token_hint(provider, token, now));
+    DAYAQ_TRY(IdTokenHint hint, check_id_token_hint(context, token));
     if (hint.client != out.client) {
       return refuse("oauth.invalid_request", "id_token_hint was issued to another client.");
     }
@@ -264,6 +264,14 @@ Result<ResponseTarget> parse_target(const Client& client, const Parameters& para
 Result<AuthorizationRequest> parse_authorization_request(const Provider& provider, const Client& client,
                                                          const Parameters& parameters, ResponseTarget target,
                                                          Instant now) {
+  const auto keys = provider.tokens->public_keys(provider.keys, now);
+  return parse_authorization_request({.issuer = provider.issuer, .keys = *keys}, client, parameters,
+                                     std::move(target), now);
+}
+
+Result<AuthorizationRequest> parse_authorization_request(const RequestContext& context, const Client& client,
+                                                         const Parameters& parameters, ResponseTarget target,
+                                                         Instant now) {
   if (!parameters.repeated().empty()) {
     return refuse("oauth.invalid_request", "A parameter comes more than once.");
   }
@@ -276,6 +284,9 @@ Result<AuthorizationRequest> parse_authorization_request(const Provider& provide
   const std::string_view mode = parameters.get("response_mode");
   if (!mode.empty() && mode != "query" && mode != "form_post") {
     return refuse("oauth.invalid_request", "response_mode must be query or form_post.");
+  }
+  if (parameters.has("registration")) {  // OpenID Connect Core sections 3.1.2.6 and 7.2.1
+    return refuse("oauth.registration_not_supported", "Clients are registered beforehand, not in requests.");
   }
   AuthorizationRequest out;
   out.client = client.id;
@@ -293,7 +304,7 @@ Result<AuthorizationRequest> parse_authorization_request(const Provider& provide
   if (parameters.has("max_age")) {
     DAYAQ_TRY(out.max_age, parse_seconds(parameters.get("max_age")));
   }
-  DAYAQ_TRY_OK(check_resources(provider, parameters));
+  DAYAQ_TRY_OK(check_resources(context.issuer, parameters));
   ClaimsParameter claims;
   if (parameters.has("claims")) {
     DAYAQ_TRY(claims, parse_claims_parameter(parameters.get("claims")));
@@ -305,7 +316,7 @@ Result<AuthorizationRequest> parse_authorization_request(const Provider& provide
   if (out.wanted_essential && out.wanted == Assurance::none) {
     return refuse("oauth.unmet_authentication_requirements", "None of the levels in acr is known here.");
   }
-  DAYAQ_TRY_OK(read_who(out, provider, parameters, claims, now));
+  DAYAQ_TRY_OK(read_who(out, context, parameters, claims));
   for (const std::string_view tag : words(parameters.get("ui_locales"))) {
     if (!out.language) out.language = parse_language(tag.substr(0, tag.find('-')));
   }

@@ -86,6 +86,16 @@ struct AuthorizationRequest {
                                                                        const Parameters& parameters,
                                                                        ResponseTarget target, Instant now);
 
+/// What it is read by. Without a provider, for fuzzers.
+struct RequestContext {
+  std::string_view issuer;
+  const crypto::JwkSet& keys;  ///< the provider's, for id_token_hint
+};
+[[nodiscard]] Result<AuthorizationRequest> parse_authorization_request(const RequestContext& context,
+                                                                       const Client& client,
+                                                                       const Parameters& parameters,
+                                                                       ResponseTarget target, Instant now);
+
 /// Scopes that are asked for and registered; others are passed over (OpenID Connect Core section 3.1.2.1).
 /// "oauth.invalid_scope" if none is left, or the text isn't one (RFC 6749 section 3.3).
 [[nodiscard]] Result<std::vector<std::string>> parse_scopes(const Client& client, std::string_view text);
@@ -112,6 +122,7 @@ struct IdTokenHint {
   std::string sid;
 };
 /// invalid_input "oauth.invalid_request": not one of ours.
+[[nodiscard]] Result<IdTokenHint> check_id_token_hint(const RequestContext& context, std::string_view token);
 [[nodiscard]] Result<IdTokenHint> check_id_token_hint(const Provider& provider, std::string_view token,
                                                       Instant now);
 

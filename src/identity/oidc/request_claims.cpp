@@ -5,6 +5,7 @@
 #include "crypto/jwt.hpp"
 #include "identity/oidc/claims.hpp"
 #include "identity/oidc/request.hpp"
+#include "identity/oidc/token_state.hpp"
 
 namespace dayaq::identity::oidc {
 namespace {
@@ -150,15 +151,20 @@ bool may_ask_claim(const Client& client, std::string_view claim) {
 }
 
 Result<IdTokenHint> check_id_token_hint(const Provider& provider, std::string_view token, Instant now) {
+  const auto keys = provider.tokens->public_keys(provider.keys, now);
+  return check_id_token_hint({.issuer = provider.issuer, .keys = *keys}, token);
+}
+
+Result<IdTokenHint> check_id_token_hint(const RequestContext& context, std::string_view token) {
   const auto not_ours = [] { return refuse("oauth.invalid_request", "id_token_hint isn't one of ours."); };
-  const auto parts = crypto::verify_compact(token, provider.keys.public_keys(now),
+  const auto parts = crypto::verify_compact(token, context.keys,
                                             {.algorithms = crypto::all_jws_algorithms, .size_max = 8192});
   if (!parts) return not_ours();
   // An access token or a logout token isn't an ID token, though we signed it (RFC 8725 section 3.11).
   const auto typ = parts->header.text("typ");
   if (typ && *typ != "JWT") return not_ours();
   const auto claims = JsonObject::parse(parts->payload);
-  if (!claims || claims->text("iss") != std::string_view(provider.issuer)) return not_ours();
+  if (!claims || claims->text("iss") != context.issuer) return not_ours();
   // exp isn't looked at: "the OP SHOULD accept ID Tokens when the RP ... its exp time has passed".
   IdTokenHint out;
   if (const auto one = claims->text("aud")) {
