@@ -90,7 +90,8 @@ struct SoftPasskey {
     const auto der = crypto::ecdsa_p256_to_der(std::span(raw).first<64>());
     const std::string name = to_base64url(id);
     return fmt::format(
-        R"({{"id":"{0}","rawId":"{0}","type":"public-key","response":{{"clientDataJSON":"{1}","authenticatorData":"{2}","signature":"{3}","userHandle":"{4}"}}}})",
+        R"({{"id":"{0}","rawId":"{0}","type":"public-key","response":{{"clientDataJSON":"{1}",)"
+        R"("authenticatorData":"{2}","signature":"{3}","userHandle":"{4}"}}}})",
         name, to_base64url(as_bytes(client)), to_base64url(data), to_base64url(der.view()),
         to_base64url(user_handle(person)));
   }

@@ -178,7 +178,7 @@ TEST_P(Confirming, ASessionActsForAnotherOnlyByARelationThatStands) {
   const auto back = sign_in().act_for(acting->session, PersonId(), now());
   EXPECT_EQ(must(node.sessions->find(back->token.text, now()))->acting_for, PersonId());
   const auto seen = must(node.registry.log->entries_about(child, UINT64_MAX, 10));
-  EXPECT_NE(seen.at(0).leaf.find("session.act_for"), std::string::npos) << "the principal sees it";
+  EXPECT_NE(seen.at(0).leaf.find("identity.act_for"), std::string::npos) << "the principal sees it";
 }
 
 }  // namespace

@@ -341,6 +341,43 @@ TEST_P(Signed, OutIsOutAlsoForWhoeverReadsAtTheSameMoment) {
   for (const SessionToken& token : tokens) EXPECT_FALSE(find(token));
 }
 
+TEST(AMillionSessions, AreThereWithinASecondOfAStart) {
+  (void)log::set_level("warning");
+  test::OpenedDatabase opened{store::Engine::sqlite};
+  ASSERT_TRUE(opened.database->migrate(sign_in_migrations()));
+  ASSERT_TRUE(opened.database->write([](store::Session& s) {
+    return s.script(
+        "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 999999) "
+        "INSERT INTO identity_session SELECT i / 4000, i * 256 + i / 4000 + 1, i + 1, randomblob(32), 0, "
+        "1800000000000000, 1800043200000000, 1800000000, 7, 1, 2, NULL FROM n");
+  }));
+  SeededRandom random(4);
+  Session session;
+  session.person = PersonId(77);
+  session.id = SessionId(78);
+  session.authenticated = start;
+  session.expires = start + 12h;
+  const SessionToken token = draw_session_token(random, session.person, session.id);
+  {
+    Sessions sessions(*opened.database, {});
+    opened.database->add_hook(sessions);
+    ASSERT_TRUE(opened.database->write([&](store::Session& s) { return sessions.open(s, session, token); }));
+    opened.database.reset();
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  opened.reopen();
+  ASSERT_TRUE(opened.database->migrate(sign_in_migrations()));
+  Sessions sessions(*opened.database, {});
+  opened.database->add_hook(sessions);
+  const auto found = sessions.find(token.text, start);
+  const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
+  EXPECT_TRUE(found && *found);
+  EXPECT_EQ(sessions.in_memory(), 1u);
+  fmt::print("a start with a million sessions, up to the first one found: {:.1f} ms\n", took.count());
+  EXPECT_LT(took.count(), 1000);
+  opened.database.reset();
+}
+
 TEST(SessionTable, DoesWhatAMapDoes) {
   SeededRandom random(3);
   SessionTable table(1 << 20);

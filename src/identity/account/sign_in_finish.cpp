@@ -101,10 +101,10 @@ Result<Outcome> SignInSteps::accept(store::Session& session, const Attempt& atte
     // The session's id is taken, so what was used is spent by a row of its own.
     DAYAQ_TRY_OK(spend(session, account.person, drawn.once, spent_until));
     DAYAQ_TRY_OK(accounts.sessions.strengthen(session, out.session, drawn.token));
-    DAYAQ_TRY_OK(note(session, accounts.log, "session.strengthen", out.session, attempt, caller));
+    DAYAQ_TRY_OK(note(session, accounts.log, "identity.step_up", out.session, attempt, caller));
   } else {
     DAYAQ_TRY_OK(accounts.sessions.open(session, out.session, drawn.token));
-    DAYAQ_TRY_OK(note(session, accounts.log, "session.open", out.session, attempt, caller));
+    DAYAQ_TRY_OK(note(session, accounts.log, "identity.sign_in", out.session, attempt, caller));
   }
   return out;
 }
@@ -151,7 +151,7 @@ Result<SignIn::Acting> SignIn::act_for(const Session& present, PersonId principa
       if (!relation) {
         return fail(ErrorKind::forbidden, "signin.relation", "You don't act for this person, or no longer.");
       }
-      const audit::EntryDraft draft{.action = "session.act_for",
+      const audit::EntryDraft draft{.action = "identity.act_for",
                                     .actor = "self",
                                     .subject = principal,
                                     .data = fmt::format(R"({{"relation":"{}"}})", to_string(relation->kind)),

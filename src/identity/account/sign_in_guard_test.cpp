@@ -144,7 +144,7 @@ TEST_P(SigningIn, StepUpMakesTheSessionSurerUnderANewToken) {
   EXPECT_EQ(sure.expires, low.expires);
   EXPECT_FALSE(must(node.sessions->find(first->token->text, now()))) << "the old token isn't made surer";
   EXPECT_EQ(code_of(touch(start, passkey)), "signin.state") << "the same challenge again";
-  EXPECT_EQ(entries("session.strengthen").size(), 1u);
+  EXPECT_EQ(entries("identity.step_up").size(), 1u);
   // Another person's passkey does nothing for it.
   auto his = node.add_passkey(node.person("5ABC124", "994502223344"));
   EXPECT_EQ(code_of(touch(begin({.present = sure}), his)), "signin.refused");
@@ -191,7 +191,7 @@ TEST_P(SigningIn, ACounterThatGoesBackIsRefusedAndNoted) {
   passkey.counter = 4;
   EXPECT_EQ(code_of(touch(begin(), passkey)), "signin.refused");  // 5
   EXPECT_EQ(code_of(touch(begin(), passkey)), "signin.refused");  // 6 again
-  EXPECT_EQ(entries("passkey.counter").size(), 2u);
+  EXPECT_EQ(entries("identity.counter").size(), 2u);
   EXPECT_EQ(done(touch(begin(), passkey)).person, aysel);  // 7
 }
 

@@ -28,7 +28,7 @@ Result<Outcome> write_down(const SignInSteps& s, store::Session& session, const 
     // WebAuthn section 7.2 step 21: there may be two of this authenticator. Refused, and its owner can see
     // it.
     const audit::EntryDraft draft{
-        .action = "passkey.counter", .actor = "self", .subject = account->person, .data = {}, .personal = {}};
+        .action = "identity.counter", .actor = "self", .subject = account->person, .data = {}, .personal = {}};
     DAYAQ_TRY_OK(s.accounts.log.append(session, draft));
     return Outcome{};
   }
