@@ -175,21 +175,6 @@ TEST_F(RadiusResponder, OtherClientsTakeThePlaceOfThoseSoFar) {
   EXPECT_THAT(send(access("u1"), false, late), SizeIs(1)) << "a bad list changes nothing";
 }
 
-TEST_F(RadiusResponder, AChangeUnderWayIsAnsweredByItsNasHoweverTheListChanges) {
-  start();
-  send(accounting(1, "s1", "u1", 0, 0), true);
-  engine.grants[key_of("u1")].lessons = true;
-  const SubscriptionKey keys[] = {key_of("u1")};
-  responder->re_authorise(keys, now);
-  const Packet change = only(tick(), Way::change);
-  const std::vector<ClientOptions> clients = {
-      {.address = "10.0.0.9", .secret = "other", .coa_address = {}},
-      {.address = "10.0.0.1", .secret = "testing123", .coa_address = ":3799"}};
-  ASSERT_TRUE(responder->use_clients(clients));
-  answer_change(change, Code::coa_ack);
-  EXPECT_EQ(responder->counts().coa_acknowledged, 1u);
-}
-
 TEST_F(RadiusResponder, AnOldNasThatIsAllowedToMayAskWithoutMessageAuthenticatorButNotForEap) {
   start();
   EXPECT_THAT(send(access("u1", {}, false), false, old_nas), SizeIs(1));

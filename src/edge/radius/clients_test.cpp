@@ -1,0 +1,35 @@
+#include "edge/radius/clients.hpp"
+
+#include <gtest/gtest.h>
+
+namespace dayaq::edge::radius {
+namespace {
+
+std::optional<std::uint32_t> number_of(const Clients& clients, const char* address) {
+  return clients.find(*parse_address(address));
+}
+
+TEST(RadiusClients, KeepTheirNumbersWhenTheListChanges) {
+  const ClientOptions one{.address = "10.0.0.1", .secret = "a", .coa_address = ":3799"},
+      two{.address = "10.0.0.2", .secret = "b", .coa_address = ":3799"},
+      net{.address = "10.1.0.0/16", .secret = "c", .coa_address = {}};
+  Clients first = *Clients::create(std::vector{one, two});
+  const auto number_of_one = number_of(first, "10.0.0.1"), number_of_two = number_of(first, "10.0.0.2");
+  ASSERT_TRUE(number_of_one && number_of_two);
+  Clients second = *Clients::create(std::vector{net, two});
+  second.take_place_of(std::move(first));
+  EXPECT_EQ(number_of(second, "10.0.0.2"), number_of_two);
+  EXPECT_TRUE(second.at(*number_of_two).changes);
+  EXPECT_EQ(number_of(second, "10.0.0.1"), std::nullopt);
+  EXPECT_FALSE(second.at(*number_of_one).changes) << "it is asked for no changes any more";
+  EXPECT_EQ(number_of(second, "10.1.2.3"), 3u) << "a number that nobody had";
+  EXPECT_EQ(second.radsec(), 0u);
+
+  Clients third = *Clients::create(std::vector{one});  // it comes back
+  third.take_place_of(std::move(second));
+  EXPECT_EQ(number_of(third, "10.0.0.1"), number_of_one);
+  EXPECT_TRUE(third.at(*number_of_one).changes);
+}
+
+}  // namespace
+}  // namespace dayaq::edge::radius
