@@ -107,6 +107,7 @@ Result<TokenAnswer> client_credentials(const TokenRequest& request) {
   out.scope = join_scopes(scopes);
   DAYAQ_TRY(out.access,
             sign_access_token(request.provider, client, Grant{}, out.scope, request.jkt, request.now));
+  request.provider.tokens->count_issued(client.id);
   return out;
 }
 

@@ -45,6 +45,8 @@ std::string detail_of(const Grant& grant, std::string_view redirect_uri, std::st
   if (!grant.nonce.empty()) out.text("nonce", grant.nonce);
   if (!redirect_uri.empty()) out.text("redirect_uri", redirect_uri);
   out.texts("scopes", grant.scopes);
+  if (grant.session == SessionId() && grant.signed_in != SessionId())
+    out.text("signed_in", fmt::format("{}", grant.signed_in));
   return out.finish();
 }
 
@@ -65,6 +67,12 @@ Result<void> read_detail(std::string_view text, StoredGrant& out) {
   grant.nonce = json.text("nonce").value_or("");
   out.redirect_uri = json.text("redirect_uri").value_or("");
   grant.scopes = json.texts("scopes").value_or(std::vector<std::string>());
+  grant.signed_in = grant.session;
+  if (const auto session = json.text("signed_in")) {
+    std::uint64_t id = 0;
+    std::from_chars(session->data(), session->data() + session->size(), id);
+    grant.signed_in = SessionId(id);
+  }
   return {};
 }
 
@@ -234,6 +242,23 @@ Result<std::vector<Grant>> grants_of(store::Session& db, PersonId person, Instan
   return out;
 }
 
+/// How many tokens programs were given since the last entry.
+static Result<void> note_issued(store::Session& db, const Provider& provider) {
+  auto counts = provider.tokens->issued();
+  std::ranges::sort(counts);
+  for (const auto& [id, count] : counts) {
+    const auto client = provider.clients.find(id);
+    DAYAQ_TRY_OK(provider.log.append(
+        db, {.action = "client.tokens",
+             .actor = client ? fmt::format("org:{}/client:{}", client->organisation, id) : "system",
+             .subject = std::nullopt,
+             .data = fmt::format(R"({{"client":"{}","count":{}}})", id, count),
+             .personal = ""}));
+  }
+  provider.tokens->stage_counted(counts);
+  return {};
+}
+
 store::CommitHook& token_hook(const Provider& provider) {
   return *provider.tokens;
 }
@@ -257,7 +282,7 @@ Result<void> sweep_tokens(store::Session& db, const Provider& provider, Instant 
                        {bucket, to_micros(now - std::chrono::hours(1))}));
   DAYAQ_TRY_OK(db.exec("DELETE FROM oidc_revoked WHERE until_at < $1", {to_micros(now)}));
   provider.tokens->forget_revoked(now);
-  return {};
+  return bucket == 0 ? note_issued(db, provider) : Result<void>();
 }
 
 }  // namespace dayaq::identity::oidc

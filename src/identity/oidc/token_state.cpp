@@ -1,6 +1,6 @@
 #include "identity/oidc/token_state.hpp"
 
-#include <limits>
+#include <algorithm>
 
 #include "crypto/hmac.hpp"
 
@@ -96,9 +96,25 @@ void TokenState::forget_revoked(Instant now) {
   revoked_count_.store(revoked_.size(), std::memory_order_release);
 }
 
+void TokenState::count_issued(const std::string& client) {
+  const std::lock_guard lock(issued_mutex_);
+  ++issued_[client];
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> TokenState::issued() const {
+  const std::lock_guard lock(issued_mutex_);
+  return {issued_.begin(), issued_.end()};
+}
+
 void TokenState::after_commit() noexcept {
   for (const Revoked& revoked : pending_) load_revoked(revoked.id, revoked.until);
   pending_.clear();
+  const std::lock_guard lock(issued_mutex_);
+  for (const auto& [client, count] : counted_) {
+    const auto found = issued_.find(client);
+    if (found != issued_.end() && (found->second -= count) == 0) issued_.erase(found);
+  }
+  counted_.clear();
 }
 
 }  // namespace dayaq::identity::oidc

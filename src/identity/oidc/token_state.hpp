@@ -3,6 +3,8 @@
 
 #include <array>
 #include <atomic>
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -10,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "crypto/jws.hpp"
@@ -62,11 +65,29 @@ class TokenState final : public store::CommitHook {
   /// Forgets those whose tokens have all expired.
   void forget_revoked(Instant now);
 
-  void begin_transaction() override { mark_ = pending_.size(); }
-  void discard_transaction() override { pending_.resize(mark_); }
+  /// A token was given that no row stands for (client credentials): counted, and the counts are written to
+  /// the audit log now and then (sweep_tokens). A crash loses the counts of the last minutes.
+  void count_issued(const std::string& client);
+  [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> issued() const;
+  /// These were written: they count no more once the transaction is committed.
+  void stage_counted(const std::vector<std::pair<std::string, std::uint64_t>>& counts) {
+    counted_.insert(counted_.end(), counts.begin(), counts.end());
+  }
+
+  void begin_transaction() override {
+    mark_ = pending_.size();
+    counted_mark_ = counted_.size();
+  }
+  void discard_transaction() override {
+    pending_.resize(mark_);
+    counted_.resize(counted_mark_);
+  }
   Result<void> before_commit(store::Session&) override { return {}; }
   void after_commit() noexcept override;
-  void after_rollback() noexcept override { pending_.clear(); }
+  void after_rollback() noexcept override {
+    pending_.clear();
+    counted_.clear();
+  }
 
  private:
   struct Revoked {
@@ -96,6 +117,11 @@ class TokenState final : public store::CommitHook {
   std::unordered_map<std::uint64_t, Instant> revoked_;
   std::vector<Revoked> pending_;  ///< writer thread only
   std::size_t mark_ = 0;
+
+  mutable std::mutex issued_mutex_;
+  std::unordered_map<std::string, std::uint64_t> issued_;
+  std::vector<std::pair<std::string, std::uint64_t>> counted_;  ///< writer thread only
+  std::size_t counted_mark_ = 0;
 };
 
 }  // namespace dayaq::identity::oidc
