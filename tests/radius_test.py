@@ -208,36 +208,53 @@ realm edge {{ auth_pool = tls
 
 
 class RadSec(Stand):
-    def test_a_certificate_is_needed_and_packets_come_in_any_pieces(self):
+    def radsec_edge(self, *options):
         certificates(self.folder)
-        edge = self.edge("accept=1", "radsec_port=0", f"certificate={self.folder}/server.pem",
-                         f"key={self.folder}/server.key", f"authority={self.folder}/authority.pem")
+        return self.edge("accept=1", "radsec_port=0", f"certificate={self.folder}/server.pem",
+                         f"key={self.folder}/server.key", f"authority={self.folder}/authority.pem", *options)
 
-        def connect(certificate):
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            context.check_hostname = False
-            context.load_verify_locations(f"{self.folder}/authority.pem")
-            if certificate:
-                context.load_cert_chain(f"{self.folder}/{certificate}.pem", f"{self.folder}/{certificate}.key")
-            raw = socket.create_connection(("127.0.0.1", edge.ports["radsec_port"]), timeout=5)
-            return context.wrap_socket(raw)
+    def connect(self, edge, certificate):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.load_verify_locations(f"{self.folder}/authority.pem")
+        if certificate:
+            context.load_cert_chain(f"{self.folder}/{certificate}.pem", f"{self.folder}/{certificate}.key")
+        raw = socket.create_connection(("127.0.0.1", edge.ports["radsec_port"]), timeout=5)
+        return context.wrap_socket(raw)
 
-        def read_packet(stream):
-            data = b""
-            while len(data) < 4 or len(data) < struct.unpack(">H", data[2:4])[0]:
-                piece = stream.recv(4096)
-                if not piece:
-                    return None
-                data += piece
-            return data
+    @staticmethod
+    def read_packet(stream):
+        data = b""
+        while len(data) < 4 or len(data) < struct.unpack(">H", data[2:4])[0]:
+            piece = stream.recv(4096)
+            if not piece:
+                return None
+            data += piece
+        return data
 
+    def answered(self, edge, certificate):
+        """None if the edge ends the connection."""
+        try:
+            with self.connect(edge, certificate) as stream:  # TLS 1.3: a refusal comes with the first answer
+                request = access_request(1, b"radsec", [attribute(1, GRANTED)])
+                stream.sendall(request)
+                packet = self.read_packet(stream)
+                return packet and prove_reply(packet, request, b"radsec")["code"]
+        except OSError:
+            return None
+
+    def test_a_certificate_of_a_name_in_the_file_is_enough(self):
+        self.assertEqual(self.answered(self.radsec_edge("radsec_name=nas1.example", "radsec_name=client"), "client"), ACCEPT)
+
+    def test_a_certificate_of_no_name_in_the_file_is_refused(self):
+        self.assertIsNone(self.answered(self.radsec_edge("radsec_name=nas1.example"), "client"))
+
+    def test_a_certificate_is_needed_and_packets_come_in_any_pieces(self):
+        edge = self.radsec_edge()
+        read_packet = self.read_packet
         for certificate in (None, "other"):
-            with self.assertRaises(OSError):
-                with connect(certificate) as stream:  # TLS 1.3: the refusal comes with the first answer
-                    stream.sendall(access_request(1, b"radsec", [attribute(1, GRANTED)]))
-                    if read_packet(stream) is None:
-                        raise OSError("closed")
-        with connect("client") as stream:
+            self.assertIsNone(self.answered(edge, certificate))
+        with self.connect(edge, "client") as stream:
             request = access_request(1, b"radsec", [attribute(1, GRANTED)])
             for byte in request:
                 stream.sendall(bytes([byte]))

@@ -3,12 +3,15 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 #include <deque>
 #include <unordered_map>
+
+#include "base/log.hpp"
 
 namespace dayaq::edge::radius {
 namespace {
@@ -48,12 +51,23 @@ Result<void> configure(asio::ssl::context& tls, const ServerOptions& options) {
   return {};
 }
 
+/// Whether the certificate that the other side showed is of one of `names`. @see RFC 6614 section 2.3
+bool certified(SSL* ssl, const std::vector<std::string>& names) {
+  if (names.empty()) return true;
+  const X509* const certificate = SSL_get0_peer_certificate(ssl);
+  return certificate != nullptr && std::ranges::any_of(names, [&](const std::string& name) {
+           return X509_check_host(const_cast<X509*>(certificate), name.data(), name.size(),
+                                  X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, nullptr) == 1;
+         });
+}
+
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   using OnEnd = std::function<void(std::uint32_t)>;
-  Connection(tcp::socket socket, asio::ssl::context& tls, Endpoint from, const RadSec::OnPackets& on_packets,
-             OnEnd on_end)
+  Connection(tcp::socket socket, asio::ssl::context& tls, const std::vector<std::string>& names,
+             Endpoint from, const RadSec::OnPackets& on_packets, OnEnd on_end)
       : stream_(std::move(socket), tls),
+        names_(names),
         deadline_(stream_.get_executor()),
         from_(from),
         on_packets_(on_packets),
@@ -64,6 +78,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
     const auto self = shared_from_this();
     stream_.async_handshake(asio::ssl::stream_base::server, [self](const error_code& error) {
       if (error) return self->end();
+      if (!certified(self->stream_.native_handle(), self->names_)) {
+        log::warning("radius.certificate", "a RadSec client's certificate has none of the names in the file",
+                     {{"address", to_string(self->from_.address)}});
+        return self->end();
+      }
       self->deadline_.cancel();
       self->read();
     });
@@ -142,6 +161,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
 
   asio::ssl::stream<tcp::socket> stream_;
+  const std::vector<std::string>& names_;
   asio::steady_timer deadline_;
   const Endpoint from_;
   const RadSec::OnPackets& on_packets_;
@@ -162,6 +182,7 @@ class RadSecOnAsio final : public RadSec {
 
   Result<void> listen(const ServerOptions& options, int inherited) {
     DAYAQ_TRY_OK(configure(tls_, options));
+    names_ = options.radsec_names;
     error_code error;
     const auto address = asio::ip::make_address(options.address, error);
     const tcp::endpoint endpoint(address, options.radsec_port);
@@ -232,7 +253,7 @@ class RadSecOnAsio final : public RadSec {
     }
     const Endpoint from{.address = to_address(peer.address()), .port = peer.port(), .stream = last_};
     const auto connection =
-        std::make_shared<Connection>(std::move(socket), tls_, from, on_packets_,
+        std::make_shared<Connection>(std::move(socket), tls_, names_, from, on_packets_,
                                      [this](std::uint32_t number) { connections_.erase(number); });
     connections_.emplace(last_, connection);
     connection->start();
@@ -240,6 +261,7 @@ class RadSecOnAsio final : public RadSec {
 
   asio::io_context& loop_;
   asio::ssl::context tls_;
+  std::vector<std::string> names_;  ///< of which a client's certificate must have one
   tcp::acceptor acceptor_;
   asio::steady_timer pause_{loop_};
   const OnPackets on_packets_;

@@ -34,6 +34,8 @@ struct ServerOptions {
   std::uint16_t auth_port = 1812, acct_port = 1813;  ///< 0 lets the kernel choose
   std::uint16_t radsec_port = 0;                     ///< 0: none
   std::string tls_certificate, tls_key, tls_authority;
+  /// Names of which one must be in a RadSec client's certificate; empty: any that the authority signed.
+  std::vector<std::string> radsec_names;
   std::vector<ClientOptions> clients;
   LineKind line = LineKind::fixed;
   SipKey feed_key;
