@@ -93,6 +93,7 @@ Result<Bytes> approve(store::Session& db, const Provider& provider, const Client
   grant.id = id;
   // The device isn't this browser: signing out here doesn't switch the TV off.
   grant.session = SessionId();
+  grant.signed_in = SessionId();
   grant.expires = now + provider.lifetimes.refresh_token;
   return encode_grant(grant);
 }

@@ -201,6 +201,7 @@ Grant grant_of(const Provider& provider, const Client& client, const Session& se
           .person = session.person,
           .acting_for = session.acting_for,
           .session = offline ? SessionId() : session.id,
+          .signed_in = session.id,
           .authenticated = session.authenticated,
           .assurance = session.assurance,
           .methods = session.methods,

@@ -40,7 +40,7 @@ Result<std::string> sign_id_token(const Provider& provider, const Client& client
   claims.date("iat", now);
   claims.text("iss", provider.issuer);
   if (!nonce.empty()) claims.text("nonce", nonce);
-  if (grant.session != SessionId()) claims.text("sid", sid_of(provider, client, grant.session));
+  if (grant.signed_in != SessionId()) claims.text("sid", sid_of(provider, client, grant.signed_in));
   claims.text("sub", subject(provider, client, subject_of(grant)));
   // After the protocol's own, which they can't replace.
   for (const Claim& claim : more) claims.json(claim.name, claim.json);

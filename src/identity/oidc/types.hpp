@@ -86,6 +86,9 @@ struct Grant {
   PersonId person;      ///< 0 for client credentials
   PersonId acting_for;  ///< 0: themselves
   SessionId session;    ///< 0 with offline_access, device flow and CIBA
+  /// Where the person signed in, as `sid` tells the client: with offline_access too, since the client's own
+  /// session ends with this one though the grant doesn't. 0 with the device flow and CIBA.
+  SessionId signed_in{};
   Instant authenticated;
   Assurance assurance = Assurance::low;
   Methods methods;
