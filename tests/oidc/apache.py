@@ -122,7 +122,7 @@ def apache_logs_a_person_out_at_the_provider_and_comes_back(apache):
 def apache_ends_its_session_when_the_provider_says_so_by_back_channel(apache):
     """Both are signed in; a logout at the provider without Apache's page ends Apache's session too."""
     end_session = json.loads(fetch(f"{SETUP['issuer']}/.well-known/openid-configuration"))["end_session_endpoint"]
-    first, _, again = visit(f"{ROOT}/private/me.shtml", steps=[end_session, f"{ROOT}/private/me.shtml"])
+    first, _, again = visit(f"{ROOT}/private/me.shtml", steps=[end_session, "wait:3000", f"{ROOT}/private/me.shtml"])
     assert page(first, apache)["status"] == 200
     line = again["seen"].index("GET /private/me.shtml -> 200")
     later = again["seen"][line + 1:]

@@ -74,7 +74,10 @@ export function exchange(url, method, headers, body) {
       response.on('end', () => resolve({ url: new URL(url), status: response.statusCode, headers: response.headers, text: Buffer.concat(parts).toString() }));
       response.on('error', reject);
     });
-    request.on('error', reject);
+    request.on('error', (error) => {
+      if (request.reusedSocket && error.code === 'ECONNRESET') resolve(exchange(url, method, headers, body));  // closed meanwhile
+      else reject(error);
+    });
     request.end(body);
   });
 }

@@ -37,8 +37,8 @@ export async function makeClients(ports) {
     machine_fapi: { ...web, grant_types: ['client_credentials'], response_types: [], redirect_uris: [], post_logout_redirect_uris: [], scope: 'persons:read', token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [keys.web.public] }, private: keys.web.private, dpop_bound_access_tokens: true, require_pushed_authorization_requests: true, fapi: true },
     tv: { ...web, grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'], response_types: [], redirect_uris: [], post_logout_redirect_uris: [], token_endpoint_auth_method: 'none', application_type: 'native' },
     bank: { ...web, grant_types: ['urn:openid:params:grant-type:ciba'], response_types: [], redirect_uris: [], post_logout_redirect_uris: [], token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [keys.web.public] }, private: keys.web.private, backchannel_token_delivery_mode: 'poll' },
-    passport: { ...web, redirect_uris: both(ports.passport, '/cb') },
-    passport_old: { ...web, redirect_uris: both(ports.passport, '/cb'), without_pkce: true },
+    passport: { ...web, token_endpoint_auth_method: 'client_secret_post', redirect_uris: both(ports.passport, '/cb') },
+    passport_old: { ...web, token_endpoint_auth_method: 'client_secret_post', redirect_uris: both(ports.passport, '/cb'), without_pkce: true },
     apache: { ...web, backchannel_logout_uri: `http://localhost:${ports.apache}/private/back?logout=backchannel`, backchannel_logout_session_required: true, redirect_uris: both(ports.apache, '/private/back'), post_logout_redirect_uris: both(ports.apache, '/bye') },
   };
   for (const [role, metadata] of Object.entries(clients)) {

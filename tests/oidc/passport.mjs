@@ -33,7 +33,7 @@ async function application(Chosen, role = 'passport') {
   passport.deserializeUser((user, done) => done(null, user));
   passport.use(new Chosen({
     issuer, authorizationURL: found.authorization_endpoint, tokenURL: found.token_endpoint, userInfoURL: found.userinfo_endpoint,
-    clientID: c.client_id, clientSecret: c.client_secret, callbackURL: c.redirect_uris[0], scope: ['profile'],
+    clientID: c.client_id, clientSecret: c.client_secret, callbackURL: c.redirect_uris[0], scope: ['profile'], nonce: true, skipUserProfile: false,
   }, (iss, profile, done) => done(null, { id: profile.id, name: profile.displayName })));
   const app = express();
   app.use(session({ secret: 'test', resave: false, saveUninitialized: false }));

