@@ -6,8 +6,9 @@
 //   profile=SERVICE:Name=value;Name=value             SERVICE: all, or a traffic class
 //   limited=Name=value;...  normal=Name=value;...  unpaid=TEXT  accept=1  interim=S  pace=N  copy=1
 //   proxy_auth= proxy_acct= proxy_secret= proxy_old=1  operator's server; old: it sends no
-//   Message-Authenticator auth_port= acct_port= radsec_port= radsec_name= certificate= key= authority= durable=0 nothing
-//   is written
+//   Message-Authenticator
+//   auth_port= acct_port= radsec_port= radsec_name= certificate= key= authority=
+//   durable=0  nothing is written
 //
 // Prints one JSON line with its ports, then answers each line of standard input with one line of JSON:
 //   counts | grant NUMBER MEASURE,... | all | lease ORIGIN SESSION | dictionary | quit
