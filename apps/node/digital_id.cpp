@@ -188,6 +188,7 @@ void DigitalId::tick() {
   const std::int64_t bucket = state.ticks % registry::buckets;
   report("expired sessions could not be swept", db.write([&](store::Session& session) -> Result<void> {
     DAYAQ_TRY_OK(state.sessions.sweep(session, now, sweep_rows));
+    DAYAQ_TRY_OK(state.sign_in.sweep(session, now, sweep_rows));
     DAYAQ_TRY_OK(identity::sweep_recoveries(session, now, sweep_rows));
     DAYAQ_TRY_OK(identity::sweep_activations(session, now, sweep_rows));
     DAYAQ_TRY_OK(identity::oidc::sweep_authorization(session, now, sweep_rows));

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <regex>
@@ -21,6 +22,17 @@
 namespace dayaq::test {
 
 using namespace identity;  // tests speak of nothing else here
+
+/// The node's clock for the thread that sends messages, which reads it while a test moves it.
+class SharedClock final : public Clock {
+ public:
+  explicit SharedClock(Instant at) : at_(to_micros(at)) {}
+  [[nodiscard]] Instant now() const override { return from_micros(at_); }
+  void advance(std::chrono::microseconds by) { at_ += by.count(); }
+
+ private:
+  std::atomic<std::int64_t> at_;
+};
 
 /// Keeps what is sent.
 class Mailbox final : public Gateway {
@@ -126,7 +138,7 @@ struct SignInNode {
   }
   void start(const LimitPolicy& limits) {
     sessions.emplace(registry.db(), SessionPolicy{});
-    outbox.emplace(registry.db(), mailbox, master, random, registry.clock);
+    outbox.emplace(registry.db(), mailbox, master, random, sending_clock);
     registry.db().add_hook(*sessions);
     registry.db().add_hook(*outbox);
     must(outbox->start());
@@ -154,6 +166,10 @@ struct SignInNode {
 
   [[nodiscard]] store::Database& db() { return registry.db(); }
   [[nodiscard]] Instant now() const { return registry.clock.now(); }
+  void pass(std::chrono::microseconds time) {
+    registry.clock.advance(time);
+    sending_clock.advance(time);
+  }
   template <class F>
   auto write(F&& use_case) {
     return must(db().write(std::forward<F>(use_case)));
@@ -211,6 +227,7 @@ struct SignInNode {
   test::RegistryNode registry;
   crypto::MasterKey master;
   SystemRandom random;
+  SharedClock sending_clock{registry.clock.now()};
   Mailbox mailbox;
   webauthn::RelyingParty party{"id.example.az", "Digital ID", {"https://id.example.az"}};
   std::optional<Sessions> sessions;

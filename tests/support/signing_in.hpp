@@ -21,7 +21,7 @@ struct SigningIn : testing::TestWithParam<store::Engine> {
   test::SignInNode node{GetParam()};
   SignIn& sign_in() { return *node.sign_in; }
   Instant now() const { return node.now(); }
-  void pass(std::chrono::microseconds time) { node.registry.clock.advance(time); }
+  void pass(std::chrono::microseconds time) { node.pass(time); }
 
   static constexpr const char* aysel_id = "5ABC123";
   static constexpr const char* nobody_id = "7XYZ789";

@@ -22,6 +22,7 @@ constexpr std::chrono::minutes kept_after = 10min;
 constexpr std::size_t token_bytes = 8 + 8 + 32;
 constexpr std::size_t token_size = token_bytes / 3 * 4;
 constexpr std::size_t touches_max = 1 << 20;
+constexpr int touches_per_row = 4;  // written for each row looked at
 
 std::int64_t seconds_of(Instant t) {
   return std::chrono::floor<std::chrono::seconds>(t).time_since_epoch().count();
@@ -277,12 +278,17 @@ Result<void> Sessions::State::write_touches(store::Session& session, int limit) 
 Result<int> Sessions::sweep(store::Session& db, Instant now, int limit) {
   State& s = *state_;
   DAYAQ_ASSERT(s.in_function);
-  DAYAQ_TRY_OK(s.write_touches(db, limit));
+  DAYAQ_TRY_OK(s.write_touches(db, touches_per_row * limit));
   DAYAQ_TRY(const auto rows, select_sessions_after(db, s.sweeping, limit));
   int deleted = 0;
   for (const SessionRow& row : rows) {
+    // Memory knows of uses that wait to be written.
+    std::int64_t seen = row.seen;
+    (void)s.table.with(SessionTable::key_of(row.token), [&](const SessionTable::Entry& entry) {
+      seen = std::max<std::int64_t>(seen, entry.seen);
+    });
     const Instant ended =
-        std::min({row.ended, row.session.expires, Instant(std::chrono::seconds(row.seen) + s.policy.idle)});
+        std::min({row.ended, row.session.expires, Instant(std::chrono::seconds(seen) + s.policy.idle)});
     if (now < ended + kept_after) continue;
     DAYAQ_TRY_OK(delete_session(db, row.session.person, row.session.id));
     s.drop(row.token);

@@ -222,6 +222,16 @@ TEST_P(Signed, BackgroundWorkGoesRoundInSlicesAndDeletesWhatIsOver) {
   for (const SessionToken& token : live) EXPECT_TRUE(find(token, start + 12h));
 }
 
+TEST_P(Signed, BackgroundWorkThatIsLateDeletesNobodyWhoIsThere) {
+  std::vector<SessionToken> tokens;
+  for (std::uint64_t person = 1; person <= 10; ++person) tokens.push_back(open(make(person)));
+  for (std::size_t i = 10; i-- > 0;) EXPECT_TRUE(find(tokens[i], start + 110min));
+  // Four uses are written each time, the last person's first; one row is looked at, the first person's first.
+  for (int slice = 0; slice < 12; ++slice) EXPECT_EQ(sweep(start + 140min, 1), 0);
+  restart();
+  for (const SessionToken& token : tokens) EXPECT_TRUE(find(token, start + 140min));
+}
+
 TEST_P(Signed, InMoreSurelyGetsANewToken) {
   Session session = make(1);
   const SessionToken first = open(session);
