@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "crypto/jwt_dpop.hpp"
+#include "identity/account/relations.hpp"
 #include "identity/oidc/answers.hpp"
 #include "identity/oidc/api_token.hpp"
 #include "identity/oidc/ciba.hpp"
@@ -24,10 +25,15 @@ http::Response refuse(const Provider& provider, const Error& error, Instant now)
   return response;
 }
 
-/// A suspended or dead person's grants give nothing more, whether or not somebody has ended them yet.
-Result<void> check_account(store::Session& db, const Grant& grant) {
+/// A suspended or dead person's grants give nothing more, whether or not somebody has ended them yet; nor do
+/// those of somebody who may no longer act for the other.
+Result<void> check_account(store::Session& db, const Provider& provider, const Grant& grant, Instant now) {
   DAYAQ_TRY(const auto account, account_of(db, grant.person));
   if (!account || account->state != AccountState::active) return invalid_grant("the account isn't active");
+  if (grant.acting_for == PersonId()) return {};
+  DAYAQ_TRY(const auto relation,
+            standing_relation(db, provider.accounts, grant.person, grant.acting_for, "", now));
+  if (!relation) return invalid_grant("the relation has ended");
   return {};
 }
 
@@ -42,7 +48,7 @@ Result<StoredGrant> read_grant(const TokenRequest& request, HandleKind kind, std
     DAYAQ_TRY(auto stored, grant_row(db, handle->person, handle->grant));
     if (!stored) return invalid_grant("no such grant");
     if (stored->grant.client != request.client->id) return invalid_grant("another client's");
-    DAYAQ_TRY_OK(check_account(db, stored->grant));
+    DAYAQ_TRY_OK(check_account(db, provider, stored->grant, request.now));
     return std::move(*stored);
   });
 }
@@ -190,7 +196,7 @@ void redeem_by_poll(const TokenRequest& request, GrantType type, http::Responder
                                                   : poll_device(db, provider, client, *asked, now));
     if (found.state != Poll::State::granted) return found;
     found.grant.jkt = refresh_key(request);
-    DAYAQ_TRY_OK(check_account(db, found.grant));
+    DAYAQ_TRY_OK(check_account(db, provider, found.grant, now));
     DAYAQ_TRY_OK(open_grant(db, found.grant, generation, now));
     DAYAQ_TRY_OK(note_release(db, provider, client, found.grant));
     return found;

@@ -3,6 +3,7 @@
 
 #include "crypto/jwt.hpp"
 #include "http/encoding.hpp"
+#include "identity/account/relations.hpp"
 #include "identity/oidc/access_token.hpp"
 #include "identity/oidc/answers.hpp"
 #include "identity/oidc/api_endpoints.hpp"
@@ -72,6 +73,13 @@ Result<std::string> answer(const Provider& provider, const http::Request& reques
       return fail(ErrorKind::unauthenticated, "auth.token", "What the token stands on has ended.");
     }
     Grant grant = row->grant;
+    if (grant.acting_for != PersonId()) {
+      DAYAQ_TRY(const auto relation,
+                standing_relation(db, provider.accounts, grant.person, grant.acting_for, "", now));
+      if (!relation) {
+        return fail(ErrorKind::unauthenticated, "auth.token", "What the token stands on has ended.");
+      }
+    }
     grant.scopes = token->scopes;  // a refreshed token may have fewer
     crypto::ClaimsWriter out;
     out.text("sub", token->subject);

@@ -1,4 +1,5 @@
-// What is kept in memory: one-time ids, nonces, revocations, verified tokens, and the texts that say where a grant is.
+// What is kept in memory: one-time ids, nonces, revocations, verified tokens, and the texts that say where a
+// grant is.
 #include "identity/oidc/token_state.hpp"
 
 #include <gtest/gtest.h>
@@ -16,7 +17,8 @@ TEST(ReplayMemory, KnowsAnIdUntilItsEndAndForgetsItAfterwards) {
   ReplayMemory memory;
   EXPECT_TRUE(memory.first_use("a", start + 60s, start).value());
   EXPECT_FALSE(memory.first_use("a", start + 60s, start + 59s).value());
-  EXPECT_FALSE(memory.first_use("a", start + 300s, start + 60s).value());  // with another end it is the same id
+  EXPECT_FALSE(
+      memory.first_use("a", start + 300s, start + 60s).value());  // with another end it is the same id
   EXPECT_TRUE(memory.first_use("b", start + 60s, start).value());
   EXPECT_EQ(memory.size(), 2u);
   EXPECT_TRUE(memory.first_use("a", start + 300s, start + 75s).value());
@@ -136,7 +138,8 @@ TEST(Handles, AreReadByTheirKeysAloneUnchangedAndInTheirKind) {
   SeededRandom random(3);
   std::set<std::string> seen;
   for (int i = 0; i < 500; ++i) {
-    const Handle handle{HandleKind::refresh, PersonId(random.next()), GrantId(random.next()), random.below(5)};
+    const Handle handle{HandleKind::refresh, PersonId(random.next()), GrantId(random.next()),
+                        random.below(5)};
     const std::string text = write_handle(keys, handle);
     ASSERT_EQ(text.size(), handle_text_size);
     EXPECT_TRUE(seen.insert(text).second);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "crypto/sign.hpp"
+#include "identity/account/relations.hpp"
 #include "identity/oidc/access_token.hpp"
 #include "identity/oidc/token_test_support.ipp"
 
@@ -214,12 +215,23 @@ TEST_P(Tokens, WhenASessionEndsWhatStandsOnItEndsAndWhatWasGrantedForLaterStays)
   EXPECT_EQ(desk.token(Desk::refreshing(offline.text("refresh_token"))).status, 200);
 }
 
-TEST_P(Tokens, WhoActsForAnotherIsNamedAndTheDataIsTheOthers) {
+TEST_P(Tokens, WhoActsForAnotherIsNamedAndTheDataIsTheOthersWhileTheRelationStands) {
   const PersonId child = desk.add_person("6XYZ789");
+  const RelationId relation(desk.random.next_id());
+  must(desk.db().write([&](store::Session& s) -> Result<void> {
+    DAYAQ_TRY_OK(record_relation(s, desk.accounts,
+                                 {.id = relation,
+                                  .kind = RelationKind::mandate,
+                                  .holder = desk.person,
+                                  .principal = child,
+                                  .valid = {desk.now(), desk.now() + 24h * 30}},
+                                 {.actor = "cli", .basis = "a deed"}, desk.now()));
+    return {};
+  }));
   Grant grant = desk.make_grant();
   grant.acting_for = child;
   const Answer answer = desk.token(Desk::redeeming(desk.issue(grant)));
-  ASSERT_EQ(answer.status, 200);
+  ASSERT_EQ(answer.status, 200) << answer.body;
   const auto id = claims_in(answer.text("id_token"));
   EXPECT_EQ(id.text("sub"), subject(desk.provider, desk.client(), child));
   EXPECT_EQ(id.raw("act"),
@@ -229,6 +241,14 @@ TEST_P(Tokens, WhoActsForAnotherIsNamedAndTheDataIsTheOthers) {
   EXPECT_EQ(token->acting_for, child);
   EXPECT_EQ(desk.userinfo(answer.text("access_token")).text("sub"),
             subject(desk.provider, desk.client(), child));
+  const Answer fresh = desk.token(Desk::refreshing(answer.text("refresh_token")));
+  ASSERT_EQ(fresh.status, 200);
+  must(desk.db().write([&](store::Session& s) -> Result<void> {
+    DAYAQ_TRY_OK(end_relation(s, desk.accounts, desk.person, relation, "cli", desk.now()));
+    return {};
+  }));
+  EXPECT_EQ(desk.token(Desk::refreshing(fresh.text("refresh_token"))).error(), "invalid_grant");
+  EXPECT_EQ(desk.userinfo(answer.text("access_token")).status, 401);
 }
 
 TEST_P(Tokens, DiscoverySaysWhatIsServedAndNothingElse) {
