@@ -169,6 +169,7 @@ Result<std::optional<PasswordAuthenticator>> password_of(store::Session& db, con
 
 Result<void> note_used(store::Session& db, const Accounts& accounts, const Authenticator& authenticator,
                        Instant now) {
+  if (now >= authenticator.ends) return moved_on();  // declared lost, and its time is over
   DAYAQ_TRY(
       const std::int64_t changed,
       db.change(
@@ -183,6 +184,7 @@ Result<void> note_used(store::Session& db, const Accounts& accounts, const Authe
 Result<void> note_passkey_used(store::Session& db, const Accounts& accounts,
                                const Authenticator& authenticator, const webauthn::Assertion& assertion,
                                Instant now) {
+  if (now >= authenticator.ends) return moved_on();
   // Two answers of one passkey may be under way: only a counter beyond the stored one counts (WebAuthn
   // section 7.2 step 21), and one that doesn't count stays at zero.
   DAYAQ_TRY(

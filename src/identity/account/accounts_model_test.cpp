@@ -113,7 +113,9 @@ struct Siege {
     }
     RC_ASSERT(there);
     for (const Session& session : node.live(person)) {
-      if (session.authenticator != passkey) RC_ASSERT(session.assurance == Assurance::low);
+      if (session.authenticator != passkey) {
+        RC_ASSERT(session.assurance == Assurance::low);
+      }
     }
     RC_ASSERT(node.account(person)->enrolment == Enrolment::counter);
     RC_ASSERT(node.rows("SELECT count(*) FROM passkey_owner") ==

@@ -135,11 +135,12 @@ Result<EnrolView> Enrolling::request(std::string_view text, std::string_view nat
       .national_id = id, .channel = channel, .number = digits, .language = state.language};
   const DrawnActivation drawn = draw_activation(s.accounts, channel, now, s.settings.activation);
   const Counter network{.what = Counted::message_network, .person = {}, .name = caller.network};
-  DAYAQ_TRY_OK(s.db.write([&](store::Session& db) -> Result<void> {
+  const auto asked = s.db.write([&](store::Session& db) -> Result<void> {
     DAYAQ_TRY_OK(s.limits.check(db, network, now));
     DAYAQ_TRY_OK(s.limits.count(db, network, now));
     return request_activation(db, s.accounts, request, drawn, now, s.settings.activation);
-  }));
+  });
+  DAYAQ_TRY_OK(asked);
   state.step = Step::code;
   state.national_id = id.text();
   return s.view(state, caller, now);
@@ -302,11 +303,12 @@ Result<EnrolView> Enrolling::sms(std::string_view text, std::size_t number,
                         .text = notice_text(Notice::number_code, state.language, {issued.code}),
                         .until = issued.state.expires};
   const Counter counter{.what = Counted::message, .person = state.proof.person, .name = ""};
-  DAYAQ_TRY_OK(s.db.write([&](store::Session& session) -> Result<void> {
+  const auto queued = s.db.write([&](store::Session& session) -> Result<void> {
     DAYAQ_TRY_OK(s.limits.check(session, counter, now));
     DAYAQ_TRY_OK(s.limits.count(session, counter, now));
     return s.accounts.outbox.queue(session, message);
-  }));
+  });
+  DAYAQ_TRY_OK(queued);
   EnrolView out = s.view(state, caller, now);
   out.masked = masked_number(s.accounts.registry.country.calling_code(), state.sms_number);
   return out;
@@ -353,6 +355,29 @@ Result<EnrolView> Enrolling::card_only(std::string_view text, const std::string&
   DAYAQ_TRY(const EnrolState state, s.opened(text, {Step::choose}, caller, now));
   if (state.proof.enrolment != Enrolment::card) return wrong_step("no card was shown");
   return s.finish(state, CardPrint{state.card}, name, lost, now);
+}
+
+Result<Assurance> Enrolling::raise(const Session& present, std::string_view typed, const Caller& caller,
+                                   Instant now) {
+  const State& s = *state_;
+  const auto normal = normal_activation_code(typed);
+  if (!normal) {
+    return fail_field("enrol.slip", "code", "There is a slip in this code. Compare it letter by letter.");
+  }
+  const Counter network{.what = Counted::wrong_network, .person = {}, .name = caller.network};
+  DAYAQ_TRY(const TypedCode checked, s.db.write([&](store::Session& db) -> Result<TypedCode> {
+    DAYAQ_TRY_OK(s.limits.check(db, network, now));
+    DAYAQ_TRY(const auto record, s.accounts.persons.person(db, present.person));
+    if (!record) return TypedCode{};
+    DAYAQ_TRY(const registry::NationalId id, s.parse(record->person.national_id));
+    DAYAQ_TRY(TypedCode out, check_typed(db, s.accounts, id, *normal, now, s.settings.activation));
+    if (out.verdict != TypedCode::Verdict::accepted) DAYAQ_TRY_OK(s.limits.count(db, network, now));
+    return out;
+  }));
+  if (checked.verdict == TypedCode::Verdict::limit) return limited();
+  if (checked.verdict == TypedCode::Verdict::refused) return refused();
+  return s.db.write(
+      [&](store::Session& db) { return raise_assurance(db, s.accounts, present, *checked.proof, now); });
 }
 
 }  // namespace dayaq::identity

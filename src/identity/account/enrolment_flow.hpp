@@ -105,6 +105,10 @@ class Enrolling {
   Result<EnrolView> card_only(std::string_view state, const std::string& name,
                               std::optional<AuthenticatorId> lost, const Caller& caller, Instant now);
 
+  /// For somebody signed in: a code by letter or from a counter makes their digital ID, and the authenticator
+  /// that `present` stands on, count for more. Errors of code() and raise_assurance.
+  Result<Assurance> raise(const Session& present, std::string_view typed, const Caller& caller, Instant now);
+
  private:
   struct State;
   std::unique_ptr<State> state_;

@@ -328,6 +328,27 @@ TEST_P(EnrolFlow, WhoHasADigitalIdRecoversItAndSaysWhatIsLost) {
   EXPECT_EQ(node.live(node.person(node.aygun_id)).size(), 1u);
 }
 
+TEST_P(EnrolFlow, ACodeFromACounterRaisesWhatOneIsSignedInWith) {
+  const EnrolView choose = chosen();
+  const auto done = must(
+      flow->passkey(choose.state, registered(choose.passkey_options), "phone", std::nullopt, browser, now()));
+  EXPECT_EQ(done.session->assurance, Assurance::low);
+  const DrawnActivation drawn = draw_activation(*node.accounts, Enrolment::counter, now());
+  must(node.write([&](auto& db, auto& a) {
+    return issue_activation_for(
+        db, a, {.person = node.person(node.aygun_id), .document = "passport", .actor = "org:asan/key:3"},
+        drawn, now());
+  }));
+  EXPECT_EQ(
+      code_of(flow->raise(*done.session, draw_activation(*node.accounts, Enrolment::counter, now()).code,
+                          browser, now())),
+      "enrol.refused");
+  EXPECT_EQ(code_of(flow->raise(*done.session, "AAAA", browser, now())), "enrol.slip");
+  EXPECT_EQ(must(flow->raise(*done.session, drawn.code, browser, now())), Assurance::substantial);
+  EXPECT_EQ(node.account(node.person(node.aygun_id))->enrolment, Enrolment::counter);
+  EXPECT_EQ(code_of(flow->raise(*done.session, drawn.code, browser, now())), "enrol.refused") << "spent";
+}
+
 TEST(EnrolState, IsReadAsItWasWritten) {
   EnrolState s;
   s.step = Step::sms;

@@ -72,7 +72,9 @@ TEST_P(KilledOutbox, LosesNoMessage) {
         queued.insert(words[1]);
       } else {
         // Again only if its deletion was not yet durable when the program died.
-        if (sent[words[1]]++ > 0) EXPECT_TRUE(was_waiting.contains(words[1])) << words[1];
+        if (sent[words[1]]++ > 0) {
+          EXPECT_TRUE(was_waiting.contains(words[1])) << words[1];
+        }
       }
     }
     const auto after = kill_test::open_patiently(opened.url);

@@ -282,6 +282,13 @@ Result<std::optional<Relation>> standing_relation(store::Session& db, const Acco
   return std::optional<Relation>();
 }
 
+Result<bool> may_go_on(store::Session& db, const Accounts& accounts, const Session& session, Instant now) {
+  if (session.acting_for == PersonId()) return true;
+  DAYAQ_TRY(const auto relation,
+            standing_relation(db, accounts, session.person, session.acting_for, "", now));
+  return relation.has_value();
+}
+
 Result<std::optional<Relation>> standing_representation(store::Session& db, PersonId holder,
                                                         const OrganisationCode& organisation,
                                                         std::string_view scope, Instant now) {

@@ -67,7 +67,11 @@ Result<std::vector<Relation>> representatives_of(store::Session& db, const Organ
 Result<std::optional<Relation>> standing_relation(store::Session& db, const Accounts& accounts,
                                                   PersonId holder, PersonId principal, std::string_view scope,
                                                   Instant now);
-/// The same for a representative.
+/// Whether a session may go on as it is: it acts for nobody, or its relation still stands. To be asked at
+/// every use of one that acts for somebody; what it may no longer do, it may not do as itself either: it has
+/// ended.
+Result<bool> may_go_on(store::Session& db, const Accounts& accounts, const Session& session, Instant now);
+/// standing_relation for a representative.
 Result<std::optional<Relation>> standing_representation(store::Session& db, PersonId holder,
                                                         const OrganisationCode& organisation,
                                                         std::string_view scope, Instant now);

@@ -90,6 +90,19 @@ TEST_P(Relations, WithItEndTheSessionsThatActUnderIt) {
   EXPECT_EQ(std::ranges::count(node.actions(child()), "identity.relation.end"), 1);
 }
 
+TEST_P(Relations, ASessionThatActsGoesOnOnlyWhileItsRelationStands) {
+  const auto made = must(record(guardian()));
+  const auto goes_on = [&](const Session& session) {
+    return must(node.read([&](auto& db, auto& a) { return may_go_on(db, a, session, node.now()); }));
+  };
+  Session session{.person = aygun(), .acting_for = child()};
+  EXPECT_TRUE(goes_on(session));
+  node.node.clock.set(made.valid.until);
+  EXPECT_FALSE(goes_on(session)) << "of age since this instant, and nobody had to end it";
+  session.acting_for = {};
+  EXPECT_TRUE(goes_on(session));
+}
+
 TEST_P(Relations, ASessionStaysWhileAnotherRelationAllowsIt) {
   const auto first = must(record(guardian(1)));
   const auto second = must(record(guardian(2)));

@@ -5,6 +5,7 @@
 
 #include "http/encoding.hpp"
 #include "http/message.hpp"
+#include "identity/account/relations.hpp"
 #include "identity/oidc/access_token.hpp"
 #include "identity/oidc/token_state.hpp"
 
@@ -114,7 +115,15 @@ Result<Principal> Access::authenticate(const Credentials& credentials) const {
   if (credentials.scheme != Scheme::session) return by_token(credentials);
   const std::string_view token = session_token(credentials);
   if (token.empty()) return nobody();
-  DAYAQ_TRY(const auto session, provider_.sessions.find(token, provider_.clock.now()));
+  const Instant now = provider_.clock.now();
+  DAYAQ_TRY(auto session, provider_.sessions.find(token, now));
+  if (session && session->acting_for != PersonId()) {
+    // Whom it acts for is asked anew at every use: the relation may have run out.
+    DAYAQ_TRY(const bool stands, provider_.db.read([&](store::Session& db) {
+      return may_go_on(db, provider_.accounts, *session, now);
+    }));
+    if (!stands) session.reset();
+  }
   return principal_of(session);
 }
 
@@ -123,7 +132,8 @@ std::optional<Result<Principal>> Access::at_once(const Credentials& credentials)
   const std::string_view token = session_token(credentials);
   if (token.empty()) return Result<Principal>(nobody());
   const auto known = provider_.sessions.find_in_memory(token, provider_.clock.now());
-  if (!known.known) return std::nullopt;
+  const bool acts = known.session && known.session->acting_for != PersonId();
+  if (!known.known || acts) return std::nullopt;  // whether its relation stands is in the database
   return principal_of(known.session);
 }
 

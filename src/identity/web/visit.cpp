@@ -7,6 +7,7 @@
 
 #include "base/log.hpp"
 #include "http/encoding.hpp"
+#include "identity/account/relations.hpp"
 
 namespace dayaq::identity::web {
 namespace {
@@ -30,7 +31,7 @@ struct KnownError {
   std::string_view code;
   std::string_view key;
 };
-constexpr std::array<KnownError, 12> known_errors{{
+constexpr std::array<KnownError, 17> known_errors{{
     {"signin.state", "id_error_state"},
     {"signin.expired", "id_error_expired"},
     {"signin.refused", "id_error_refused"},
@@ -42,6 +43,11 @@ constexpr std::array<KnownError, 12> known_errors{{
     {"registry.national_id", "id_error_national_id"},
     {"registry.person", "id_error_person"},
     {"web.not_official", "id_error_not_official"},
+    {"activation.limit", "id_error_limit"},
+    {"enrol.slip", "enrol_slip"},
+    {"enrol.refused", "enrol_refused"},
+    {"authenticator.surer", "id_error_surer"},
+    {"authenticator.waiting", "id_error_waiting"},
     {"web.too_sure", "id_error_assurance"},
 }};
 
@@ -79,6 +85,12 @@ Visit::Visit(const Web& of, const Request& asked, Instant t)
 Result<void> Visit::find_session() {
   if (token.empty() || token.size() > 128) return {};
   DAYAQ_TRY(session, web.accounts.sessions.find(token, now));
+  if (session && session->acting_for != PersonId()) {
+    // Whom it acts for is asked anew at every use: the relation may have run out.
+    DAYAQ_TRY(const bool stands,
+              web.db.read([&](store::Session& db) { return may_go_on(db, web.accounts, *session, now); }));
+    if (!stands) session.reset();
+  }
   if (session) form_token_ = form_token(token);
   return {};
 }
