@@ -90,7 +90,7 @@ Result<std::string> store_code(const Provider& provider, const AuthorizationRequ
                                const Client& client, const Session& session, const CodeRequest& code_request,
                                const std::optional<Consent>& given, Instant now) {
   const std::string code = draw_code(provider, code_request.grant);
-  DAYAQ_TRY_OK(provider.db.write([&](store::Session& db) -> Result<void> {
+  const auto stored = provider.db.write([&](store::Session& db) -> Result<void> {
     DAYAQ_TRY(const auto live, provider.sessions.get(db, session.person, session.id, now));
     if (!live) {
       return refuse("oauth.login_required", "The person isn't signed in any more.");
@@ -106,7 +106,8 @@ Result<std::string> store_code(const Provider& provider, const AuthorizationRequ
     DAYAQ_TRY_OK(note_client_of_session(db, client, session));
     DAYAQ_TRY_OK(note_subject(db, provider, client, session.person));
     return issue_code(db, provider, code_request, code, now);
-  }));
+  });
+  if (!stored) return std::unexpected(stored.error());
   return code;
 }
 

@@ -90,9 +90,9 @@ struct World {
     std::filesystem::path folder;  ///< empty: beside the database
   };
   explicit World(store::Engine engine) : World(KeysIn(), engine, nullptr, all_migrations()) {}
-  /// On a database that another process worked on, and died; `folder` has its keys.
-  World(const std::string& url, const std::filesystem::path& folder)
-      : World(KeysIn{folder}, url, all_migrations()) {}
+  /// On a database that another process worked on, and died; `kept` is where its keys are.
+  World(const std::string& url, const std::filesystem::path& kept)
+      : World(KeysIn{kept}, url, all_migrations()) {}
   template <class... Args>
   explicit World(const KeysIn& keys_in, Args&&... args)
       : node(std::forward<Args>(args)...),
