@@ -159,7 +159,7 @@ async function step(name, body) {
   try {
     await body();
   } catch (error) {
-    check(false, `${name}: ${error.message.split('\n')[0]} ${error.stack.split('\n').find((l) => l.includes('identity.mjs')) ?? ''}`);
+    check(false, `${name}: ${error.message.split('\n')[0]} ${error.stack.split('\n').filter((l) => l.includes('identity.mjs')).join(' ')}`);
   }
 }
 
@@ -214,6 +214,7 @@ await step('sign out and in', async () => {
 });
 
 let secret = '';
+let counterCode = '';
 await step('an app for codes', async () => {
   await one.page.goto(`${base}/my/authenticators`);
   await submit(one.page, 'a[href="/my/authenticators/totp"]');
@@ -284,7 +285,8 @@ await step('an official', async () => {
   await two.page.fill('#national_id', citizen.fin);
   await two.page.fill('#document', 'passport AZE 1234567');
   await submit(two.page, 'form[action="/office/counter"] button');
-  check(/^\w{4}-\w{4}-\w{4}-\w$/.test(await two.page.locator('.number').innerText()), 'no code at the counter');
+  counterCode = await two.page.locator('.number').innerText();
+  check(/^\w{4}-\w{4}-\w{4}-\w$/.test(counterCode), 'no code at the counter');
   await one.page.goto(`${base}/office`);
   check(await one.page.locator('#national_id').count() === 0, 'a citizen has the console');
 });
@@ -292,7 +294,8 @@ await step('an official', async () => {
 const secrets = {};
 await step('clients', async () => {
   for (const [id, grants, more] of [['alpha', ['authorization_code', 'refresh_token']], ['beta', ['authorization_code']],
-    ['telly', ['urn:ietf:params:oauth:grant-type:device_code'], { redirect_uris: [], post_logout_redirect_uris: [], backchannel_logout_uri: '' }]]) {
+    ['telly', ['urn:ietf:params:oauth:grant-type:device_code'], { redirect_uris: [], post_logout_redirect_uris: [], backchannel_logout_uri: '' }],
+    ['bank', ['urn:openid:params:grant-type:ciba'], { redirect_uris: [], post_logout_redirect_uris: [], backchannel_logout_uri: '' }]]) {
     await two.page.goto(`${base}/office/clients`);
     const json = JSON.parse(clientJson(id, grants, more));
     for (const name of Object.keys(json)) if (json[name] === '' || json[name].length === 0) delete json[name];
@@ -371,6 +374,41 @@ await step('device', async () => {
   check(got.status === 200 && got.json.access_token, `the device's token: ${got.status} ${JSON.stringify(got.json)}`);
 });
 
+await step('a client asks for a confirmation', async () => {
+  const begun = await post('/oauth/bc-authorize', { scope: 'openid profile', login_hint: citizen.fin, binding_message: 'BANK-42' }, secrets.bank);
+  check(begun.status === 200, `bc-authorize ${begun.status} ${JSON.stringify(begun.json)}`);
+  const grant = { grant_type: 'urn:openid:params:grant-type:ciba', auth_req_id: begun.json.auth_req_id };
+  await one.page.goto(`${base}/my/confirmations`);
+  check((await one.page.locator('.number').innerText()) === 'BANK-42', 'the message that binds both sides is not shown');
+  await judgePages(await one.context.storageState(), ['/my/confirmations']);
+  await submit(one.page, 'button[name=answer][value=yes]');
+  check(await one.page.locator('.number').count() === 0, 'what was confirmed waits on');
+  const got = await post('/oauth/token', grant, secrets.bank);
+  check(got.status === 200 && got.json.access_token, `the bank's token: ${got.status} ${JSON.stringify(got.json)}`);
+});
+
+await step('acting for another', async () => {
+  await one.page.goto(`${base}/my/relations`);
+  await one.page.fill('#national_id', official.fin);
+  await one.page.fill('#until', new Date(Date.now() + 30 * 86_400_000).toISOString().slice(0, 10));
+  await submit(one.page, 'form[action$="give"] button');
+  check(await one.page.locator('.cards .card', { hasText: official.name }).count() === 1, 'the mandate is not there');
+  await two.page.goto(`${base}/my/relations`);
+  await judgePages(await two.context.storageState(), ['/my/relations']);
+  await submit(two.page, `.card:has-text("${citizen.name}") form[action$="act"] button`);
+  check(at(two.page) === '/my' && (await two.page.locator('h1').innerText()).includes(citizen.name), 'not the rights of whom one acts for');
+  check(await two.page.locator('.note.wait').count() === 1, 'it is not said that one acts for another');
+  await two.page.goto(`${base}/office`);
+  check(await two.page.locator('#national_id').count() === 0, 'an official acts for another in the console');
+  await one.page.goto(`${base}/my/access`);
+  check((await one.page.locator('tbody').innerText()).includes('Looked at your rights'), 'acting for them is not on record');
+  await one.page.goto(`${base}/my/relations`);
+  await submit(one.page, `.card:has-text("${official.name}") form[action$="end"] button`);
+  await two.page.goto(`${base}/my`);
+  check(at(two.page) === '/sign-in' || !(await two.page.locator('h1').innerText()).includes(citizen.name), 'an ended mandate gives rights');
+  if (at(two.page) === '/sign-in') await submit(two.page, 'form[data-passkey] button');
+});
+
 const wide = await one.context.storageState();
 await step('every page', async () => {
   await judgePages({ cookies: [], origins: [] }, ['/sign-in', '/enrol', '/recover', '/signed-out', '/demo/outbox'], { scripts: 1 });
@@ -419,6 +457,26 @@ await step('logout in two clients at once', async () => {
   check(told.every((t) => JSON.parse(Buffer.from(t.token.split('.')[1], 'base64url')).events), 'a logout token without its event');
   await one.page.goto(`${base}/my`);
   check(at(one.page) === '/sign-in', 'the session goes on');
+});
+
+await step('a lost phone', async () => {
+  const found = await newBrowser();
+  await addAuthenticator(found.page);
+  await found.page.goto(`${base}/recover`);
+  await found.page.fill('#nid', citizen.fin);
+  await found.page.fill('#code', counterCode);
+  await submit(found.page, 'form[action="/recover/code"] button');
+  check(await found.page.locator('#lost-passkey option').count() > 1, 'which one is lost is not asked');
+  await judge(found.page, '/recover at its choice', { scripts: 1 });
+  const lost = await found.page.locator('#lost-passkey option', { hasText: 'Passkey' }).first().getAttribute('value');
+  await found.page.selectOption('#lost-passkey', lost);
+  await submit(found.page, 'form[data-passkey] button');
+  check(at(found.page) === '/my/authenticators', `the recovery leads to ${found.page.url()}`);
+  check((await found.page.locator('main').innerText()).includes('High assurance') || (await found.page.locator('main').innerText()).includes('Substantial'),
+    'what was proved at a counter counts for little');
+  await one.page.goto(`${base}/sign-in?fresh=1`);
+  await submit(one.page, 'form[data-passkey] button');
+  check(at(one.page) !== '/my' && await one.page.locator('.note.bad[role=status]').count() === 1, 'the lost passkey still opens');
 });
 
 await browser.close();

@@ -2,7 +2,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
+#include "identity/account/enrolment.hpp"
+#include "identity/account/recovery.hpp"
 #include "identity/web/visit.hpp"
 #include "identity/webauthn_json.hpp"
 
@@ -236,6 +239,39 @@ Result<Response> remove(Visit& visit) {
   return visit.html("my_remove_last_title");
 }
 
+Result<Response> declare_as_lost(Visit& visit) {
+  DAYAQ_TRY(const AuthenticatorId id, named(visit));
+  const Accounts& accounts = visit.web.accounts;
+  const UndoToken undo = draw_undo_token(accounts.random, visit.session->person);
+  return changed(visit, visit.web.db.write([&](store::Session& db) -> Result<void> {
+    DAYAQ_TRY_OK(declare_lost(db, accounts, *visit.session, id, undo, visit.now));
+    return {};
+  }));
+}
+
+/// A code from a letter or a counter, shown by somebody who is signed in: their digital ID counts for more.
+Result<Response> raise(Visit& visit) {
+  const Accounts& accounts = visit.web.accounts;
+  const auto normal = normal_activation_code(visit.form("code"));
+  if (!normal)
+    return fail_field("enrol.slip", "code", "There is a slip in the code: check it letter by letter.");
+  DAYAQ_TRY(const Own own, own_of(visit));
+  DAYAQ_TRY(const auto id, accounts.registry.country.national_id_rule().parse(own.national_id));
+  // Counting a wrong code must stay, so it is a transaction of its own.
+  DAYAQ_TRY(const TypedCode typed, visit.web.db.write([&](store::Session& db) {
+    return check_typed(db, accounts, id, *normal, visit.now);
+  }));
+  if (!typed.proof) {
+    return fail(typed.verdict == TypedCode::Verdict::limit ? ErrorKind::limit : ErrorKind::forbidden,
+                typed.verdict == TypedCode::Verdict::limit ? "activation.limit" : "enrol.refused",
+                "The code doesn't fit, or its time is over.");
+  }
+  return changed(visit, visit.web.db.write([&](store::Session& db) -> Result<void> {
+    DAYAQ_TRY_OK(raise_assurance(db, accounts, *visit.session, *typed.proof, visit.now));
+    return {};
+  }));
+}
+
 }  // namespace
 
 void add_authenticator_pages(http::Router& router, const Web& web) {
@@ -246,13 +282,15 @@ void add_authenticator_pages(http::Router& router, const Web& web) {
     const char* summary;
     PageHandler handler;
   };
-  constexpr std::array<Entry, 7> entries{{
+  constexpr std::array<Entry, 9> entries{{
       {Method::get, "/my/authenticators", "page_my_authenticators", "My authenticators.", list},
       {Method::post, "/my/authenticators/passkey", "page_my_add_passkey", "Adds a passkey.", add_passkey},
       {Method::get, "/my/authenticators/totp", "page_my_totp", "A secret for an app.", show_totp},
       {Method::post, "/my/authenticators/totp", "page_my_add_totp", "Adds an app.", add_totp},
       {Method::post, "/my/authenticators/sms", "page_my_add_sms", "Adds a mobile number.", add_sms},
       {Method::post, "/my/authenticators/rename", "page_my_rename", "Names one.", rename},
+      {Method::post, "/my/authenticators/lost", "page_my_lost", "Declares one lost.", declare_as_lost},
+      {Method::post, "/my/authenticators/raise", "page_my_raise", "Shows a surer proof.", raise},
       {Method::post, "/my/authenticators/remove", "page_my_remove", "Removes one.", remove},
   }};
   for (const Entry& entry : entries) {

@@ -71,8 +71,9 @@ void add_attestations(const Visit& visit, portal::View& view, const Official& wh
                       const registry::PersonFacts& facts) {
   const registry::Registry& registry = visit.web.accounts.registry;
   const portal::Format& format = visit.page.format();
+  const Instant now = visit.web.accounts.clock.now();  // after what this very request has recorded
   for (const registry::Attestation& one : facts.attestations) {
-    if (!one.stands_at(visit.now)) continue;
+    if (!one.stands_at(now)) continue;
     const registry::StatusDefinition& status = registry.country.status(one.status);
     const bool own = one.issuer == who.organisation;
     // A sensitive status is told to whoever may attest it, and to nobody else.
