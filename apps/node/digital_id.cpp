@@ -202,6 +202,7 @@ void DigitalId::tick() {
 
 void DigitalId::stop() {
   state_->outbox.stop();
+  state_->back_channel.stop();
 }
 
 }  // namespace dayaq::node
