@@ -416,6 +416,7 @@ struct JwkPrivate::Impl {
   JwsAlgorithm algorithm = JwsAlgorithm::es256;
   std::optional<JwkPublic> public_key;
   mutable ContextPool<PkeyContext> contexts;
+  std::shared_ptr<const KeyHolder> holder;  // shared by the keys of one token; then there is no `key`
 
   static Result<JwkPrivate> make(PkeyHandle key, JwsAlgorithm algorithm, std::string kid = {}) {
     DAYAQ_TRY(const Numbers numbers, numbers_of(key.get()));
@@ -433,6 +434,20 @@ JwkPrivate::JwkPrivate(JwkPrivate&&) noexcept = default;
 JwkPrivate& JwkPrivate::operator=(JwkPrivate&&) noexcept = default;
 JwkPrivate::~JwkPrivate() =
     default;  // EVP_PKEY_free clears private numbers (BN_clear_free, ossl_ecx_key_free)
+
+JwkPrivate JwkPrivate::held(JwsAlgorithm algorithm, JwkPublic public_key,
+                            std::shared_ptr<const KeyHolder> holder) {
+  DAYAQ_ASSERT(algorithm == JwsAlgorithm::es256 && public_key.type() == JwkType::p256 && holder != nullptr);
+  auto impl = std::make_unique<Impl>();
+  impl->algorithm = algorithm;
+  impl->public_key = std::move(public_key);
+  impl->holder = std::move(holder);
+  return JwkPrivate(std::move(impl));
+}
+
+bool JwkPrivate::is_held() const {
+  return impl_->holder != nullptr;
+}
 
 JwkPrivate JwkPrivate::generate(JwsAlgorithm algorithm, unsigned rsa_bits) {
   DAYAQ_ASSERT(rsa_bits >= unsigned(rsa_bits_min) && rsa_bits <= unsigned(rsa_bits_max));
@@ -578,6 +593,10 @@ void JwkPrivate::sign(BytesView message, std::span<std::byte> out) const {
     return;
   }
   const Sha256 hash = sha256(message);
+  if (impl_->holder) {
+    DAYAQ_ASSERT(impl_->holder->sign_hash(hash, out.first(size)));
+    return;
+  }
   std::array<std::byte, 72> der;
   const bool ecdsa = impl_->algorithm == JwsAlgorithm::es256;
   const std::span<std::byte> to = ecdsa ? std::span<std::byte>(der) : out;

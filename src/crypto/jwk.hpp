@@ -6,6 +6,7 @@
 #include <iosfwd>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -72,6 +73,14 @@ class JwkPublic {
   std::shared_ptr<const Impl> impl_;  // shared by the ring that loaded the key and requests that still verify
 };
 
+/// What signs with a key that this process doesn't have (pkcs11.hpp). Thread-safe.
+class KeyHolder {
+ public:
+  virtual ~KeyHolder() = default;
+  /// R || S of a SHA-256 hash, for ES256; false if it can't sign any more.
+  [[nodiscard]] virtual bool sign_hash(BytesView hash, std::span<std::byte> out) const = 0;
+};
+
 /// A private key bound to one algorithm: not copyable, wiped when destroyed, never formatted.
 class JwkPrivate {
  public:
@@ -86,6 +95,13 @@ class JwkPrivate {
   /// type. invalid_input "jwk.format", "jwk.unsupported".
   static Result<JwkPrivate> parse(std::string_view json);
 
+  /// One that somebody else holds; ES256 alone. It can sign and not be written: a holder that can't sign any
+  /// more ends the program, since whoever signs has nothing else to answer with.
+  static JwkPrivate held(JwsAlgorithm algorithm, JwkPublic public_key,
+                         std::shared_ptr<const KeyHolder> holder);
+  [[nodiscard]] bool is_held() const;
+
+  // Not of a key that is held elsewhere.
   [[nodiscard]] SecretBytes to_pem() const;
   [[nodiscard]] SecretBytes to_der() const;
   [[nodiscard]] SecretBytes to_json() const;

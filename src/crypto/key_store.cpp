@@ -56,7 +56,22 @@ Bytes context_of(std::string_view name) {
   return {bytes.begin(), bytes.end()};
 }
 
-Result<Stored> read_key(const std::filesystem::path& path, const MasterKey& master) {
+constexpr std::string_view in_token = "token";
+
+/// The key that a file stands for: its own, or the token's of that name.
+Result<JwkPrivate> key_of(BytesView content, JwsAlgorithm algorithm, const std::filesystem::path& path,
+                          KeyToken* token) {
+  if (as_text(content) != in_token) {
+    auto key = JwkPrivate::from_der(content, algorithm);
+    if (!key) return tampered(key.error().detail, path);
+    return key;
+  }
+  if (token != nullptr) return token->load(path.stem().string());
+  return fail(ErrorKind::unavailable, "keys.token",
+              "A signing key is in a token, and none is configured. Configure it.", path.filename().string());
+}
+
+Result<Stored> read_key(const std::filesystem::path& path, const MasterKey& master, KeyToken* token) {
   DAYAQ_TRY(const std::string content, read_file(path, file_bytes_max));
   if (!content.starts_with(magic)) return tampered("no header", path);
   const std::string name = path.filename().string();
@@ -69,15 +84,20 @@ Result<Stored> read_key(const std::filesystem::path& path, const MasterKey& mast
   if (!take_le(left, algorithm) || algorithm > 3 || !take_le(left, created) || !take_le(left, active_from)) {
     return tampered("too short", path);
   }
-  auto key = JwkPrivate::from_der(left, static_cast<JwsAlgorithm>(algorithm));
-  if (!key) return tampered(key.error().detail, path);
+  auto key = key_of(left, static_cast<JwsAlgorithm>(algorithm), path, token);
+  if (!key) return std::unexpected(std::move(key).error());
   if (key->kid() + std::string(suffix) != name) return tampered("another key's name", path);
   return Stored{std::make_shared<const JwkPrivate>(std::move(*key)), from_micros(created),
                 from_micros(active_from)};
 }
 
+SecretBytes in_token_bytes() {
+  Bytes copy(as_bytes(in_token).begin(), as_bytes(in_token).end());
+  return SecretBytes::take(copy);
+}
+
 Bytes write_key(const Stored& stored, std::string_view name, const MasterKey& master, Random& random) {
-  const SecretBytes der = stored.key->to_der();
+  const SecretBytes der = stored.key->is_held() ? in_token_bytes() : stored.key->to_der();
   Bytes head;
   put_le(head, static_cast<std::uint8_t>(stored.key->algorithm()));
   put_le(head, to_micros(stored.created));
@@ -197,9 +217,14 @@ struct KeyRing::Impl {
   [[nodiscard]] std::filesystem::path path_of(const JwkPrivate& key) const {
     return folder / (key.kid() + std::string(suffix));
   }
+  [[nodiscard]] Result<JwkPrivate> make(JwsAlgorithm algorithm) const {
+    if (policy.token && policy.token->takes(algorithm)) return policy.token->generate(algorithm);
+    return JwkPrivate::generate(algorithm);
+  }
   /// With the mutex held. Durable before it counts.
   Result<void> add(JwsAlgorithm algorithm, Instant now, Instant active_from, Random& random) {
-    Stored stored{std::make_shared<const JwkPrivate>(JwkPrivate::generate(algorithm)), now, active_from};
+    DAYAQ_TRY(JwkPrivate made, make(algorithm));
+    Stored stored{std::make_shared<const JwkPrivate>(std::move(made)), now, active_from};
     const auto path = path_of(*stored.key);
     const Bytes content = write_key(stored, path.filename().string(), master, random);
     DAYAQ_TRY_OK(write_file_atomically(path, content, std::filesystem::perms(0600)));
@@ -217,8 +242,10 @@ struct KeyRing::Impl {
     if (error) {
       return fail(ErrorKind::unavailable, "keys.folder", "A key file can't be deleted.", error.message());
     }
+    const bool held = keys[index].key->is_held();
+    const std::string kid = keys[index].key->kid();
     keys.erase(keys.begin() + static_cast<std::ptrdiff_t>(index));
-    return {};
+    return held && policy.token ? policy.token->remove(kid) : Result<void>();
   }
   [[nodiscard]] const Stored* latest(JwsAlgorithm algorithm) const {
     for (auto it = keys.rbegin(); it != keys.rend(); ++it) {
@@ -245,7 +272,7 @@ Result<KeyRing> KeyRing::open(std::filesystem::path folder, MasterKey master, Ke
   for (; !error && files != std::filesystem::directory_iterator(); files.increment(error)) {
     if (files->path().extension() != suffix) continue;  // a ".key.new" is a write that never finished
     if (impl->keys.size() == keys_max) return tampered("too many keys", files->path());
-    DAYAQ_TRY(Stored stored, read_key(files->path(), impl->master));
+    DAYAQ_TRY(Stored stored, read_key(files->path(), impl->master, impl->policy.token.get()));
     impl->insert(std::move(stored));
   }
   if (error) {

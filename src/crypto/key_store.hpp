@@ -16,7 +16,8 @@
 // 8 bytes each) | PKCS#8 DER. What this doesn't notice: a file that somebody deletes, and a deleted one put
 // back.
 //
-// A hardware store (PKCS#11) would stand where JwkPrivate does the signing; there is none yet.
+// Where a hardware token holds keys (pkcs11.hpp), a file says "token" in place of the PKCS#8 DER: the key is
+// there, under the kid that the file is named after.
 // @see NIST SP 800-38D (GCM), OpenID Connect Core section 10.1.1 (rotation)
 #pragma once
 
@@ -59,11 +60,23 @@ class MasterKey {
   SecretBytes key_;
 };
 
+/// Where keys are made, sign and stay. Thread-safe.
+class KeyToken {
+ public:
+  virtual ~KeyToken() = default;
+  [[nodiscard]] virtual bool takes(JwsAlgorithm algorithm) const = 0;
+  // Errors: unavailable "keys.token"; not_found "keys.token_key".
+  virtual Result<JwkPrivate> generate(JwsAlgorithm algorithm) = 0;
+  virtual Result<JwkPrivate> load(std::string_view kid) = 0;
+  virtual Result<void> remove(std::string_view kid) = 0;  ///< one that isn't there is no error
+};
+
 struct KeyRingPolicy {
   std::vector<JwsAlgorithm> algorithms{JwsAlgorithm::es256};
   std::chrono::seconds lead{std::chrono::hours(24)};       ///< published before it signs
   std::chrono::seconds life{std::chrono::hours(24 * 90)};  ///< signs for
   std::chrono::seconds keep{std::chrono::hours(24)};       ///< published after it signed last
+  std::shared_ptr<KeyToken> token = {};  ///< holds keys of the algorithms that it takes; null: files hold all
 };
 
 enum class KeyState : std::uint8_t { next, current, retired };
