@@ -110,6 +110,9 @@ Response send_to_sign_in(const Route& route, const Request& request, std::string
   if (!request.query.empty()) then.append("?").append(request.query);
   std::string location = "/sign-in?then=" + percent_encode(then);
   if (route.signed_in > Assurance::low) location.append("&level=").append(to_string(route.signed_in));
+  if (const auto chosen = parse_language(request.query_value("lang").value_or(""))) {
+    location.append("&lang=").append(to_string(*chosen));
+  }
   return Response::redirect(std::move(location));
 }
 

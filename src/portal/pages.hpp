@@ -75,7 +75,7 @@ struct StatusContent {
 /// "/regimes/special-quarantine/versions/2"
 [[nodiscard]] std::string version_path(const regime::RegimeVersion& version);
 
-/// For 400, 404, 413, 503; anything else is shown as a failure of ours.
+/// For 400, 401, 403, 404, 413, 503; anything else is shown as a failure of ours.
 [[nodiscard]] Result<std::string> error_page(Page& page, int status, const Here& here);
 
 }  // namespace dayaq::portal

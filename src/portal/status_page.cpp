@@ -15,8 +15,10 @@ struct ErrorTexts {
   std::string_view next;
 };
 
-constexpr std::array<ErrorTexts, 5> error_texts{{
+constexpr std::array<ErrorTexts, 7> error_texts{{
     {400, "error_bad_request", "error_bad_request_text", "error_bad_request_next"},
+    {401, "error_sign_in", "error_sign_in_text", "error_sign_in_next"},
+    {403, "error_forbidden", "error_forbidden_text", "error_forbidden_next"},
     {404, "error_not_found", "error_not_found_text", "error_not_found_next"},
     {413, "error_too_large", "error_too_large_text", "error_too_large_next"},
     {503, "error_unavailable", "error_unavailable_text", "error_unavailable_next"},
