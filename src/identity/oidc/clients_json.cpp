@@ -109,9 +109,9 @@ Result<void> read_authentication(const JsonObject& json, Client& client) {
   DAYAQ_TRY(const std::string algorithm, text(json, "id_token_signed_response_alg"));
   if (!algorithm.empty()) {
     const auto parsed = crypto::parse_jws_algorithm(algorithm);
-    if (!parsed) {
-      return fail_field("client.algorithm", "id_token_signed_response_alg",
-                        "Use ES256, EdDSA, RS256 or PS256.");
+    // PS256 is taken from clients, but the provider has no key that signs with it.
+    if (!parsed || *parsed == crypto::JwsAlgorithm::ps256) {
+      return fail_field("client.algorithm", "id_token_signed_response_alg", "Use ES256, EdDSA or RS256.");
     }
     client.signing = *parsed;
   }

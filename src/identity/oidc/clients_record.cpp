@@ -140,7 +140,7 @@ Result<void> check_security(const Client& client) {
                       "A client without authentication can't use these grants.");
   if (client.fapi && (!by_key || client.signing == crypto::JwsAlgorithm::rs256 || client.without_pkce)) {
     return fail_field("client.fapi", "fapi",
-                      "FAPI 2.0 takes private_key_jwt, PKCE, and ES256, EdDSA or PS256 for ID tokens.");
+                      "FAPI 2.0 takes private_key_jwt, PKCE, and ES256 or EdDSA for ID tokens.");
   }
   if (client.fapi && (!client.pushed_only || !client.dpop_bound))
     return fail_field("client.fapi", "fapi", "FAPI 2.0 takes pushed requests and DPoP.");

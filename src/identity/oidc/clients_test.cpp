@@ -123,6 +123,7 @@ TEST(ClientJson, IsRefusedWithTheFieldAtFault) {
       {"scope", R"("everything")", "client.scopes"},
       {"id_token_signed_response_alg", R"("none")", "client.algorithm"},
       {"id_token_signed_response_alg", R"("HS256")", "client.algorithm"},
+      {"id_token_signed_response_alg", R"("PS256")", "client.algorithm"},
       {"subject_type", R"("global")", "client.subject_type"},
       {"least_assurance", R"("very")", "client.least_assurance"},
       {"fapi", "true", "client.fapi"},
