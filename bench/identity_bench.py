@@ -270,7 +270,7 @@ def history():
         day_one, later = best([pair[0] for pair in pairs])["per_cpu_second"], best([pair[1] for pair in pairs])["per_cpu_second"]
         ratio = later / day_one
         figure("login_history", 100 * ratio, "% of the first day's logins/CPU-s", ">= 95 %", ratio >= 0.95, "first day, logins/CPU-s", round(day_one),
-               f"rows of {HISTORY:,} logins ({100 * HISTORY / LOGINS_A_YEAR:.0f} % of a year's), written in {took:.0f} s; {os.path.getsize(database) / 1e9:.1f} GB", rows)
+               f"rows of {HISTORY:,} logins ({100 * HISTORY / LOGINS_A_YEAR:.2g} % of a year's), written in {took:.0f} s; {os.path.getsize(database) / 1e9:.1f} GB", rows)
     finally:
         first.stand.remove()
         year.stand.remove()
