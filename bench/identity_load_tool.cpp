@@ -104,10 +104,10 @@ std::string basic(const Options& options) {
 }
 
 void print(std::uint64_t count, double cpu, double seconds, double p50, double p99) {
-  fmt::print(
-      R"({{"count":{},"cpu_seconds":{:.3f},"seconds":{:.3f},"per_cpu_second":{:.1f},"per_second":{:.1f},"p50_us":{:.0f},"p99_us":{:.0f}}})"
-      "\n",
-      count, cpu, seconds, cpu > 0 ? double(count) / cpu : 0, double(count) / seconds, p50, p99);
+  fmt::print(R"({{"count":{},"cpu_seconds":{:.3f},"seconds":{:.3f},"per_cpu_second":{:.1f},)"
+             R"("per_second":{:.1f},"p50_us":{:.0f},"p99_us":{:.0f}}})"
+             "\n",
+             count, cpu, seconds, cpu > 0 ? double(count) / cpu : 0, double(count) / seconds, p50, p99);
 }
 
 /// Runs one kind of request for a while; a second of warm-up goes before.

@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <string>
 #include <vector>
 
 #include "base/log.hpp"
@@ -93,7 +94,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   (void)log::set_level("warning");
-  const int count = std::atoi(argv[2]);
+  const int count = std::stoi(argv[2]);
   Filler filler(argv[1]);
   filler.open(20 * rows_in_commit);  // the database's caches have their size now
   const std::size_t in_memory = filler.sessions().in_memory();
