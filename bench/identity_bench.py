@@ -238,6 +238,9 @@ def write_history(database, logins, persons):
             db.commit()
         db.execute("CREATE INDEX audit_entry_person ON audit_entry (bucket, person_id, idx) WHERE person_id IS NOT NULL")
         live(db, min(LOGINS_A_YEAR // 365, logins))
+    with sqlite3.connect(database) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    os.sync()  # else the node's first commits wait until all of this is on disk
     return len(templates) * logins
 
 
