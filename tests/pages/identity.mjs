@@ -387,6 +387,58 @@ await step('a client asks for a confirmation', async () => {
   check(got.status === 200 && got.json.access_token, `the bank's token: ${got.status} ${JSON.stringify(got.json)}`);
 });
 
+/// A browser without a session that asks to be signed in by a confirmation elsewhere, and the number that it shows.
+async function askElsewhere(person) {
+  const asking = await newBrowser({ javaScriptEnabled: false });
+  await asking.page.goto(`${base}/sign-in?then=/my/access`);
+  await asking.page.fill('#national_id', person.fin);
+  await submit(asking.page, 'form[action="/sign-in/identify"] button');
+  await submit(asking.page, 'form[action="/sign-in/choose"]:has(input[value=mobile]) button');
+  return { ...asking, number: await asking.page.locator('.number').innerText() };
+}
+const poll = (page) => submit(page, 'form[action="/sign-in/poll"] button');
+const numbers = 'form[action="/my/confirmations/browser"] button[name=number]';
+
+await step('another browser signs in by a confirmation', async () => {
+  const asking = await askElsewhere(citizen);
+  await poll(asking.page);
+  check(at(asking.page) === '/sign-in/poll' && await asking.page.locator('.note.bad').count() === 0, 'a browser is signed in before anybody agreed');
+  await two.page.goto(`${base}/my/confirmations`);
+  check(await two.page.locator(numbers).count() === 0, "somebody else's confirmation is shown");
+  await judgePages(await one.context.storageState(), ['/my/confirmations']);
+  await one.page.goto(`${base}/my/confirmations`);
+  const offered = await one.page.locator(numbers).allInnerTexts();
+  check(offered.length === 3 && new Set(offered).size === 3 && offered.includes(asking.number), `${asking.number} among ${offered}`);
+  await submit(one.page, `${numbers}[value="${asking.number}"]`);
+  check(await one.page.locator('h1').count() === 1 && await one.page.locator('.note.bad').count() === 0, 'the right number is not taken');
+  await judge(one.page, 'a browser was confirmed');
+  await poll(asking.page);
+  check(at(asking.page) === '/my/access', `the right number leads to ${asking.page.url()}`);
+  await asking.page.goto(`${base}/my`);
+  check((await asking.page.locator('h1').innerText()).includes(citizen.name), 'the other browser is not the person');
+  await one.page.goto(`${base}/my/confirmations`);
+  check(await one.page.locator(numbers).count() === 0, 'what was confirmed waits on');
+  await asking.context.close();
+});
+
+await step('another browser is refused', async () => {
+  for (const how of ['wrong', 'no']) {
+    const asking = await askElsewhere(citizen);
+    await one.page.goto(`${base}/my/confirmations`);
+    const offered = await one.page.locator(numbers).allInnerTexts();
+    const wrong = offered.find((number) => number !== asking.number);
+    const form = 'form[action="/my/confirmations/browser"]';
+    await submit(one.page, how === 'wrong' ? `${numbers}[value="${wrong}"]` : `${form}:not(:has(button[name=number])) button`);
+    await one.page.goto(`${base}/my/confirmations`);
+    check(await one.page.locator(form).count() === 0, `${how}: another number may be tried`);
+    await poll(asking.page);
+    check(await asking.page.locator('.note.bad').count() >= 1, `${how}: the refusal is not said`);
+    await asking.page.goto(`${base}/my`);
+    check(at(asking.page) === '/sign-in', `${how}: the browser is signed in`);
+    await asking.context.close();
+  }
+});
+
 await step('acting for another', async () => {
   await one.page.goto(`${base}/my/relations`);
   await one.page.fill('#national_id', official.fin);
@@ -400,6 +452,19 @@ await step('acting for another', async () => {
   check(await two.page.locator('.note.wait').count() === 1, 'it is not said that one acts for another');
   await two.page.goto(`${base}/office`);
   check(await two.page.locator('#national_id').count() === 0, 'an official acts for another in the console');
+  const asking = await askElsewhere(official);
+  await two.page.goto(`${base}/my/confirmations`);
+  check(await two.page.locator(numbers).count() === 0, 'who acts for another confirms without proving again');
+  const token = await two.page.locator('form[action="/my/confirmations/browser"] input[name=form]').inputValue();
+  const id = await two.page.locator('form[action="/my/confirmations/browser"] input[name=id]').inputValue();
+  const cookie = (await two.context.cookies(base)).map((c) => `${c.name}=${c.value}`).join('; ');
+  const sent = await fetch(`${base}/my/confirmations/browser`, { method: 'POST', redirect: 'manual', headers: { cookie },
+    body: new URLSearchParams({ form: token, id, number: asking.number }) });
+  check(sent.status === 303 && sent.headers.get('location') === '/sign-in?fresh=1&then=/my/confirmations',
+    `without proving again: ${sent.status} ${sent.headers.get('location')}`);
+  await poll(asking.page);
+  check(at(asking.page) === '/sign-in/poll', 'who acts for another confirmed');
+  await asking.context.close();
   await one.page.goto(`${base}/my/access`);
   check((await one.page.locator('tbody').innerText()).includes('Looked at your rights'), 'acting for them is not on record');
   await one.page.goto(`${base}/my/relations`);
@@ -425,7 +490,7 @@ await step('forms of other sites', async () => {
   await one.page.goto(`${base}/my/sessions`);
   const form = await one.page.locator('input[name=form]').first().inputValue();
   for (const address of ['/sign-out', '/my/sessions', '/my/consents', '/my/authenticators/remove', '/my/relations/give',
-    '/my/data', '/my/confirmations', '/device/answer', '/oauth/consent']) {
+    '/my/data', '/my/confirmations', '/my/confirmations/browser', '/device/answer', '/oauth/consent']) {
     check((await send(address, { all: '1' }, {})).status === 403, `${address} without the form's token`);
     check((await send(address, { form, all: '1' }, { origin: 'https://evil.example' })).status === 403, `${address} from elsewhere`);
     check((await send(address, { form, all: '1' }, { 'sec-fetch-site': 'cross-site' })).status === 403, `${address} cross-site`);

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <charconv>
 #include <variant>
 
 #include "http/encoding.hpp"
+#include "identity/account/confirmation.hpp"
 #include "identity/oidc/logout.hpp"
 #include "identity/web/visit.hpp"
 
@@ -148,26 +150,76 @@ Result<Response> device_decide(Visit& visit) {
 
 // -- confirmations
 
-Result<Response> confirmations(Visit& visit) {
-  DAYAQ_TRY(const auto waiting, oidc::ciba_requests_of(visit.web.provider, visit.session->person, visit.now));
-  portal::View& view = visit.my_content("my_confirmations.html");
-  if (waiting.empty()) view.show("NOTHING");
-  for (const oidc::CibaRequest& one : waiting) {
-    portal::View& row = view.add("REQUEST");
-    row.set("ID", one.id);
-    row.set("ASKS", visit.fill("confirm_asks", {{"client", client_name(visit, *one.client)}}));
-    row.set("ORGANISATION", organisation_name(visit, one.client->organisation.value()));
-    if (!one.binding_message.empty()) row.add("MESSAGE").set("WORDS", one.binding_message);
-    for (const std::string& scope : one.scopes) row.add("SCOPE").set("WORDS", scope_words(visit, scope));
-    row.set("UNTIL", visit.fill("confirm_until", {{"time", visit.page.format().date_time(one.expires)}}));
+constexpr std::string_view confirmations_path = "/my/confirmations";
+
+void add_program(const Visit& visit, portal::View& view, const oidc::CibaRequest& one) {
+  portal::View& row = view.add("REQUEST");
+  row.set("ID", one.id);
+  row.set("ASKS", visit.fill("confirm_asks", {{"client", client_name(visit, *one.client)}}));
+  row.set("ORGANISATION", organisation_name(visit, one.client->organisation.value()));
+  if (!one.binding_message.empty()) row.add("MESSAGE").set("WORDS", one.binding_message);
+  for (const std::string& scope : one.scopes) row.add("SCOPE").set("WORDS", scope_words(visit, scope));
+  row.set("UNTIL", visit.fill("confirm_until", {{"time", visit.page.format().date_time(one.expires)}}));
+}
+
+/// Another browser that wants to be signed in. Which number it shows, only who sees it knows.
+void add_browser(const Visit& visit, portal::View& view, const Confirmation& one) {
+  const bool fresh =
+      visit.now - visit.session->authenticated <= fresh_for && visit.session->acting_for == PersonId();
+  const auto client = one.client.empty() ? nullptr : visit.web.provider.clients.find(one.client);
+  const auto time = [&](Instant t) { return visit.page.format().date_time(t); };
+  portal::View& row = view.add("BROWSER");
+  row.set("ID", fmt::format("{}", one.id));
+  row.set("ASKS", client ? visit.fill("confirm_browser_asks_for", {{"client", client_name(visit, *client)}})
+                         : visit.text("confirm_browser_asks"));
+  row.set("SINCE",
+          visit.fill("confirm_browser_since", {{"time", time(one.asked)}, {"network", one.network}}));
+  row.set("UNTIL", visit.fill("confirm_until", {{"time", time(one.expires)}}));
+  if (fresh) {
+    portal::View& choose = row.add("CHOOSE");
+    for (const std::string& number : number_choices(one)) choose.add("NUMBER").set("DIGITS", number);
+  } else {
+    row.add("PROVE").set("HREF", fmt::format("/sign-in?fresh=1&then={}", confirmations_path));
   }
+}
+
+Result<Response> confirmations(Visit& visit) {
+  const PersonId person = visit.session->person;
+  DAYAQ_TRY(const auto programs, oidc::ciba_requests_of(visit.web.provider, person, visit.now));
+  DAYAQ_TRY(const auto browsers,
+            visit.web.db.read([&](store::Session& db) { return confirmations_of(db, person, visit.now); }));
+  portal::View& view = visit.my_content("my_confirmations.html");
+  if (programs.empty() && browsers.empty()) view.show("NOTHING");
+  for (const Confirmation& one : browsers) add_browser(visit, view, one);
+  for (const oidc::CibaRequest& one : programs) add_program(visit, view, one);
   return visit.html("my_nav_confirmations");
+}
+
+/// A button with a number agrees; the one without refuses.
+Result<Response> confirm_browser(Visit& visit) {
+  const std::string text = visit.form("id");
+  const std::string number = visit.form("number");
+  const bool agreed = !number.empty();
+  std::uint64_t id = 0;
+  std::from_chars(text.data(), text.data() + text.size(), id);  // what isn't a number is nobody's: 0
+  const auto decided = visit.web.db.write([&](store::Session& db) {
+    return confirm_by_session(db, visit.web.accounts, *visit.session, ConfirmationId(id), agreed, number,
+                              visit.now);
+  });
+  if (!decided && decided.error().code == "confirmation.fresh") {
+    return visit.redirect(fmt::format("/sign-in?fresh=1&then={}", confirmations_path));
+  }
+  if (!decided) return std::unexpected(decided.error());
+  const std::string_view words = *decided == Confirmation::Stage::confirmed ? "confirm_browser_done"
+                                 : agreed                                   ? "confirm_browser_wrong"
+                                                                            : "confirm_browser_refused";
+  return visit.notice("my_nav_confirmations", visit.text(words), confirmations_path, "my_nav_confirmations");
 }
 
 Result<Response> confirm(Visit& visit) {
   const bool granted = visit.form("answer") == "yes";
   DAYAQ_TRY_OK(oidc::decide_ciba(visit.web.provider, visit.form("id"), *visit.session, granted, visit.now));
-  return visit.redirect("/my/confirmations");
+  return visit.redirect(std::string(confirmations_path));
 }
 
 // -- what was allowed
@@ -285,6 +337,9 @@ void add_oauth_pages(http::Router& router, const Web& web) {
        confirmations},
       {{Method::post, "/my/confirmations", "page_my_confirm", "Confirms or refuses.", in, Form::session},
        confirm},
+      {{Method::post, "/my/confirmations/browser", "page_my_confirm_browser",
+        "Lets another browser be signed in, or refuses.", in, Form::session},
+       confirm_browser},
       {{Method::get, "/my/consents", "page_my_consents", "What I have allowed.", in, Form::none}, consents},
       {{Method::post, "/my/consents", "page_my_withdraw", "Withdraws it.", in, Form::session}, withdraw},
   };
