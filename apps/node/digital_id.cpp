@@ -41,6 +41,7 @@ struct DigitalId::State {
   identity::oidc::Clients clients;
   identity::oidc::Provider provider;
   identity::oidc::GrantsFollowSessions grants_end;
+  identity::oidc::GrantsFollowAccounts grants_close;
   identity::oidc::BackChannel back_channel;
   identity::oidc::Access access;
   std::optional<identity::LifeFollower> life;
@@ -67,7 +68,7 @@ struct DigitalId::State {
                  .master = master,
                  .random = core.random,
                  .clock = core.clock,
-                 .observer = nullptr,
+                 .observer = &grants_close,
                  .site = url.origin},
         sign_in(*core.database, accounts, party),
         limits(identity::Limits::of(master)),
@@ -84,6 +85,7 @@ struct DigitalId::State {
                  .issuer = url.origin,
                  .lifetimes = {}},
         grants_end(provider),
+        grants_close(provider),
         back_channel(provider, {}),
         access(provider, api_keys) {}
 };

@@ -30,7 +30,7 @@ namespace dayaq::identity {
 [[nodiscard]] std::span<const store::Migration> account_migrations();
 
 /// Told, inside the transaction, that an account was made, suspended, reactivated or closed: what stands on
-/// it without a session (refresh tokens) ends or goes on too.
+/// it without a session (tokens for when the person is away) ends too.
 class AccountObserver {
  public:
   virtual ~AccountObserver() = default;

@@ -209,7 +209,8 @@ struct World {
                     .outbox = outbox,
                     .master = master,
                     .random = random,
-                    .clock = node.clock};
+                    .clock = node.clock,
+                    .observer = &closers};
   Provider provider{.db = node.db(),
                     .accounts = accounts,
                     .sessions = sessions,
@@ -222,6 +223,7 @@ struct World {
                     .issuer = issuer,
                     .lifetimes = {}};
   GrantsFollowSessions followers{provider};
+  GrantsFollowAccounts closers{provider};
   PersonId person;
 };
 

@@ -225,6 +225,19 @@ Result<void> end_grants_of_session(store::Session& db, const Provider& provider,
   return {};
 }
 
+Result<void> end_grants_of_person(store::Session& db, const Provider& provider, PersonId person,
+                                  Instant now) {
+  std::vector<GrantId> found;
+  DAYAQ_TRY_OK(
+      db.query("SELECT grant_id FROM oidc_grant WHERE bucket = $1 AND person_id = $2 AND ended IS NULL",
+               {bucket_of(person), number(person.value())}, [&](const store::Row& row) -> Result<bool> {
+                 found.emplace_back(static_cast<std::uint64_t>(row.integer(0)));
+                 return true;
+               }));
+  for (const GrantId id : found) DAYAQ_TRY_OK(end_grant(db, provider, person, id, now));
+  return {};
+}
+
 Result<std::vector<Grant>> grants_of(store::Session& db, PersonId person, Instant now) {
   std::vector<std::pair<Instant, Grant>> found;
   DAYAQ_TRY_OK(db.query(

@@ -81,6 +81,21 @@ class GrantsFollowSessions final : public SessionObserver {
  private:
   const Provider& provider_;
 };
+/// Ends all of a person's, what was granted for when they are away and codes that wait as well.
+Result<void> end_grants_of_person(store::Session& db, const Provider& provider, PersonId person, Instant now);
+/// Ends them when the account is suspended or closed, for good: who is reactivated signs in again, and what
+/// they consented to stands. To be given to the accounts by whoever wires.
+class GrantsFollowAccounts final : public AccountObserver {
+ public:
+  explicit GrantsFollowAccounts(const Provider& provider) : provider_(provider) {}
+  Result<void> on_account_changed(store::Session& db, const Account& account) override {
+    if (account.state == AccountState::active) return {};
+    return end_grants_of_person(db, provider_, account.person, account.changed);
+  }
+
+ private:
+  const Provider& provider_;
+};
 /// Live grants of a person that were redeemed, newest first.
 Result<std::vector<Grant>> grants_of(store::Session& db, PersonId person, Instant now);
 

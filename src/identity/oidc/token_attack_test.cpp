@@ -1,6 +1,7 @@
 // The same endpoints under attack: what was stolen, replayed, forged, mixed up, or is too large.
 #include <algorithm>
 
+#include "identity/account/life.hpp"
 #include "identity/oidc/access_token.hpp"
 #include "identity/oidc/token_state.hpp"
 #include "identity/oidc/token_test_support.ipp"
@@ -142,6 +143,42 @@ TEST_P(TokenAttacks, ASuspendedPersonsGrantsGiveNothing) {
   }));
   EXPECT_EQ(desk.token(Desk::refreshing(refresh_token)).error(), "invalid_grant");
   EXPECT_EQ(desk.token(Desk::redeeming(code)).error(), "invalid_grant");
+}
+
+TEST_P(TokenAttacks, ASuspensionEndsWhatWasGrantedForLaterAtOnceAndForGood) {
+  const auto change = [&](auto use_case, const char* reason) {
+    must(desk.db().write([&](store::Session& s) {
+      return use_case(s, desk.accounts, desk.person, reason, "org:test/key:1", desk.now());
+    }));
+  };
+  const PersonId other = desk.add_person("6XYZ789");
+  Grant others = desk.make_grant();
+  others.person = other;
+  const Answer untouched = desk.token(Desk::redeeming(desk.issue(others)));
+  const Answer offline = desk.sign_in_at_shop();
+  const std::string access = offline.text("access_token");
+  const std::string code = desk.issue(desk.make_grant());
+  EXPECT_TRUE(desk.active(access));
+  EXPECT_EQ(desk.userinfo(access).status, 200);
+  change(suspend, "a stolen card");
+  EXPECT_FALSE(desk.active(access));
+  EXPECT_EQ(desk.userinfo(access).status, 401);
+  EXPECT_EQ(desk.token(Desk::refreshing(offline.text("refresh_token"))).error(), "invalid_grant");
+  EXPECT_EQ(desk.token(Desk::redeeming(code)).error(), "invalid_grant");
+  change(reactivate, "the card is found");
+  EXPECT_FALSE(desk.active(access));
+  EXPECT_EQ(desk.token(Desk::refreshing(offline.text("refresh_token"))).error(), "invalid_grant");
+  EXPECT_EQ(desk.token(Desk::redeeming(code)).error(), "invalid_grant");
+  EXPECT_EQ(desk.sign_in_at_shop().status, 200);
+  EXPECT_TRUE(desk.active(untouched.text("access_token")));
+}
+
+TEST_P(TokenAttacks, ADeathEndsWhatWasGrantedForLaterAtOnce) {
+  const Answer offline = desk.sign_in_at_shop();
+  must(desk.db().write(
+      [&](store::Session& s) { return follow_death(s, desk.accounts, desk.person, true, desk.now()); }));
+  EXPECT_FALSE(desk.active(offline.text("access_token")));
+  EXPECT_EQ(desk.token(Desk::refreshing(offline.text("refresh_token"))).error(), "invalid_grant");
 }
 
 TEST_P(TokenAttacks, AnEndedClientsTokensEndWithIt) {
