@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The command line as people use it: a node from nothing, bad files refused with reasons, a regime through two officials,
 imports that resume, both with and without a running dayaqd."""
-import csv, json, os, signal, subprocess, time, unittest
+import base64, csv, json, os, signal, subprocess, time, unittest
 
 import harness
 from harness import Node, ROOT, program
@@ -213,6 +213,99 @@ class BesideADaemon(unittest.TestCase):
             self.assertEqual(node.get("/health/ready").status, 200)
         finally:
             node.remove()
+
+
+class SigningKeysInAToken(unittest.TestCase):
+    """keys: {pkcs11: ...} in dayaq.yaml, with SoftHSM2 in a folder of its own."""
+
+    def setUp(self):
+        self.node = Node(persons=0, demo=False)
+        self.tokens = os.path.join(self.node.folder, "tokens")
+        os.mkdir(self.tokens)
+        config = os.path.join(self.node.folder, "softhsm2.conf")
+        with open(config, "w") as file:
+            file.write(f"directories.tokendir = {self.tokens}\n")
+        before = os.environ.get("SOFTHSM2_CONF")
+        self.addCleanup(lambda: os.environ.pop("SOFTHSM2_CONF") if before is None else os.environ.update(SOFTHSM2_CONF=before))
+        os.environ["SOFTHSM2_CONF"] = config
+        subprocess.run(["softhsm2-util", "--init-token", "--free", "--label", "provider", "--pin", "1234", "--so-pin", "5678"],
+                       check=True, capture_output=True)
+        self.pin_file = os.path.join(self.node.data, "keys", "pin")
+        self.pin("1234\n")
+        with open(os.path.join(self.node.data, "dayaq.yaml")) as file:
+            self.plain = file.read()
+
+    def tearDown(self):
+        self.node.remove()
+
+    def pin(self, text, mode=0o600):
+        with open(self.pin_file, "w") as file:
+            file.write(text)
+        os.chmod(self.pin_file, mode)
+
+    def configure(self, token="provider", more=""):
+        module = "/usr/lib/softhsm/libsofthsm2.so"
+        with open(os.path.join(self.node.data, "dayaq.yaml"), "w") as file:
+            file.write(f"{self.plain}keys: {{pkcs11: {{module: {module}, token: {token}, pin_file: keys/pin{more}}}}}\n")
+
+    def kids(self, kind="EC"):
+        return {key["kid"] for key in self.node.get("/oauth/jwks").json["keys"] if key["kty"] == kind}
+
+    def held(self):
+        """How many objects the token holds: SoftHSM2 keeps a file each."""
+        files = [name for _, _, names in os.walk(self.tokens) for name in names]
+        return sum(name.endswith(".object") and name != "token.object" for name in files)
+
+    def refused(self):
+        done = subprocess.run([program("dayaqd"), "--data", self.node.data, "--country", f"{ROOT}/country/az", "--web",
+                               f"{ROOT}/web", "--port", "0"], capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        return done.stderr
+
+    def test_keys_are_made_in_the_token_found_again_and_refused_without_it(self):
+        self.configure()
+        self.node.start()
+        made = self.kids()
+        self.assertEqual(len(made), 1)
+        self.assertEqual(self.held(), 2, "a private and a public key")
+        self.assertEqual(self.node.stop(), 0)
+        self.node.start()
+        self.assertEqual(self.kids(), made)
+        self.assertEqual(self.held(), 2)
+        token = self.node.cli("token").stdout.strip()
+        header = token.split(".")[0]
+        self.assertEqual({json.loads(base64.urlsafe_b64decode(header + "=="))["kid"]}, made)
+        self.assertEqual(self.node.get("/v1/keys", key=token).status, 200, "what the token signed verifies")
+        self.node.stop()
+        with open(os.path.join(self.node.data, "dayaq.yaml"), "w") as file:
+            file.write(self.plain)
+        self.assertIn("keys.token", self.refused())  # its file says that the key is in a token
+
+    def test_a_key_that_a_file_holds_signs_on_until_its_rotation(self):
+        self.node.start()
+        before = self.kids()
+        self.node.stop()
+        self.configure()
+        self.node.start()
+        self.assertEqual(self.kids(), before)
+        self.assertEqual(self.held(), 0)
+
+    def test_what_is_wrong_with_the_token_is_said_before_serving(self):
+        self.configure()
+        self.pin("9999\n")
+        self.assertIn("keys.token", self.refused())
+        self.pin("1234\n", 0o644)
+        self.assertIn("node.pin", self.refused())
+        self.pin("")
+        self.assertIn("node.pin", self.refused())
+        os.remove(self.pin_file)
+        self.assertIn("node.pin", self.refused())
+        self.pin("1234\n")
+        self.configure(token="another")
+        self.assertIn("keys.token", self.refused())
+        self.configure(more=", slot: 1")
+        self.assertIn("node.configuration", self.refused())
+        self.assertEqual(self.held(), 0)
 
 
 if __name__ == "__main__":

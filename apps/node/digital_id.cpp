@@ -104,10 +104,12 @@ Result<std::unique_ptr<DigitalId>> DigitalId::open(Core& core, registry::KeyRing
   }
   DAYAQ_TRY(crypto::MasterKey for_ring, read_master_key(options.data, core.random));
   DAYAQ_TRY(crypto::MasterKey master, read_master_key(options.data, core.random));
+  DAYAQ_TRY(auto token, open_token(core.configuration, options.data));
   DAYAQ_TRY(crypto::KeyRing keys,
             crypto::KeyRing::open(options.data / "keys" / "oidc", std::move(for_ring),
                                   {.algorithms = {crypto::JwsAlgorithm::es256, crypto::JwsAlgorithm::eddsa,
-                                                  crypto::JwsAlgorithm::rs256}}));
+                                                  crypto::JwsAlgorithm::rs256},
+                                   .token = std::move(token)}));
   const Instant now = core.clock.now();
   DAYAQ_TRY(const bool rotated, keys.rotate(now, core.random));
   if (rotated) log::info("identity.keys", "signing keys were rotated");

@@ -1,15 +1,58 @@
 #include "folder.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <yaml-cpp/yaml.h>
 
 #include "base/file.hpp"
 #include "base/log.hpp"
+#include "crypto/pkcs11.hpp"
 
 namespace dayaq::node {
 namespace {
 
 constexpr auto owner_only = std::filesystem::perms(0600);
+
+/// `keys`, whose only part is `pkcs11`. A name that is misspelt would leave the keys in files, so that it is
+/// refused.
+Result<std::optional<TokenSettings>> read_token_settings(const YAML::Node& keys) {
+  const auto refused = [] {
+    return fail(
+        ErrorKind::invalid_input, "node.configuration",
+        "In dayaq.yaml `keys` must be {pkcs11: {module: FILE, token: LABEL, pin_file: FILE}}, with all "
+        "three and nothing else.");
+  };
+  if (!keys || keys.IsNull()) return std::optional<TokenSettings>();
+  if (!keys.IsMap() || keys.size() != 1) return refused();
+  const YAML::Node held = keys["pkcs11"];
+  if (!held || !held.IsMap() || held.size() != 3) return refused();
+  TokenSettings out{.module = held["module"].as<std::string>(""),
+                    .token = held["token"].as<std::string>(""),
+                    .pin_file = held["pin_file"].as<std::string>("")};
+  if (out.module.empty() || out.token.empty() || out.pin_file.empty()) return refused();
+  return std::optional(std::move(out));
+}
+
+std::unexpected<Error> bad_pin(std::string_view why, const std::filesystem::path& path) {
+  return fail(ErrorKind::invalid_input, "node.pin",
+              fmt::format("The token's PIN can't be read from {}: {}.", path.string(), why));
+}
+
+/// The file's first line.
+Result<crypto::SecretBytes> read_pin(const std::filesystem::path& path) {
+  struct stat state{};
+  if (::stat(path.c_str(), &state) != 0) return bad_pin("there is no such file", path);
+  if (!S_ISREG(state.st_mode)) return bad_pin("it isn't a plain file", path);
+  if ((state.st_mode & 0177) != 0) return bad_pin("others may read it (it must be 0600)", path);
+  if (state.st_uid != ::geteuid()) return bad_pin("it is somebody else's", path);
+  DAYAQ_TRY(std::string text, read_file(path, 256));
+  const std::string_view line = std::string_view(text).substr(0, text.find_first_of("\r\n"));
+  Bytes pin(as_bytes(line).begin(), as_bytes(line).end());
+  crypto::wipe(std::as_writable_bytes(std::span(text)));
+  if (pin.empty()) return bad_pin("it is empty", path);
+  return crypto::SecretBytes::take(pin);
+}
 
 }  // namespace
 
@@ -28,6 +71,7 @@ Result<Configuration> read_configuration(const std::filesystem::path& data) {
     configuration.origin = root["origin"].as<std::string>("");
     configuration.synthetic = root["synthetic"].as<bool>(false);
     configuration.url = root["url"].as<std::string>("");
+    DAYAQ_TRY(configuration.token, read_token_settings(root["keys"]));
   } catch (const YAML::Exception& wrong) {
     return fail(ErrorKind::invalid_input, "node.configuration",
                 fmt::format("{} can't be read: {}", path.string(), wrong.what()));
@@ -99,6 +143,14 @@ Result<crypto::MasterKey> read_master_key(const std::filesystem::path& data, Ran
     DAYAQ_TRY_OK(crypto::MasterKey::create(path, random));
   }
   return crypto::MasterKey::load(path);
+}
+
+Result<std::shared_ptr<crypto::KeyToken>> open_token(const Configuration& configuration,
+                                                     const std::filesystem::path& data) {
+  if (!configuration.token) return std::shared_ptr<crypto::KeyToken>();
+  const TokenSettings& settings = *configuration.token;
+  DAYAQ_TRY(crypto::SecretBytes pin, read_pin(data / settings.pin_file));
+  return crypto::open_pkcs11({.module = settings.module, .token = settings.token, .pin = std::move(pin)});
 }
 
 Result<SipKey> read_registry_secret(const std::filesystem::path& data) {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "base/random.hpp"
@@ -12,12 +14,20 @@
 
 namespace dayaq::node {
 
+/// The hardware token that holds signing keys: `keys: {pkcs11: {module, token, pin_file}}`.
+struct TokenSettings {
+  std::filesystem::path module;    ///< its PKCS #11 library
+  std::string token;               ///< its label
+  std::filesystem::path pin_file;  ///< absolute, or as seen from the data folder
+};
+
 /// dayaq.yaml as read.
 struct Configuration {
   std::string database;  ///< as store::Options::url wants it
   std::string origin;    ///< the audit log's name for ever
   bool synthetic = false;
   std::string url;  ///< the public address, "" if the file names none: then that of this machine
+  std::optional<TokenSettings> token;  ///< none: files hold the signing keys
 };
 
 /// not_found "node.missing", invalid_input "node.configuration" with the line.
@@ -32,6 +42,10 @@ Result<crypto::SigningKey> read_feed_key(const std::filesystem::path& data, Rand
 /// What encrypts secrets at rest and the digital ID's keys; made if the folder has none, as folders of older
 /// versions. Errors of crypto::MasterKey::load.
 Result<crypto::MasterKey> read_master_key(const std::filesystem::path& data, Random& random);
+/// Logs in to the token that the configuration names; null if it names none. invalid_input "node.pin" if the
+/// file with its PIN is missing, another's, readable by others or empty; errors of crypto::open_pkcs11.
+Result<std::shared_ptr<crypto::KeyToken>> open_token(const Configuration& configuration,
+                                                     const std::filesystem::path& data);
 /// invalid_input "node.secret" if the file isn't 32 hexadecimal digits.
 Result<SipKey> read_registry_secret(const std::filesystem::path& data);
 /// A key for people at this machine: readable by the owner alone.
