@@ -53,8 +53,9 @@ void check(Request& request, std::string_view bytes, std::string_view storage) {
   }
   Framing framing;
   framing.authorization = request.header("authorization");
-  const auto refusal = refuse_by_head(match, request, framing, nullptr);
-  require(refusal.has_value() || match.route != nullptr);
+  const Admission admission = admit_by_head(match, request, framing, nullptr);
+  require(admission.refusal.has_value() || match.route != nullptr);
+  require(!admission.ask_on_worker);  // without an authenticator there is nobody to ask
   require(request.principal.anonymous());
   (void)request.query_value("lang");
   (void)request.form_value("name");
