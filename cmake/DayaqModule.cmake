@@ -8,7 +8,13 @@
 # HEADERS engine.hpp ... ) publishes "edge/engine.hpp"; a folder below it (ROOM edge, in src/edge/diameter) publishes
 # "edge/diameter/...". Without HEADERS all headers of the folder are its.
 
-add_custom_target(unit_tests)  # the rooms' test programs: what the second compiler builds
+add_custom_target(unit_tests)  # the rooms' test programs
+add_custom_target(twice)       # what `./dev test` builds with the second compiler too
+
+# The second compiler builds every room; `./dev test` runs again, as it built them, the tests of the rooms in which
+# compilers may differ (coroutines, atomics, bytes, SQL bindings). `./dev soak` runs all that it builds.
+set(DAYAQ_TESTED_TWICE base crypto store http audit feed edge_replica edge_engine edge_settler edge_diameter edge_radius
+  edge_tv edge_web)
 
 set(DAYAQ_FLOOR_base 0)
 set(DAYAQ_FLOOR_crypto 1)
@@ -62,6 +68,7 @@ function(dayaq_module)
   target_include_directories(dayaq_${M_NAME} PUBLIC ${rooms})
   target_link_libraries(dayaq_${M_NAME} PUBLIC ${M_DEPS} PRIVATE ${M_PRIVATE_DEPS} dayaq_flags)
   dayaq_precompiled(dayaq_${M_NAME})
+  add_dependencies(twice dayaq_${M_NAME})
   set(headers ${M_HEADERS})
   if(NOT headers)
     file(GLOB headers CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/*.hpp)
@@ -81,6 +88,10 @@ function(dayaq_module)
     dayaq_precompiled_test(${M_NAME}_test)
     add_dependencies(unit_tests ${M_NAME}_test)
     add_test(NAME ${M_NAME} COMMAND ${M_NAME}_test)
-    set_tests_properties(${M_NAME} PROPERTIES TIMEOUT 900)
+    set_tests_properties(${M_NAME} PROPERTIES TIMEOUT 900 LABELS unit)
+    if(M_NAME IN_LIST DAYAQ_TESTED_TWICE)
+      add_dependencies(twice ${M_NAME}_test)
+      set_tests_properties(${M_NAME} PROPERTIES LABELS "unit;twice")
+    endif()
   endif()
 endfunction()

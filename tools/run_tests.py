@@ -15,7 +15,7 @@ def tests_of(build):
         properties = {p["name"]: p["value"] for p in test.get("properties", [])}
         yield {"name": test["name"], "command": test["command"],
                "cwd": properties.get("WORKING_DIRECTORY", build), "serial": properties.get("RUN_SERIAL", False),
-               "timeout": float(properties.get("TIMEOUT", 600))}
+               "timeout": float(properties.get("TIMEOUT", 600)), "labels": properties.get("LABELS", [])}
 
 
 def count(output, code):
@@ -49,14 +49,15 @@ def run(test):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", required=True)
-    parser.add_argument("--build-unit", help="a second build whose unit tests run too (the other compiler)")
+    parser.add_argument("--build-unit", help="a second build (the other compiler) whose unit tests run too")
+    parser.add_argument("--label", default="twice", help="which of them: twice (the default), or unit for all")
     parser.add_argument("name", nargs="*", help="run only tests whose name contains one of these")
     arguments = parser.parse_args()
     chosen = list(tests_of(arguments.build))
     if arguments.build_unit:
         second = os.path.basename(arguments.build_unit)
         chosen += [dict(t, name=f"{second}:{t['name']}") for t in tests_of(arguments.build_unit)
-                   if os.path.basename(t["command"][0]) == t["name"] + "_test"]
+                   if arguments.label in t["labels"]]
     if arguments.name:
         chosen = [t for t in chosen if any(n in t["name"] for n in arguments.name)]
     total_passed = total_failed = 0
