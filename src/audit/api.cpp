@@ -226,13 +226,12 @@ Result<Response> get_my_access(Log& log, store::Database& db, const Request& req
   DAYAQ_TRY(const std::uint64_t before, number(request, "before", crypto::tree_size_max));
   constexpr int page = 100;
   DAYAQ_TRY(const auto entries, log.entries_about(person, before, page));
-  DAYAQ_TRY_OK(db.write([&](store::Session& session) -> Result<void> {
-    DAYAQ_TRY_OK(log.append(session, {.action = "person.read",
-                                      .actor = caller.actor(),
-                                      .subject = person,
-                                      .data = R"({"what":"access"})",
-                                      .personal = R"({"reason":"consent: me:read"})"}));
-    return {};
+  DAYAQ_TRY_OK(db.write([&](store::Session& session) {
+    return log.append(session, {.action = "person.read",
+                                .actor = caller.actor(),
+                                .subject = person,
+                                .data = R"({"what":"access"})",
+                                .personal = R"({"reason":"consent: me:read"})"});
   }));
   std::string body = R"({"entries":[)";
   const char* comma = "";

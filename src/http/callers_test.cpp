@@ -145,7 +145,8 @@ TEST_F(Gate, ABoundTokenNeedsItsProof) {
 TEST_F(Gate, ABrowserWithoutASessionGoesToSignInAndComesBack) {
   const auto sent = get("/my?page=2&lang=en", browser("gone"));
   EXPECT_EQ(sent.status, 303);
-  EXPECT_EQ(sent.header("location"), "/sign-in?then=%2Fmy%3Fpage%3D2%26lang%3Den");
+  EXPECT_EQ(sent.header("location"), "/sign-in?then=%2Fmy%3Fpage%3D2%26lang%3Den&lang=en")
+      << "in the language that was asked for";
   EXPECT_EQ(get("/my", browser("low")).body, "self");
   EXPECT_EQ(get("/my", {{"Cookie", "session=gone"}}).status, 401) << "a program";
   EXPECT_EQ(ask(Method::post, "/my", browser("gone"), "a=b").status, 401) << "a form isn't sent again";
