@@ -118,10 +118,11 @@ Result<std::unique_ptr<DigitalId>> DigitalId::open(Core& core, registry::KeyRing
   state->clients.set_others(identity::oidc::key_clients(api_keys, *core.organisations));
   state->sessions.add_observer(state->grants_end);
   state->sessions.add_observer(state->back_channel);
-  DAYAQ_TRY_OK(core.database->read([&](store::Session& session) -> Result<void> {
+  const auto done = core.database->read([&](store::Session& session) -> Result<void> {
     DAYAQ_TRY_OK(state->clients.load(session));
     return identity::oidc::start_tokens(session, state->provider, now);
-  }));
+  });
+  DAYAQ_TRY_OK(done);
   core.database->add_hook(state->sessions);
   core.database->add_hook(state->outbox);
   core.database->add_hook(state->clients);

@@ -195,11 +195,12 @@ Result<std::unique_ptr<Node>> Node::open(const NodeOptions& options) {
   state->names.emplace(regime::law_json_context(core.country, state->wording, *core.organisations));
   state->book = std::make_unique<regime::Lawbook>(*state->files, *core.log);
   state->keys = std::make_unique<registry::KeyRing>(*core.organisations, core.clock);
-  DAYAQ_TRY_OK(core.database->read([&](store::Session& session) -> Result<void> {
+  const auto done = core.database->read([&](store::Session& session) -> Result<void> {
     DAYAQ_TRY_OK(state->keys->load(session));
     DAYAQ_TRY_OK(state->edges.load(session));
     return state->book->load(session);
-  }));
+  });
+  DAYAQ_TRY_OK(done);
   core.database->add_hook(*state->keys);
   core.database->add_hook(*state->book);
   core.database->add_hook(state->edges);

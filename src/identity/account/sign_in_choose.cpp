@@ -112,7 +112,7 @@ Result<SignInView> ask_confirmation(const SignInSteps& s, Attempt a, const Calle
   asked.client = a.client;
   asked.network = caller.network;
   asked.proved = now;
-  DAYAQ_TRY_OK(s.db.write([&](store::Session& session) -> Result<void> {
+  const auto done = s.db.write([&](store::Session& session) -> Result<void> {
     DAYAQ_TRY_OK(may_send(s, session, Counted::asked, a, caller, now));
     DAYAQ_TRY(const auto account, s.usable_account(session, a.person));
     DAYAQ_TRY(const auto devices, mobiles_of(session, a.person));
@@ -133,7 +133,8 @@ Result<SignInView> ask_confirmation(const SignInSteps& s, Attempt a, const Calle
     }
     if (!queued) DAYAQ_TRY_OK(s.accounts.outbox.queue(session, message));
     return {};
-  }));
+  });
+  DAYAQ_TRY_OK(done);
   return s.view(a, caller, now);
 }
 

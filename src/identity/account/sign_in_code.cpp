@@ -123,10 +123,11 @@ Result<SignInView> SignIn::code(std::string_view state, std::string_view typed, 
   PasswordCheck password;
   if (a.method == AuthenticatorKind::password) {
     // The bounds first: what is refused anyway must not cost the work of a hash.
-    DAYAQ_TRY_OK(s.db.read([&](store::Session& session) -> Result<void> {
+    const auto done = s.db.read([&](store::Session& session) -> Result<void> {
       for (const Counter& counter : counters) DAYAQ_TRY_OK(s.limits.check(session, counter, now));
       return {};
-    }));
+    });
+    DAYAQ_TRY_OK(done);
     DAYAQ_TRY(password, check_password_before(s, a, typed));
   }
   auto committed = s.db.write([&](store::Session& session) -> Result<Outcome> {

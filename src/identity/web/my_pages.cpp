@@ -108,7 +108,7 @@ Result<Response> end_session(Visit& visit) {
   const Session& own = *visit.session;
   const std::string id = visit.form("id");
   const bool all = visit.form("all") == "1";
-  DAYAQ_TRY_OK(visit.web.db.write([&](store::Session& db) -> Result<void> {
+  const auto done = visit.web.db.write([&](store::Session& db) -> Result<void> {
     Sessions& store = visit.web.accounts.sessions;
     if (all) {
       DAYAQ_TRY_OK(store.end_all(db, own.person, own.id, visit.now));
@@ -119,7 +119,8 @@ Result<Response> end_session(Visit& visit) {
       if (fmt::format("{}", session.id) == id) return store.end(db, own.person, session.id, visit.now);
     }
     return {};  // it has ended already: what was asked for is so
-  }));
+  });
+  DAYAQ_TRY_OK(done);
   return visit.redirect("/my/sessions");
 }
 

@@ -164,7 +164,7 @@ Result<Response> revoke(Visit& visit) {
   DAYAQ_TRY(const PersonId person, named_person(visit));
   const registry::Registry& registry = visit.web.accounts.registry;
   const std::string wanted = visit.form("attestation");
-  DAYAQ_TRY_OK(visit.web.db.write([&](store::Session& db) -> Result<void> {
+  const auto done = visit.web.db.write([&](store::Session& db) -> Result<void> {
     DAYAQ_TRY(const auto facts, registry::facts(db, visit.web.accounts.persons, person));
     for (const registry::Attestation& one : facts.attestations) {
       if (fmt::format("{}", one.id) != wanted) continue;
@@ -172,7 +172,8 @@ Result<Response> revoke(Visit& visit) {
       return {};
     }
     return fail(ErrorKind::not_found, "registry.attestation", "There is no such attestation.");
-  }));
+  });
+  DAYAQ_TRY_OK(done);
   return person_page(visit, who, person, visit.form("reason"), {.text_key = "office_revoked", .bad = false});
 }
 
