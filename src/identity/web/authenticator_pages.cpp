@@ -163,16 +163,6 @@ Result<Response> add_passkey(Visit& visit) {
   return add(visit, std::move(credential));
 }
 
-/// "JBSW Y3DP ...": as people type it.
-std::string in_groups(std::string_view secret) {
-  std::string out;
-  for (std::size_t i = 0; i < secret.size(); ++i) {
-    if (i > 0 && i % 4 == 0) out += ' ';
-    out += secret[i];
-  }
-  return out;
-}
-
 Result<Response> totp_page(Visit& visit, BytesView secret, bool wrong) {
   DAYAQ_TRY(const Own own, own_of(visit));
   portal::View& view = visit.my_content("my_totp.html");
@@ -275,14 +265,7 @@ Result<Response> raise(Visit& visit) {
 }  // namespace
 
 void add_authenticator_pages(http::Router& router, const Web& web) {
-  struct Entry {
-    Method method;
-    const char* pattern;
-    const char* operation;
-    const char* summary;
-    PageHandler handler;
-  };
-  constexpr std::array<Entry, 9> entries{{
+  constexpr auto pages = std::to_array<SignedInPage>({
       {Method::get, "/my/authenticators", "page_my_authenticators", "My authenticators.", list},
       {Method::post, "/my/authenticators/passkey", "page_my_add_passkey", "Adds a passkey.", add_passkey},
       {Method::get, "/my/authenticators/totp", "page_my_totp", "A secret for an app.", show_totp},
@@ -292,17 +275,8 @@ void add_authenticator_pages(http::Router& router, const Web& web) {
       {Method::post, "/my/authenticators/lost", "page_my_lost", "Declares one lost.", declare_as_lost},
       {Method::post, "/my/authenticators/raise", "page_my_raise", "Shows a surer proof.", raise},
       {Method::post, "/my/authenticators/remove", "page_my_remove", "Removes one.", remove},
-  }};
-  for (const Entry& entry : entries) {
-    add_page(router, web,
-             {.method = entry.method,
-              .pattern = entry.pattern,
-              .operation = entry.operation,
-              .summary = entry.summary,
-              .signed_in = Assurance::low,
-              .form = entry.method == Method::post ? Form::session : Form::none},
-             entry.handler);
-  }
+  });
+  add_signed_in_pages(router, web, Assurance::low, pages);
 }
 
 }  // namespace dayaq::identity::web

@@ -21,15 +21,6 @@ bool is_recovery(const Visit& visit) {
   return visit.request.path.starts_with("/recover");
 }
 
-std::string in_groups(std::string_view secret) {
-  std::string out;
-  for (std::size_t i = 0; i < secret.size(); ++i) {
-    if (i > 0 && i % 4 == 0) out += ' ';
-    out += secret[i];
-  }
-  return out;
-}
-
 bool offers(const EnrolView& at, AuthenticatorKind kind) {
   return std::ranges::find(at.offered, kind) != at.offered.end();
 }

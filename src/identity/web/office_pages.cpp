@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "identity/account/enrolment.hpp"
 #include "identity/account/relations.hpp"
@@ -290,14 +291,7 @@ Result<Response> counter_issue(Visit& visit) {
 }  // namespace
 
 void add_office_pages(http::Router& router, const Web& web) {
-  struct Entry {
-    Method method;
-    const char* pattern;
-    const char* operation;
-    const char* summary;
-    PageHandler handler;
-  };
-  constexpr std::array<Entry, 9> entries{{
+  constexpr auto pages = std::to_array<SignedInPage>({
       {Method::get, "/office", "page_office", "An official's console.", home},
       {Method::post, "/office/person", "page_office_person", "Looks somebody up, for a stated reason.",
        look_up},
@@ -308,17 +302,8 @@ void add_office_pages(http::Router& router, const Web& web) {
       {Method::post, "/office/clients/end", "page_office_clients_end", "Ends one.", end_client},
       {Method::get, "/office/counter", "page_office_counter", "Assisted enrolment.", counter},
       {Method::post, "/office/counter", "page_office_counter_issue", "Hands out a code.", counter_issue},
-  }};
-  for (const Entry& entry : entries) {
-    add_page(router, web,
-             {.method = entry.method,
-              .pattern = entry.pattern,
-              .operation = entry.operation,
-              .summary = entry.summary,
-              .signed_in = Assurance::substantial,
-              .form = entry.method == Method::post ? Form::session : Form::none},
-             entry.handler);
-  }
+  });
+  add_signed_in_pages(router, web, Assurance::substantial, pages);
 }
 
 }  // namespace dayaq::identity::web

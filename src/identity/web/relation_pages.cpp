@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "identity/account/relations.hpp"
 #include "identity/web/visit.hpp"
@@ -167,30 +168,14 @@ Result<Response> give(Visit& visit) {
 }  // namespace
 
 void add_relation_pages(http::Router& router, const Web& web) {
-  struct Entry {
-    Method method;
-    const char* pattern;
-    const char* operation;
-    const char* summary;
-    PageHandler handler;
-  };
-  constexpr std::array<Entry, 5> entries{{
+  constexpr auto pages = std::to_array<SignedInPage>({
       {Method::get, "/my/relations", "page_my_relations", "Who acts for whom.", list},
       {Method::post, "/my/relations/give", "page_my_relations_give", "Gives a mandate.", give},
       {Method::post, "/my/relations/end", "page_my_relations_end", "Ends one.", end},
       {Method::post, "/my/relations/act", "page_my_relations_act", "Acts for somebody.", act},
       {Method::post, "/my/relations/self", "page_my_relations_self", "Acts for oneself again.", be_oneself},
-  }};
-  for (const Entry& entry : entries) {
-    add_page(router, web,
-             {.method = entry.method,
-              .pattern = entry.pattern,
-              .operation = entry.operation,
-              .summary = entry.summary,
-              .signed_in = Assurance::low,
-              .form = entry.method == Method::post ? Form::session : Form::none},
-             entry.handler);
-  }
+  });
+  add_signed_in_pages(router, web, Assurance::low, pages);
 }
 
 }  // namespace dayaq::identity::web

@@ -331,4 +331,27 @@ void Pages::add_routes(http::Router& router) {
   if (!web_.outbox.empty()) add_demo_pages(router, web_);
 }
 
+void add_signed_in_pages(http::Router& router, const Web& web, Assurance least,
+                         std::span<const SignedInPage> pages) {
+  for (const SignedInPage& page : pages) {
+    add_page(router, web,
+             {.method = page.method,
+              .pattern = page.pattern,
+              .operation = page.operation,
+              .summary = page.summary,
+              .signed_in = least,
+              .form = page.method == http::Method::post ? Form::session : Form::none},
+             page.handler);
+  }
+}
+
+std::string in_groups(std::string_view secret) {
+  std::string out;
+  for (std::size_t i = 0; i < secret.size(); ++i) {
+    if (i > 0 && i % 4 == 0) out += ' ';
+    out += secret[i];
+  }
+  return out;
+}
+
 }  // namespace dayaq::identity::web

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -96,6 +97,17 @@ struct PageRoute {
 using PageHandler = Result<http::Response> (*)(Visit&);
 void add_page(http::Router& router, const Web& web, const PageRoute& route, PageHandler handler);
 
+struct SignedInPage {
+  http::Method method;
+  const char* pattern;
+  const char* operation;
+  const char* summary;
+  PageHandler handler;
+};
+/// Pages of whoever is signed in at that level; their forms carry the session's token.
+void add_signed_in_pages(http::Router& router, const Web& web, Assurance least,
+                         std::span<const SignedInPage> pages);
+
 // The pages, by file.
 void add_sign_in_pages(http::Router& router, const Web& web);
 void add_enrol_pages(http::Router& router, const Web& web);
@@ -107,6 +119,8 @@ void add_oauth_pages(http::Router& router, const Web& web);
 void add_office_pages(http::Router& router, const Web& web);
 void add_demo_pages(http::Router& router, const Web& web);
 
+/// "JBSW Y3DP ...": a secret as people type it.
+[[nodiscard]] std::string in_groups(std::string_view secret);
 /// The name of an authenticator's kind in web/text.
 [[nodiscard]] std::string_view authenticator_kind_key(AuthenticatorKind kind);
 /// The name of a level of assurance in web/text.
