@@ -15,7 +15,8 @@ def tests_of(build):
         properties = {p["name"]: p["value"] for p in test.get("properties", [])}
         yield {"name": test["name"], "command": test["command"],
                "cwd": properties.get("WORKING_DIRECTORY", build), "serial": properties.get("RUN_SERIAL", False),
-               "timeout": float(properties.get("TIMEOUT", 600)), "labels": properties.get("LABELS", [])}
+               "timeout": float(properties.get("TIMEOUT", 600)) * (6 if os.environ.get("DAYAQ_SOAK") else 1),
+               "labels": properties.get("LABELS", [])}
 
 
 def count(output, code):
@@ -40,7 +41,8 @@ def run(test):
                               timeout=test["timeout"], stdin=subprocess.DEVNULL)
         output, code = done.stdout + done.stderr, done.returncode
     except subprocess.TimeoutExpired as late:
-        output = (late.stdout or b"").decode(errors="replace") + f"\ntimed out after {test['timeout']:.0f} s"
+        output = "".join((part or b"").decode(errors="replace") for part in (late.stderr, late.stdout))
+        output += f"\ntimed out after {test['timeout']:.0f} s"
         code = -1
     passed, failed = count(output, code)
     return test, passed, failed, time.monotonic() - started, output
@@ -82,7 +84,8 @@ def main():
     for name, output in failures:
         print(f"\n--- {name}")
         lines = output.splitlines()
-        marked = [i for i, line in enumerate(lines) if "FAILED" in line or "Failure" in line or "rror" in line]
+        hung = lines and lines[-1].startswith("timed out after")
+        marked = [] if hung else [i for i, line in enumerate(lines) if "FAILED" in line or "Failure" in line or "rror" in line]
         start = max(0, marked[0] - 5) if marked else max(0, len(lines) - 60)
         print("\n".join(lines[start:start + 60]))
         if len(lines) > start + 60:

@@ -108,6 +108,7 @@ class IoThread : public std::enable_shared_from_this<IoThread> {
   /// Only when no connection is left.
   void join() {
     asio::post(context, [this] {
+      ended_ = true;
       tick_.cancel();
       work_.reset();
     });
@@ -179,6 +180,7 @@ class IoThread : public std::enable_shared_from_this<IoThread> {
   }
 
   void schedule_tick() {
+    if (ended_) return;  // a tick that had already fired isn't cancelled any more
     tick_.expires_after(tick_every_);
     tick_.async_wait([this](error_code error) {
       if (error) return;
@@ -205,6 +207,7 @@ class IoThread : public std::enable_shared_from_this<IoThread> {
   std::vector<Answer> answers_;
   std::vector<Answer> draining_;  ///< keeps its capacity between batches
   bool closed_ = false;
+  bool ended_ = false;  ///< of the I/O thread
   std::thread thread_;
 };
 

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <boost/asio/ssl/context.hpp>
+#include <future>
 #include <optional>
 
 #include "http/connection.ipp"
@@ -185,11 +186,7 @@ class ServerOfThreads final : public Server {
     if (!serving_) return;
     serving_ = false;
     shared_->stopping = true;
-    asio::post(threads_.front()->context, [this] {
-      error_code ignored;
-      acceptor_->close(ignored);
-      retry_->cancel();
-    });
+    stop_accepting();
     // Again and again: a connection falls idle or lingers while others run, and after the deadline it may
     // need several pushes, the 503 and then its write.
     const TimePoint deadline = SteadyClock::now() + shared_->options.shutdown_timeout;
@@ -214,6 +211,20 @@ class ServerOfThreads final : public Server {
  private:
   [[nodiscard]] bool none_left() const { return shared_->connections.load() == 0; }
 
+  /// When it returns, every connection that was accepted is counted, and no other comes.
+  void stop_accepting() {
+    std::promise<void> done;
+    asio::io_context& context = threads_.front()->context;
+    asio::post(context, [&] {
+      error_code ignored;
+      acceptor_->close(ignored);
+      retry_->cancel();
+      // An accept that had succeeded before the close may stand behind this in the queue: go behind it.
+      asio::post(context, [&done] { done.set_value(); });
+    });
+    done.get_future().wait();
+  }
+
   template <class Action>
   void on_each_connection(Action action) {
     for (const auto& thread : threads_) {
@@ -224,7 +235,7 @@ class ServerOfThreads final : public Server {
   void accept_next() {
     const std::shared_ptr<IoThread>& target = threads_[turn_++ % threads_.size()];
     acceptor_->async_accept(target->context, peer_, [this, target](error_code error, tcp::socket socket) {
-      if (error == asio::error::operation_aborted) return;
+      if (error && shared_->stopping) return;
       if (error) return pause_accepting(error);
       take(target, std::move(socket), peer_);
       if (!shared_->stopping) accept_next();
@@ -236,7 +247,7 @@ class ServerOfThreads final : public Server {
     log::warning("http.accept", "no connection can be accepted; trying again", {{"error", error.message()}});
     retry_->expires_after(std::chrono::milliseconds(50));
     retry_->async_wait([this](error_code cancelled) {
-      if (!cancelled) accept_next();
+      if (!cancelled && !shared_->stopping) accept_next();
     });
   }
 
