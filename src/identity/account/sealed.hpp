@@ -7,6 +7,7 @@
 // It can come back more than once: what may be used once is a row.
 #pragma once
 
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -36,5 +37,23 @@ struct Unsealed {
                                       std::string_view text, Instant now);
 
 [[nodiscard]] std::unexpected<Error> bad_state(std::string detail);
+
+/// A text within what is sealed: its size as a little-endian `Size`, then its bytes.
+template <class Size>
+void put_text(Bytes& out, std::string_view text) {
+  put_le(out, static_cast<Size>(text.size()));
+  const BytesView bytes = as_bytes(text);
+  out.insert(out.end(), bytes.begin(), bytes.end());
+}
+/// False if it is longer than `size_max` or than what is left.
+template <class Size>
+[[nodiscard]] bool take_text(BytesView& in, std::string& out,
+                             std::size_t size_max = std::numeric_limits<Size>::max()) {
+  Size size = 0;
+  if (!take_le(in, size) || size > size_max || size > in.size()) return false;
+  out = as_text(in.first(size));
+  in = in.subspan(size);
+  return true;
+}
 
 }  // namespace dayaq::identity

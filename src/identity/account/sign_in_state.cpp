@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "identity/account/sealed.hpp"
+
 namespace dayaq::identity {
 namespace {
 
@@ -9,20 +11,6 @@ using namespace std::chrono_literals;
 
 constexpr std::uint8_t version = 1;
 constexpr std::size_t client_size_max = 64;
-
-void put_text(Bytes& out, std::string_view text) {
-  put_le(out, static_cast<std::uint16_t>(text.size()));
-  const BytesView bytes = as_bytes(text);
-  out.insert(out.end(), bytes.begin(), bytes.end());
-}
-
-bool take_text(BytesView& in, std::string& out, std::size_t size_max) {
-  std::uint16_t size = 0;
-  if (!take_le(in, size) || size > size_max || size > in.size()) return false;
-  out = as_text(in.first(size));
-  in = in.subspan(size);
-  return true;
-}
 
 template <class Enum>
 bool take_enum(BytesView& in, Enum& out, Enum last) {
@@ -59,8 +47,8 @@ Bytes encode(const Attempt& a) {
   put_le(out, a.id);
   put_le(out, a.authenticator.value());
   put_le(out, a.present.value());
-  put_text(out, std::string_view(a.client).substr(0, client_size_max));
-  put_text(out, std::string_view(a.then).substr(0, then_size_max));
+  put_text<std::uint16_t>(out, std::string_view(a.client).substr(0, client_size_max));
+  put_text<std::uint16_t>(out, std::string_view(a.then).substr(0, then_size_max));
   return out;
 }
 
@@ -84,8 +72,8 @@ std::optional<Attempt> decode_attempt(BytesView in) {
   std::copy_n(in.begin(), a.challenge.size(), a.challenge.begin());
   in = in.subspan(a.challenge.size());
   if (!take_id(in, a.person) || !take_le(in, a.id) || a.id >> 63 != 0 || !take_id(in, a.authenticator) ||
-      !take_id(in, a.present) || !take_text(in, a.client, client_size_max) ||
-      !take_text(in, a.then, then_size_max) || !in.empty()) {
+      !take_id(in, a.present) || !take_text<std::uint16_t>(in, a.client, client_size_max) ||
+      !take_text<std::uint16_t>(in, a.then, then_size_max) || !in.empty()) {
     return std::nullopt;
   }
   return a;

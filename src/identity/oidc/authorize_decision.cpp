@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "identity/account/sealed.hpp"
 #include "identity/oidc/authorize_seal.hpp"
 #include "identity/oidc/ciba.hpp"
 #include "identity/oidc/consent.hpp"
@@ -10,20 +11,6 @@ namespace dayaq::identity::oidc {
 namespace {
 
 enum RowState : std::int64_t { pending = 0, granted = 1, refused = 2, used = 3 };
-
-void put_text(Bytes& out, std::string_view text) {
-  put_le<std::uint32_t>(out, static_cast<std::uint32_t>(text.size()));
-  const BytesView bytes = as_bytes(text);
-  out.insert(out.end(), bytes.begin(), bytes.end());
-}
-
-bool take_text(BytesView& in, std::string& out) {
-  std::uint32_t size = 0;
-  if (!take_le(in, size) || in.size() < size) return false;
-  out = as_text(in.first(size));
-  in = in.subspan(size);
-  return true;
-}
 
 }  // namespace
 
@@ -108,8 +95,8 @@ Bytes encode_grant(const Grant& grant) {
   put_le<std::int64_t>(out, to_micros(grant.expires));
   put_le<std::uint8_t>(out, static_cast<std::uint8_t>(grant.assurance));
   put_le<std::uint16_t>(out, grant.methods.bits());
-  put_text(out, grant.client);
-  put_text(out, join_names(grant.scopes));
+  put_text<std::uint32_t>(out, grant.client);
+  put_text<std::uint32_t>(out, join_names(grant.scopes));
   return out;
 }
 
@@ -123,8 +110,8 @@ std::optional<Grant> decode_grant(BytesView bytes) {
   const bool whole = take_le(bytes, version) && version == 1 && take_le(bytes, id) &&
                      take_le(bytes, person) && take_le(bytes, acting_for) && take_le(bytes, authenticated) &&
                      take_le(bytes, expires) && take_le(bytes, assurance) && assurance <= 3 &&
-                     take_le(bytes, methods) && take_text(bytes, out.client) && take_text(bytes, scopes) &&
-                     bytes.empty();
+                     take_le(bytes, methods) && take_text<std::uint32_t>(bytes, out.client) &&
+                     take_text<std::uint32_t>(bytes, scopes) && bytes.empty();
   if (!whole) return std::nullopt;
   out.id = GrantId(id);
   out.person = PersonId(person);

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "crypto/jwt.hpp"
+#include "identity/account/sealed.hpp"
 #include "identity/oidc/claims.hpp"
 #include "identity/oidc/request.hpp"
 #include "identity/oidc/token_state.hpp"
@@ -88,20 +89,6 @@ Result<void> read_member(ClaimsParameter& out, const JsonObject::Member& member,
   same->essential |= wish.essential;
   (id_token ? same->in_id_token : same->in_userinfo) = true;
   return {};
-}
-
-void put_text(Bytes& out, std::string_view text) {
-  put_le<std::uint32_t>(out, static_cast<std::uint32_t>(text.size()));
-  const BytesView bytes = as_bytes(text);
-  out.insert(out.end(), bytes.begin(), bytes.end());
-}
-
-bool take_text(BytesView& in, std::string& out) {
-  std::uint32_t size = 0;
-  if (!take_le(in, size) || in.size() < size) return false;
-  out = as_text(in.first(size));
-  in = in.subspan(size);
-  return true;
 }
 
 template <class Count, class Take>
@@ -197,13 +184,13 @@ Bytes encode(const AuthorizationRequest& request) {
   for (const std::string* text :
        {&request.client, &request.target.redirect_uri, &request.target.state, &request.nonce,
         &request.code_challenge, &request.jkt, &request.subject, &request.login_hint}) {
-    put_text(out, *text);
+    put_text<std::uint32_t>(out, *text);
   }
   put_le<std::uint16_t>(out, static_cast<std::uint16_t>(request.scopes.size()));
-  for (const std::string& scope : request.scopes) put_text(out, scope);
+  for (const std::string& scope : request.scopes) put_text<std::uint32_t>(out, scope);
   put_le<std::uint16_t>(out, static_cast<std::uint16_t>(request.claims.size()));
   for (const ClaimWish& wish : request.claims) {
-    put_text(out, wish.name);
+    put_text<std::uint32_t>(out, wish.name);
     put_le<std::uint8_t>(out,
                          static_cast<std::uint8_t>((wish.essential ? 1 : 0) | (wish.in_id_token ? 2 : 0) |
                                                    (wish.in_userinfo ? 4 : 0)));
@@ -233,14 +220,15 @@ std::optional<AuthorizationRequest> decode_authorization_request(BytesView bytes
   out.asked = from_micros(asked);
   for (std::string* text : {&out.client, &out.target.redirect_uri, &out.target.state, &out.nonce,
                             &out.code_challenge, &out.jkt, &out.subject, &out.login_hint}) {
-    if (!take_text(bytes, *text)) return std::nullopt;
+    if (!take_text<std::uint32_t>(bytes, *text)) return std::nullopt;
   }
   const bool lists =
-      take_list<std::uint16_t>(bytes, 64, [&] { return take_text(bytes, out.scopes.emplace_back()); }) &&
+      take_list<std::uint16_t>(bytes, 64,
+                               [&] { return take_text<std::uint32_t>(bytes, out.scopes.emplace_back()); }) &&
       take_list<std::uint16_t>(bytes, 64, [&] {
         ClaimWish wish;
         std::uint8_t bits = 0;
-        if (!take_text(bytes, wish.name) || !take_le(bytes, bits)) return false;
+        if (!take_text<std::uint32_t>(bytes, wish.name) || !take_le(bytes, bits)) return false;
         wish.essential = (bits & 1) != 0;
         wish.in_id_token = (bits & 2) != 0;
         wish.in_userinfo = (bits & 4) != 0;
