@@ -14,6 +14,8 @@ with open("cmake/DayaqModule.cmake") as text:
 FLOORS["edge"] = max(floor for room, floor in FLOORS.items() if room.startswith("edge_"))
 # The digital ID is several libraries too, one above the other; CMake's links hold each to its floor.
 FLOORS["identity"] = max(floor for room, floor in FLOORS.items() if room.startswith("identity"))
+# So are the e-services.
+FLOORS["services"] = max(floor for room, floor in FLOORS.items() if room.startswith("services"))
 EDGE_STANDS_ON = {"base", "crypto", "http", "feed", "edge"}
 EDGE_PARTS = {"diameter", "radius", "tv", "web"}
 

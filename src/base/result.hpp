@@ -74,9 +74,11 @@ struct [[nodiscard]] Result : std::expected<T, Error> {
     return std::unexpected(std::move(name).error()); \
   declaration = std::move(*name)
 
-/// `DAYAQ_TRY_OK(g());` returns g's error, if any.
-#define DAYAQ_TRY_OK(...)                                                  \
-  do {                                                                     \
-    if (auto&& dayaq_result_ = (__VA_ARGS__); !dayaq_result_) [[unlikely]] \
-      return std::unexpected(std::move(dayaq_result_).error());            \
+/// `DAYAQ_TRY_OK(g());` returns g's error, if any. May hold another within a lambda: each has a name of its
+/// own.
+#define DAYAQ_TRY_OK(...) DAYAQ_TRY_OK_(DAYAQ_CONCAT(dayaq_result_, __COUNTER__), __VA_ARGS__)
+#define DAYAQ_TRY_OK_(name, ...)                         \
+  do {                                                   \
+    if (auto&& name = (__VA_ARGS__); !name) [[unlikely]] \
+      return std::unexpected(std::move(name).error());   \
   } while (false)

@@ -4,6 +4,8 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <array>
+#include <filesystem>
 #include <optional>
 #include <set>
 
@@ -132,10 +134,23 @@ Result<Texts> Texts::parse(std::string_view az, std::string_view en, std::string
 }
 
 Result<Texts> Texts::load(const std::filesystem::path& folder) {
-  DAYAQ_TRY(const std::string az, read_file(folder / "az.yaml"));
-  DAYAQ_TRY(const std::string en, read_file(folder / "en.yaml"));
-  DAYAQ_TRY(const std::string ru, read_file(folder / "ru.yaml"));
-  return parse(az, en, ru);
+  std::array<std::string, languages.size()> all;
+  for (const Language language : languages) {
+    const std::string prefix = fmt::format("{}.", to_string(language));
+    std::vector<std::filesystem::path> files;
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+      const std::string name = entry.path().filename().string();
+      if (name.starts_with(prefix) && name.ends_with(".yaml")) files.push_back(entry.path());
+    }
+    std::ranges::sort(files);
+    if (files.empty()) files.push_back(folder / (prefix + "yaml"));  // says that it is missing
+    for (const auto& file : files) {
+      DAYAQ_TRY(const std::string text, read_file(file));
+      all[static_cast<std::size_t>(language)] += text + "\n";
+    }
+  }
+  return parse(all[0], all[1], all[2]);
 }
 
 const Texts::Entry& Texts::entry(std::string_view key, Language language) const {

@@ -1,4 +1,5 @@
-// The pages' texts in three languages: web/text/{az,en,ru}.yaml.
+// The pages' texts in three languages: web/text/{az,en,ru}.yaml, and beside each
+// {az,en,ru}.PART.yaml, one a part of the house.
 //
 //   nav_home: Ana səhifə
 //   as_of: "As of {time} (Baku time)."
@@ -33,7 +34,7 @@ class Texts {
  public:
   using Names = std::initializer_list<std::pair<std::string_view, std::string_view>>;
 
-  /// Reads az.yaml, en.yaml and ru.yaml. not_found "portal.texts" without the folder; invalid_input
+  /// Reads az.yaml, az.PART.yaml and so on. not_found "portal.texts" without the folder; invalid_input
   /// "portal.texts" names the file, and the key that is missing, has other names in braces, or lacks a plural
   /// form.
   static Result<Texts> load(const std::filesystem::path& folder);

@@ -211,7 +211,7 @@ void add_enrol_pages(http::Router& router, const Web& web) {
   struct Entry {
     const char* pattern;
     const char* operation;
-    PageHandler handler;
+    PageFunction handler;
   };
   constexpr std::array<Entry, 12> forms{{
       {"/enrol/request", "page_enrol_request", request},

@@ -309,7 +309,7 @@ void add_oauth_pages(http::Router& router, const Web& web) {
   constexpr auto none = Assurance::none;
   struct Entry {
     PageRoute route;
-    PageHandler handler;
+    PageFunction handler;
   };
   const Entry entries[] = {
       {{Method::get, "/oauth/authorize", "page_authorize", "The authorization endpoint.", none, Form::none},

@@ -238,7 +238,7 @@ void add_sign_in_pages(http::Router& router, const Web& web) {
   struct Step {
     const char* pattern;
     const char* operation;
-    PageHandler handler;
+    PageFunction handler;
   };
   constexpr std::array<Step, 5> steps{{{"/sign-in/identify", "page_sign_in_identify", identify},
                                        {"/sign-in/choose", "page_sign_in_choose", choose},

@@ -286,7 +286,7 @@ Response to_sign_in(const Visit& visit, Assurance least) {
       fmt::format("/sign-in?then={}&level={}", http::percent_encode(then), http::to_string(least)));
 }
 
-Response answer(const Web& web, const Request& request, const PageRoute& route, PageHandler handler) {
+Response answer(const Web& web, const Request& request, const PageRoute& route, const PageHandler& handler) {
   Visit visit(web, request, web.accounts.clock.now());
   if (const auto found = visit.find_session(); !found) return visit.refuse(found.error());
   if (route.signed_in != Assurance::none && (!visit.session || visit.session->assurance < route.signed_in)) {

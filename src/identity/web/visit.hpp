@@ -1,6 +1,7 @@
 // One request to a page: who is there, and how they are answered.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -94,7 +95,9 @@ struct PageRoute {
   Assurance signed_in = Assurance::none;
   Form form = Form::none;
 };
-using PageHandler = Result<http::Response> (*)(Visit&);
+using PageFunction = Result<http::Response> (*)(Visit&);
+/// May hold what pages of other rooms stand on.
+using PageHandler = std::function<Result<http::Response>(Visit&)>;
 void add_page(http::Router& router, const Web& web, const PageRoute& route, PageHandler handler);
 
 struct SignedInPage {
@@ -102,7 +105,7 @@ struct SignedInPage {
   const char* pattern;
   const char* operation;
   const char* summary;
-  PageHandler handler;
+  PageFunction handler;
 };
 /// Pages of whoever is signed in at that level; their forms carry the session's token.
 void add_signed_in_pages(http::Router& router, const Web& web, Assurance least,

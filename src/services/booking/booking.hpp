@@ -1,0 +1,99 @@
+// Appointments: calendars of places where people come, their slots, and who has which. No slot is given
+// twice.
+//
+// A calendar is a resource file (country/az/calendars/*.yaml): opening hours, holidays, how long a slot
+// lasts, how many come at once, how early one may come and how late. Slots follow from it; only what is
+// booked is stored.
+#pragma once
+
+#include <expected>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/text.hpp"
+#include "base/time.hpp"
+#include "registry/country_pack.hpp"
+#include "store/database.hpp"
+
+namespace dayaq::services::booking {
+
+[[nodiscard]] std::span<const store::Migration> migrations();
+
+struct Opening {
+  std::uint8_t weekdays = 0;  ///< bit 0: Monday
+  int from_minute = 0;        ///< of the civil day
+  int until_minute = 0;
+};
+
+struct Calendar {
+  std::string code;
+  LocalizedText name;
+  LocalizedText address;
+  OrganisationCode organisation;
+  int slot_minutes = 15;
+  int capacity = 1;  ///< how many may come at one time
+  std::vector<Opening> openings;
+  std::vector<Date> closed;
+  int ahead_days = 30;      ///< how far ahead one may book
+  int early_minutes = 15;   ///< whoever comes earlier waits
+  int late_minutes = 10;    ///< whoever comes later has lost the slot
+  int no_show_percent = 0;  ///< of bookings, as assumed until it is known; overbooks as far as it is safe
+};
+
+struct Slot {
+  Instant at;
+  int left = 0;  ///< how many more may come
+};
+struct Booking {
+  std::string calendar;
+  Instant at;
+  PersonId person;
+  std::uint64_t case_id = 0;
+  enum class State : std::uint8_t { booked, came, missed, cancelled } state = State::booked;
+};
+
+/// What comes of somebody at the door.
+enum class Arrival : std::uint8_t { early, on_time, late };
+[[nodiscard]] Arrival arrival(const Calendar& calendar, Instant booked, Instant came);
+
+class Calendars {
+ public:
+  /// All of the folder; errors with file, line and what to correct. A folder that isn't there: none.
+  static Result<std::unique_ptr<Calendars>> load(const std::filesystem::path& folder,
+                                                 const registry::CountryPack& country);
+  [[nodiscard]] const Calendar* find(std::string_view code) const;
+  [[nodiscard]] std::span<const Calendar> all() const;
+
+  /// The slots of a civil day that are still to come, daylight saving and closed days minded.
+  Result<std::vector<Slot>> slots(store::Session& session, const Calendar& calendar, Date day,
+                                  Instant now) const;
+  /// In the caller's write transaction. The same person and case again gets what they have.
+  ///   - conflict "booking.taken"       somebody was faster
+  ///   - invalid_input "booking.slot"   no such time
+  Result<Booking> book(store::Session& session, const Calendar& calendar, Instant at, PersonId person,
+                       std::uint64_t case_id, Instant now) const;
+  Result<void> cancel(store::Session& session, PersonId person, std::uint64_t case_id, Instant now) const;
+  Result<std::optional<Booking>> of_case(store::Session& session, PersonId person,
+                                         std::uint64_t case_id) const;
+  Result<Booking> mark(store::Session& session, PersonId person, std::uint64_t case_id, Booking::State state,
+                       Instant now) const;
+  /// Of one day, by time.
+  Result<std::vector<Booking>> day(store::Session& session, const Calendar& calendar, Date day) const;
+
+ private:
+  explicit Calendars(const registry::CountryPack& country) : country_(country) {}
+  const registry::CountryPack& country_;
+  std::vector<Calendar> calendars_;
+};
+
+/// One's own appointment, or an office's day, for a calendar program (RFC 5545); names nobody but the place.
+[[nodiscard]] std::string ical(const Calendar& calendar, std::span<const Booking> bookings,
+                               std::string_view host, Instant now);
+
+}  // namespace dayaq::services::booking

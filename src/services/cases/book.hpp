@@ -1,0 +1,89 @@
+// All versions of all services, following commits: submitted by one official of the provider, published by
+// another, suspended and taken up again. The same life as a regime's (regime/lifecycle.hpp).
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "audit/log.hpp"
+#include "services/file.hpp"
+#include "store/database.hpp"
+
+namespace dayaq::services {
+
+enum class ServiceState : std::uint8_t { submitted, published, superseded, suspended, withdrawn };
+[[nodiscard]] std::string_view to_string(ServiceState state);
+
+struct ServiceVersion {
+  Service service;
+  ServiceState state = ServiceState::submitted;
+  std::string submitted_by;  ///< actor
+  Instant submitted;
+  std::string published_by;  ///< another actor
+  Instant published = instant_max;
+  LocalizedText suspended_because;  ///< said to who wants to apply
+};
+using ServiceHandle = std::shared_ptr<const ServiceVersion>;
+
+/// What is published, as readers see it: immutable.
+struct Published {
+  std::vector<ServiceHandle> services;  ///< by code; suspended ones too
+  std::uint64_t edition = 0;            ///< counts publications: what is cached is of one edition
+  [[nodiscard]] ServiceHandle find(std::string_view code) const;
+};
+
+/// Add it to the database as a hook. Steps run inside the caller's write transaction. Errors besides the
+/// store's:
+///   not_found "service.unknown", not_found "service.version", conflict "service.decided",
+///   forbidden "service.same_official", forbidden "service.provider" (another organisation's), conflict
+///   "service.move"
+///   (`moves` names a version that there isn't)
+class ServiceBook final : public store::CommitHook {
+ public:
+  ServiceBook(regime::FileContext context, audit::Log& log) : context_(std::move(context)), log_(log) {}
+  /// conflict "service.stored" if a stored file can't be read any more.
+  Result<void> load(store::Session& session);
+
+  // -- the committed state; any thread
+  [[nodiscard]] std::shared_ptr<const Published> published() const;
+  [[nodiscard]] std::vector<ServiceHandle> versions_of(const ServiceCode& code) const;
+  [[nodiscard]] std::vector<ServiceHandle> versions() const;
+  /// Any version that was ever published, for running cases.
+  [[nodiscard]] ServiceHandle find(const ServiceCode& code, int version) const;
+
+  // -- steps
+  Result<ServiceHandle> submit(store::Session& session, const Service& service, const std::string& actor,
+                               Instant now);
+  Result<ServiceHandle> publish(store::Session& session, const ServiceCode& code, int version,
+                                const std::string& actor, Instant now);
+  Result<ServiceHandle> suspend(store::Session& session, const ServiceCode& code,
+                                const LocalizedText& because, const std::string& actor, Instant now);
+  Result<ServiceHandle> resume(store::Session& session, const ServiceCode& code, const std::string& actor,
+                               Instant now);
+
+  void begin_transaction() override { mark_ = working_; }
+  void discard_transaction() override { working_ = mark_; }
+  Result<void> before_commit(store::Session&) override { return {}; }
+  void after_commit() noexcept override;
+  void after_rollback() noexcept override;
+
+ private:
+  struct State {
+    std::vector<ServiceHandle> versions;  // by code and version
+    std::shared_ptr<const Published> published = std::make_shared<const Published>();
+  };
+  using StateHandle = std::shared_ptr<const State>;
+
+  regime::FileContext context_;
+  audit::Log& log_;
+  mutable std::mutex mutex_;  // guards committed_
+  StateHandle committed_ = std::make_shared<const State>();
+  StateHandle working_ = committed_;  // writer thread only
+  StateHandle mark_ = committed_;
+};
+
+}  // namespace dayaq::services

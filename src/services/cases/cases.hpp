@@ -1,0 +1,152 @@
+// Cases: submitted once, moved by who may, found again after any crash.
+//
+// 1. A case, its events, its permit, its notices and its audit entry are one transaction: all or nothing.
+// 2. A submission names its case's id: the same again gives the first one's receipt, whatever happened since.
+// 3. Who acts names the revision that they saw; another's change in between is a conflict, never overwritten.
+// 4. What the machine (services/machine.hpp) says is what happens; here it is stored.
+// 5. Deadlines are rows: a restart loses none.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "audit/log.hpp"
+#include "base/random.hpp"
+#include "registry/store.hpp"
+#include "services/cases/book.hpp"
+#include "services/machine.hpp"
+#include "services/permit/token.hpp"
+#include "store/database.hpp"
+
+namespace dayaq::services {
+
+[[nodiscard]] std::span<const store::Migration> migrations();
+
+/// What is known of a person, quickly: from the index in memory, wired by apps. Called inside transactions.
+class Facts {
+ public:
+  virtual ~Facts() = default;
+  /// not_found "registry.person".
+  virtual Result<registry::PersonFacts> of(store::Session& session, PersonId person) const = 0;
+  /// When the regime's period in force ends; instant_min if it isn't in force at t.
+  [[nodiscard]] virtual Instant regime_end(const std::string& regime, Instant t) const = 0;
+};
+
+/// Tells who applied, in the transaction that causes it. Wired to the outbox of messages.
+class Notifier {
+ public:
+  virtual ~Notifier() = default;
+  /// `text` ready to be sent, in the language of `person` unless the channel says another.
+  virtual Result<void> notify(store::Session& session, PersonId person, const Case& about,
+                              const LocalizedText& text, Instant now) = 0;
+};
+
+struct CasesContext {
+  store::Database& db;
+  const ServiceBook& book;
+  const registry::CountryPack& country;
+  const Facts& facts;
+  Notifier* notifier = nullptr;  ///< null: nobody is told (SMS answers by itself)
+  audit::Log& log;
+  const permit::Issuer& issuer;
+  /// The number of a kind of permits, as inspectors' lists have it.
+  std::function<std::uint16_t(std::string_view kind)> kind_number;
+};
+
+struct Submission {
+  CaseId id;
+  PersonId person;
+  ServiceCode service;
+  Channel channel = Channel::web;
+  Answers answers;     ///< as given; read again by the service's form
+  std::string actor;   ///< who submits: "self", "org:CODE/...", "sms"; of an assisted one the official
+  bool notify = true;  ///< false: the channel answers by itself
+};
+
+/// What who applied is told at once, and every time they ask again.
+struct Receipt {
+  Case stands;
+  std::optional<Permit> permit;
+  bool repeated = false;  ///< it was there already
+};
+
+class Cases {
+ public:
+  explicit Cases(CasesContext context) : context_(std::move(context)) {}
+  [[nodiscard]] const CasesContext& context() const { return context_; }
+
+  // -- in the caller's write transaction
+
+  /// Errors besides those of the store:
+  ///   not_found "service.unknown"; unavailable "service.suspended"; forbidden "service.channel"
+  ///   forbidden "case.not_entitled"     the rule `who` doesn't hold; the text is the service's
+  ///   forbidden "case.no_regime"        the regime that it ends with isn't in force
+  ///   limit "case.limit"                was granted as often as one may; the text says when again
+  ///   invalid_input "service.answer"    with the first field at fault
+  ///   conflict "case.id"                the id is another service's case of this person
+  Result<Receipt> submit(store::Session& session, const Submission& submission, Instant now);
+  /// Errors of apply(); conflict "case.revision" (read it again), not_found "case.unknown".
+  /// `revision` 0: whatever stands.
+  Result<Receipt> act(store::Session& session, PersonId person, CaseId id, int revision, const Action& action,
+                      const std::string& actor, Instant now);
+  /// Does what deadlines have made due, at most `rows`; says how many.
+  Result<int> do_due(store::Session& session, Instant now, int rows);
+  /// Ends all live permits of services that end with a regime which has ended or changed, at most `rows`.
+  Result<int> end_with_regimes(store::Session& session, Instant now, int rows);
+  Result<void> revoke_permit(store::Session& session, PersonId person, PermitId permit,
+                             const LocalizedText& reason, const std::string& actor, Instant now);
+
+  // -- drafts: of one person and service, the last one kept; 8 KB at most (invalid_input "case.draft")
+  Result<void> save_draft(store::Session& session, PersonId person, const ServiceCode& service, CaseId id,
+                          const Answers& answers, Instant now);
+  Result<void> drop_draft(store::Session& session, PersonId person, const ServiceCode& service);
+
+  // -- reading
+  struct Draft {
+    ServiceCode service;
+    CaseId id;  ///< that it will have
+    Answers answers;
+    Instant saved;
+  };
+  Result<std::vector<Draft>> drafts(store::Session& session, PersonId person) const;
+  Result<std::optional<Case>> find(store::Session& session, PersonId person, CaseId id) const;
+  /// By the number alone: an official's search.
+  Result<std::optional<Case>> find(store::Session& session, CaseId id) const;
+  Result<std::vector<Case>> of_person(store::Session& session, PersonId person,
+                                      int limit) const;  ///< newest first
+  Result<std::vector<CaseEvent>> events(store::Session& session, PersonId person, CaseId id) const;
+  Result<std::vector<Permit>> permits_of(store::Session& session, PersonId person, Instant valid_at) const;
+  Result<std::optional<Permit>> permit(store::Session& session, PersonId person, PermitId id) const;
+  Result<std::vector<Permit>> revoked_live(store::Session& session, Instant now) const;
+
+  struct QueueFilter {
+    OrganisationIndex office = 0;
+    std::string service = {};                    ///< "": all
+    std::optional<std::string> claimed_by = {};  ///< "" nobody; nullopt: all
+    bool late_only = false;
+    int limit = 50;
+    int offset = 0;
+  };
+  struct Queue {
+    std::vector<Case> cases;  ///< the most urgent first
+    std::int64_t waiting = 0, late = 0;
+  };
+  Result<Queue> queue(store::Session& session, const QueueFilter& filter, Instant now) const;
+
+  struct DayFigures {
+    Date day;
+    std::int64_t submitted = 0, granted = 0, refused = 0, late = 0;
+    std::int64_t seconds_to_answer = 0;  ///< sum over the decided
+  };
+  Result<std::vector<DayFigures>> figures(store::Session& session, const ServiceCode& service, Date from,
+                                          Date until) const;
+
+ private:
+  CasesContext context_;
+};
+
+}  // namespace dayaq::services
