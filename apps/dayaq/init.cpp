@@ -28,11 +28,17 @@ Result<void> make_keys(node::Node& node, bool demo) {
     const char* organisation;
     std::vector<Scope> scopes;
   };
-  const std::vector<Scope> official{Scope::regimes_read, Scope::regimes_write, Scope::regimes_approve,
-                                    Scope::organisations_read, Scope::audit_read};
+  const std::vector<Scope> official{
+      Scope::regimes_read, Scope::regimes_write, Scope::regimes_approve, Scope::organisations_read,
+      Scope::audit_read,   Scope::services_read, Scope::services_write,  Scope::services_publish,
+      Scope::cases_read,   Scope::cases_write};
   std::vector<Scope> all;
-  for (unsigned scope = 1; scope <= static_cast<unsigned>(Scope::admin); ++scope)
-    all.push_back(static_cast<Scope>(scope));
+  for (std::size_t i = 1; i < http::scope_count; ++i) {
+    const auto scope =
+        static_cast<Scope>(i);  // a key is nobody: what a person grants for themselves isn't its
+    if ((http::scope_bit(scope) & http::person_scopes) == 0 && scope != Scope::clients_write)
+      all.push_back(scope);
+  }
   std::vector<Key> keys{{"admin", "digital-agency", all},
                         {"official-1", "digital-agency", official},
                         {"official-2", "digital-agency", official}};

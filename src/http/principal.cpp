@@ -23,7 +23,12 @@ constexpr std::array<std::string_view, scope_count> names{"none",
                                                           "audit:read",
                                                           "admin",
                                                           "me:read",
-                                                          "clients:write"};
+                                                          "clients:write",
+                                                          "services:read",
+                                                          "services:write",
+                                                          "services:publish",
+                                                          "cases:read",
+                                                          "cases:write"};
 
 }  // namespace
 

@@ -29,11 +29,16 @@ enum class Scope : std::uint8_t {
   grants_decide,  ///< by subscription: an operator, for its own lines
   feed_read,      ///< an operator's own feed
   audit_read,
-  admin,          ///< keys, imports, everybody's clients
-  me_read,        ///< a client on behalf of a person: what that person may see of themselves
-  clients_write,  ///< an organisation's own clients
+  admin,             ///< keys, imports, everybody's clients
+  me_read,           ///< a client on behalf of a person: what that person may see of themselves
+  clients_write,     ///< an organisation's own clients
+  services_read,     ///< versions that wait too, and their files
+  services_write,    ///< submit a service's file, suspend it, take it up again
+  services_publish,  ///< what another submitted
+  cases_read,        ///< of the services that the caller's organisation provides or reviews
+  cases_write,       ///< submit for a person, decide, ask, revoke
 };
-inline constexpr std::size_t scope_count = static_cast<std::size_t>(Scope::clients_write) + 1;
+inline constexpr std::size_t scope_count = static_cast<std::size_t>(Scope::cases_write) + 1;
 [[nodiscard]] constexpr std::uint32_t scope_bit(Scope scope) {
   return 1u << static_cast<unsigned>(scope);
 }
