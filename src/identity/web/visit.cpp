@@ -82,6 +82,40 @@ Visit::Visit(const Web& of, const Request& asked, Instant t)
   attempt_ = http::cookie_value(cookies, cookie_name(web.url, "attempt"));
 }
 
+const std::vector<portal::FormPart>* Visit::parts() const {
+  const std::string_view type = request.header("content-type");
+  if (!http::equals_ignoring_case(type.substr(0, 19), "multipart/form-data")) return nullptr;
+  if (!parts_) {
+    auto read = portal::parse_form(type, request.body);
+    parts_ = read ? std::move(*read) : std::vector<portal::FormPart>{};
+  }
+  return &*parts_;
+}
+
+std::string Visit::form(std::string_view name) const {
+  const auto* sent = parts();
+  if (sent == nullptr) return request.form_value(name).value_or("");
+  const auto part = std::ranges::find(*sent, name, &portal::FormPart::name);
+  return part == sent->end() || !is_utf8(part->value) ? std::string() : std::string(part->value);
+}
+
+std::vector<std::string> Visit::form_all(std::string_view name) const {
+  std::vector<std::string> out;
+  if (const auto* sent = parts(); sent != nullptr) {
+    for (const portal::FormPart& part : *sent) {
+      if (part.name == name && is_utf8(part.value)) out.emplace_back(part.value);
+    }
+    return out;
+  }
+  std::string_view rest = request.body;
+  while (!rest.empty()) {
+    const auto end = std::min(rest.find('&'), rest.size());
+    if (auto value = http::form_field(rest.substr(0, end), name)) out.push_back(std::move(*value));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return out;
+}
+
 Result<void> Visit::find_session() {
   if (token.empty() || token.size() > 128) return {};
   DAYAQ_TRY(session, web.accounts.sessions.find(token, now));
@@ -311,7 +345,7 @@ void add_page(http::Router& router, const Web& web, const PageRoute& route, Page
   added.operation = route.operation;
   added.summary = route.summary;
   added.tag = "pages";
-  added.body_max = std::size_t{192} << 10;  // a passkey's answer may be 128 KiB
+  added.body_max = route.body_max;
   router.add(std::move(added),
              [&web, route, handler](const Request& request) { return answer(web, request, route, handler); });
 }

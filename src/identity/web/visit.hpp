@@ -10,6 +10,7 @@
 
 #include "http/message.hpp"
 #include "identity/web/web.hpp"
+#include "portal/upload.hpp"
 
 namespace dayaq::identity::web {
 
@@ -36,9 +37,10 @@ class Visit {
   [[nodiscard]] std::string fill(std::string_view key, portal::Texts::Names names) const {
     return page.format().fill(key, names);
   }
-  [[nodiscard]] std::string form(std::string_view name) const {
-    return request.form_value(name).value_or("");
-  }
+  /// A field of the form that was sent, urlencoded or multipart; "" if there is none.
+  [[nodiscard]] std::string form(std::string_view name) const;
+  /// All values of a field, in order: of check boxes.
+  [[nodiscard]] std::vector<std::string> form_all(std::string_view name) const;
   [[nodiscard]] std::string query(std::string_view name) const {
     return request.query_value(name).value_or("");
   }
@@ -71,7 +73,9 @@ class Visit {
 
  private:
   void add_headers(http::Response& response) const;
+  [[nodiscard]] const std::vector<portal::FormPart>* parts() const;
 
+  mutable std::optional<std::vector<portal::FormPart>> parts_;  // of a multipart form, read once
   std::vector<std::string> cookies_;
   std::vector<std::string> form_sources_;
   std::string attempt_;
@@ -94,6 +98,7 @@ struct PageRoute {
   const char* summary = "";
   Assurance signed_in = Assurance::none;
   Form form = Form::none;
+  std::size_t body_max = std::size_t{192} << 10;  ///< a passkey's answer may be 128 KiB
 };
 using PageFunction = Result<http::Response> (*)(Visit&);
 /// May hold what pages of other rooms stand on.
