@@ -18,6 +18,8 @@
 #include "services/booking/booking.hpp"
 #include "services/cases/cases.hpp"
 #include "services/surge/admission.hpp"
+#include "services/web/drop_off.hpp"
+#include "services/web/payments.hpp"
 
 namespace dayaq::services::web {
 
@@ -32,6 +34,8 @@ struct ServicesWeb {
   booking::Calendars& calendars;
   surge::Admission& admission;
   Random& random;
+  DropOff* drop_off = nullptr;   ///< null: nobody counts where people stop
+  Payments* payments = nullptr;  ///< null: a fee can't be paid here
 };
 
 using Handler = Result<http::Response> (*)(Visit& visit, const ServicesWeb& services);
