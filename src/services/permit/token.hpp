@@ -1,17 +1,19 @@
 // Permits that prove themselves: a CWT (RFC 8392) in COSE_Sign1 with Ed25519 (RFC 9052), small enough for a
-// QR code and for one SMS.
+// QR code and for a message.
 //
-//   payload = { 2 (sub): national id, 4 (exp): s, 5 (nbf): s, 7 (cti): 8 bytes, -70001: kind, -70002: detail
-//   } unprotected header = { 4 (kid): the first 4 bytes of SHA-256 of the public key }
+//   payload     { 2 (sub): national id, 4 (exp): s, 5 (nbf): s, 7 (cti): 8 bytes, -70001: [kind, detail] }
+//   unprotected { 4 (kid): the first 4 bytes of SHA-256 of the public key's 32 bytes }
 //
-// The text form is base45 (RFC 9285) behind "DP1:" for QR codes (alphanumeric mode), base64url behind "DP1."
-// for SMS. Kinds are numbers; what they are called in three languages is in the list of keys. @see
-// docs/permits.md
+// For QR codes the text is base45 (RFC 9285, alphanumeric mode) of the whole COSE_Sign1 behind "DP1:". For
+// SMS it is base64url of kid | payload | signature behind "DP1.": what is the same in every permit is left
+// out, so that one with a short detail fits 160 characters. Kinds are numbers; what they are called in three
+// languages is in the list of keys (list.hpp). @see docs/permits.md
 #pragma once
 
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.hpp"
@@ -29,13 +31,23 @@ struct Claims {
   Period valid;            ///< whole seconds
   std::uint16_t kind = 0;  ///< number of the permit's kind
   std::string detail;      ///< "bazar; AZ-BA": what else an inspector must see; at most 40 bytes
+  friend bool operator==(const Claims&, const Claims&) = default;
 };
+
+inline constexpr std::size_t subject_max = 20, detail_max = 40;  ///< bytes
+
+/// The first 4 bytes of SHA-256 of an Ed25519 key's 32 bytes.
+[[nodiscard]] Bytes key_id_of(const crypto::CoseKey& key);
 
 /// Signs permits. Thread-safe.
 class Issuer {
  public:
-  explicit Issuer(crypto::CoseSigner key);
+  explicit Issuer(crypto::CoseSigner key);  ///< Ed25519 (DAYAQ_ASSERT)
+  /// A subject or detail that is too long is cut at a whole character; times are cut to whole seconds.
+  /// `valid` ends after it begins (DAYAQ_ASSERT).
   [[nodiscard]] Bytes issue(const Claims& claims) const;
+  /// Signs something else with the same key: the list of revoked permits.
+  [[nodiscard]] Bytes sign(BytesView payload, BytesView external_aad) const;
   [[nodiscard]] Bytes key_id() const;  ///< 4 bytes
   [[nodiscard]] crypto::CoseKey public_key() const;
 
@@ -44,17 +56,20 @@ class Issuer {
   Bytes key_id_;
 };
 
-/// "DP1:..." (base45, for QR) and "DP1...." (base64url, for SMS).
+/// "DP1:..." (base45, for QR) and "DP1...." (base64url, for SMS; of a token that isn't an Issuer's: qr_text).
 [[nodiscard]] std::string qr_text(BytesView token);
 [[nodiscard]] std::string sms_text(BytesView token);
-/// Either; white space and line breaks within are forgiven. invalid_input "permit.text".
+/// Either, as the whole token. Line breaks are forgiven, in the SMS form all white space; a blank in the QR
+/// form is one of its letters. invalid_input "permit.text".
 [[nodiscard]] Result<Bytes> parse_text(std::string_view text);
 
 /// Keys that are trusted, by key id.
 class Keys {
  public:
   void add(crypto::CoseKey key);
+  /// The first with that id; 4 bytes may be shared by several keys, of which verify() tries each.
   [[nodiscard]] const crypto::CoseKey* find(BytesView key_id) const;
+  [[nodiscard]] const std::vector<std::pair<Bytes, crypto::CoseKey>>& all() const { return keys_; }
 
  private:
   std::vector<std::pair<Bytes, crypto::CoseKey>> keys_;
@@ -67,6 +82,8 @@ class Keys {
 [[nodiscard]] Result<Claims> verify(BytesView token, const Keys& keys);
 
 enum class Verdict : std::uint8_t { valid, ended, not_yet, revoked };
-[[nodiscard]] std::string_view to_string(Verdict verdict);
+[[nodiscard]] std::string_view to_string(Verdict verdict);  ///< "not_yet"
+/// By the clock alone: what is revoked, a list says.
+[[nodiscard]] Verdict judge(const Claims& claims, Instant now);
 
 }  // namespace dayaq::services::permit
