@@ -33,24 +33,32 @@ struct Applicant {
 /// What the state knows for the form's fields; a field of which it knows nothing isn't there.
 [[nodiscard]] Answers known_answers(const Service& service, const Applicant& applicant);
 
-/// One answer in the form that its kind says: white space trimmed, digits of a phone alone, a date from
-/// "21.11.2026" or ISO. invalid_input "service.answer" with the field's code in `field` and a sentence in
-/// English; `key` names the text of web/text that says the same in the reader's language
-/// ("answer_number_range", ...).
+/// What is wrong with an answer: the field's code, a sentence in English, and the `key` of the text in
+/// web/text/*.forms.yaml that says the same in the reader's language with `low` and `high` put in:
+///   answer_missing, answer_encoding, answer_text_short, answer_text_long, answer_number,
+///   answer_number_range, answer_choice, answer_yes_no, answer_date, answer_date_range, answer_place,
+///   answer_place_several, answer_national_id, answer_phone, answer_document
 struct BadAnswer {
   std::string field;
   std::string_view key;
   std::string sentence;
+  std::string low = {};   ///< what the text names in {low}: "18", "2026-11-21", "0123..." of a national id
+  std::string high = {};  ///< and in {high}
 };
+/// One answer in the form that its kind says: white space trimmed, a choice by its code, its words or its
+/// title, digits of a phone alone with the calling code, a date from "21.11.2026" or ISO, a place by its code
+/// or its name. Reading what was read gives the same.
 [[nodiscard]] std::expected<std::string, BadAnswer> read_answer(const Field& field, std::string_view given,
                                                                 const Applicant& applicant);
 
 /// All of a form: answers that weren't asked are dropped, known ones put in. Every field at fault is named.
+/// An answer of nothing but white space is none.
 [[nodiscard]] std::expected<Answers, std::vector<BadAnswer>> read_answers(const Service& service,
                                                                           const Answers& given,
                                                                           const Applicant& applicant);
 
-/// The first field that is asked and has no answer; null if the form is complete.
+/// The first field that is asked and has no answer; null if the form is complete. An empty answer says that a
+/// field which isn't required was passed over.
 [[nodiscard]] const Field* next_question(const Service& service, const Answers& answers,
                                          const Applicant& applicant);
 

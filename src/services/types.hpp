@@ -45,8 +45,12 @@ enum class FieldKind : std::uint8_t {
   document,     ///< an attachment's id in hexadecimal
 };
 
+[[nodiscard]] std::string_view to_string(FieldKind kind);  ///< "yes_no"
+[[nodiscard]] std::optional<FieldKind> parse_field_kind(std::string_view text);
+
 /// What the state knows already of who applies: shown, and not asked again.
 enum class Known : std::uint8_t { none, national_id, name, birth, residence, phone };
+[[nodiscard]] std::string_view to_string(Known known);
 
 struct Choice {
   std::string code;
@@ -93,6 +97,7 @@ using Answers = std::map<std::string, std::string, std::less<>>;
 // --- the steps
 
 enum class Outcome : std::uint8_t { grant, refuse, review };
+[[nodiscard]] std::string_view to_string(Outcome outcome);
 
 /// The first whose condition holds decides.
 struct Verdict {
@@ -135,6 +140,7 @@ struct Step {
   std::vector<std::string> shows;              ///< issue: fields whose answers stand in the permit
   LocalizedText text;                          ///< notify: {number}, {until}, {permit}, {field} are put in
 };
+[[nodiscard]] std::string_view to_string(Step::Kind kind);  ///< "decide"
 
 enum class Per : std::uint8_t { day, week, month, year, ever };
 [[nodiscard]] std::string_view to_string(Per per);
