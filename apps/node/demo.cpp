@@ -13,6 +13,7 @@ namespace {
 using registry::PersonFacts;
 
 constexpr std::string_view demo_organisation = "tabib";
+constexpr std::string_view demo_agency = "digital-agency";
 constexpr int buckets_searched = 8;
 constexpr auto demo_code_life = std::chrono::hours(24);
 
@@ -50,8 +51,8 @@ Result<std::vector<PersonFacts>> choose(store::Session& session, const Core& cor
 }
 
 Result<void> make_official(store::Session& session, const identity::Accounts& accounts, PersonId person,
-                           identity::RelationId id, Instant now) {
-  const OrganisationCode organisation{std::string(demo_organisation)};
+                           identity::RelationId id, std::string_view code, Instant now) {
+  const OrganisationCode organisation{std::string(code)};
   DAYAQ_TRY(const auto standing, identity::standing_representation(session, person, organisation, {}, now));
   if (standing) return {};
   DAYAQ_TRY_OK(identity::record_relation(session, accounts,
@@ -80,9 +81,12 @@ Result<std::vector<DemoPerson>> demo_persons(Core& core, const identity::Account
     const auto drawn = identity::draw_activation(
         accounts, identity::Enrolment::counter, now,
         {.counter_life = std::chrono::duration_cast<std::chrono::minutes>(demo_code_life)});
-    const identity::RelationId relation(core.random.next_id());
+    const identity::RelationId at_hospital(core.random.next_id()), at_agency(core.random.next_id());
     DAYAQ_TRY(const bool known, core.database->write([&](store::Session& session) -> Result<bool> {
-      if (official) DAYAQ_TRY_OK(make_official(session, accounts, person.id, relation, now));
+      if (official) {
+        DAYAQ_TRY_OK(make_official(session, accounts, person.id, at_hospital, demo_organisation, now));
+        DAYAQ_TRY_OK(make_official(session, accounts, person.id, at_agency, demo_agency, now));
+      }
       DAYAQ_TRY(const auto account, identity::account_of(session, person.id));
       if (account) return true;
       DAYAQ_TRY_OK(identity::issue_activation_for(session, accounts,

@@ -169,7 +169,8 @@ class CountryPackReader {
 
   Result<void> read_country() {
     DAYAQ_TRY(const YAML::Node node, yaml("country.yaml"));
-    DAYAQ_TRY_OK(only(node, {"code", "name", "zone", "currency", "calling_code", "national_id"}));
+    DAYAQ_TRY_OK(
+        only(node, {"code", "name", "zone", "currency", "calling_code", "national_id", "identifies"}));
     DAYAQ_TRY(pack_.code_, text(node, "code"));
     DAYAQ_TRY(pack_.name_, localized(node, "name"));
     DAYAQ_TRY(const std::string zone, text(node, "zone"));
@@ -186,6 +187,10 @@ class CountryPackReader {
     const auto length = id["length"].as<std::size_t>();
     if (length < 1 || length > 32) return error(id, "`length` is 1 to 32 characters.");
     pack_.national_id_rule_ = NationalIdRule(alphabet, length);
+    if (const YAML::Node listed = node["identifies"]; listed) {
+      if (!listed.IsSequence()) return error(listed, "`identifies` is a list of organisations' codes.");
+      for (const YAML::Node& one : listed) pack_.identifies_.push_back(one.as<std::string>());
+    }
     return {};
   }
 
@@ -243,6 +248,12 @@ class CountryPackReader {
         }
       }
       pack_.organisations_.push_back(std::move(organisation));
+    }
+    for (const std::string& code : pack_.identifies_) {
+      if (std::ranges::none_of(pack_.organisations_,
+                               [&](const Organisation& one) { return one.code.value() == code; })) {
+        return error(nodes, fmt::format("country.yaml's `identifies` names {}, which isn't here.", code));
+      }
     }
     return {};
   }
@@ -315,6 +326,10 @@ class CountryPackReader {
   CountryPack pack_;
   std::string file_;
 };
+
+bool CountryPack::identifies(std::string_view organisation) const {
+  return std::ranges::find(identifies_, organisation) != identifies_.end();
+}
 
 Result<CountryPack> CountryPack::load(const std::filesystem::path& folder) {
   return CountryPackReader(folder).read();

@@ -89,6 +89,11 @@ class CountryPack {
   /// The organisations a new node starts with; a running node's are in its OrganisationDirectory.
   [[nodiscard]] std::span<const Organisation> organisations() const { return organisations_; }
 
+  /// True for an organisation whose officials see persons and their documents: they hand out codes for
+  /// digital IDs of high assurance, suspend a digital ID and take that back. country.yaml: `identifies:
+  /// [digital-agency]`.
+  [[nodiscard]] bool identifies(std::string_view organisation) const;
+
   /// The districts' borders: a GeoJSON FeatureCollection, properties.code as in places(). @see RFC 7946
   [[nodiscard]] const std::string& districts_geojson() const { return districts_geojson_; }
 
@@ -103,6 +108,7 @@ class CountryPack {
   std::vector<Place> places_;
   std::vector<std::vector<PlaceIndex>> settlements_;
   std::vector<Organisation> organisations_;
+  std::vector<std::string> identifies_;
   std::string districts_geojson_;
   std::map<std::string, StatusIndex, std::less<>> status_by_code_;
   std::map<std::string, PlaceIndex, std::less<>> place_by_code_;

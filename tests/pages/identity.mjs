@@ -281,7 +281,9 @@ await step('an official', async () => {
   await submit(two.page, 'form[action="/office/revoke"] button');
   check(await two.page.locator('.note.go').count() === 1, 'revoking is not confirmed');
   check(await two.page.locator('.cards .card').count() <= before + 1, 'statuses add up');
-  await two.page.goto(`${base}/office/counter`);
+  const refused = await two.page.goto(`${base}/office/counter?organisation=tabib`);
+  check(refused.status() === 403, `a body that identifies nobody has the counter: ${refused.status()}`);
+  await two.page.goto(`${base}/office/counter?organisation=digital-agency`);
   await two.page.fill('#national_id', citizen.fin);
   await two.page.fill('#document', 'passport AZE 1234567');
   await submit(two.page, 'form[action="/office/counter"] button');
@@ -522,6 +524,40 @@ await step('logout in two clients at once', async () => {
   check(told.every((t) => JSON.parse(Buffer.from(t.token.split('.')[1], 'base64url')).events), 'a logout token without its event');
   await one.page.goto(`${base}/my`);
   check(at(one.page) === '/sign-in', 'the session goes on');
+});
+
+await step('suspended and taken up again', async () => {
+  const look = async () => {
+    await two.page.goto(`${base}/office?organisation=digital-agency`);
+    await two.page.fill('#national_id', citizen.fin);
+    await two.page.fill('#reason', 'a stolen card');
+    await submit(two.page, 'form[action="/office/person"] button');
+  };
+  await one.page.goto(`${base}/sign-in`);
+  await submit(one.page, 'form[data-passkey] button');
+  check(at(one.page) === '/my', `signing in leads to ${one.page.url()}`);
+  await look();
+  await judge(two.page, '/office/person with a digital ID');
+  await two.page.fill('#why', 'a stolen card');
+  await submit(two.page, 'form[action="/office/suspend"] button');
+  check(await two.page.locator('.note.go').count() === 1, 'the suspension is not confirmed');
+  await one.page.goto(`${base}/my`);
+  check(at(one.page) === '/sign-in', 'a suspended person goes on');
+  await submit(one.page, 'form[data-passkey] button');
+  check(at(one.page) !== '/my', 'a suspended person signs in');
+  await two.page.fill('#why', 'the card was found');
+  await submit(two.page, 'form[action="/office/reactivate"] button');
+  check(await two.page.locator('.note.go').count() === 1, 'the reactivation is not confirmed');
+  await one.page.goto(`${base}/sign-in`);
+  await submit(one.page, 'form[data-passkey] button');
+  check(at(one.page) === '/my', `after a reactivation signing in leads to ${one.page.url()}`);
+  await two.page.goto(`${base}/office?organisation=tabib`);
+  await two.page.fill('#national_id', citizen.fin);
+  await two.page.fill('#reason', 'a stolen card');
+  await submit(two.page, 'form[action="/office/person"] button');
+  check(await two.page.locator('form[action="/office/suspend"]').count() === 0, 'a body that identifies nobody suspends');
+  await one.page.goto(`${base}/my`);
+  await submit(one.page, 'form[action="/sign-out"] button');
 });
 
 await step('a lost phone', async () => {

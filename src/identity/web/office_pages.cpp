@@ -6,6 +6,7 @@
 #include <array>
 
 #include "identity/account/enrolment.hpp"
+#include "identity/account/life.hpp"
 #include "identity/account/relations.hpp"
 #include "identity/web/visit.hpp"
 
@@ -47,6 +48,28 @@ Result<Official> official(const Visit& visit) {
   return fail(ErrorKind::forbidden, "web.not_official", "This page is for officials of organisations only.");
 }
 
+/// Records are for those who serve the person: a firm's or an operator's representative has no business with
+/// them.
+Result<Official> public_official(const Visit& visit) {
+  using enum registry::OrganisationKind;
+  DAYAQ_TRY(const Official who, official(visit));
+  const auto kind = visit.web.accounts.registry.organisations.at(who.organisation)->kind;
+  if (kind == agency || kind == hospital || kind == school || kind == university) return who;
+  return fail(ErrorKind::forbidden, "web.not_official", "Only public bodies look persons up.");
+}
+
+bool identifies(const Visit& visit, const Official& who) {
+  return visit.web.accounts.registry.country.identifies(who.relation.organisation.value());
+}
+
+/// Who identifies persons hands out digital IDs and suspends them; nobody else.
+Result<Official> identifying_official(const Visit& visit) {
+  DAYAQ_TRY(const Official who, official(visit));
+  if (identifies(visit, who)) return who;
+  return fail(ErrorKind::forbidden, "web.not_counter",
+              "Your organisation doesn't identify persons. A service centre does.");
+}
+
 void head(const Visit& visit, portal::View& view, const Official& who) {
   view.set("ORGANISATION", organisation_name(visit, who.relation.organisation.value()));
   view.set("CODE", who.relation.organisation.value());
@@ -57,6 +80,7 @@ Result<Response> home(Visit& visit) {
   DAYAQ_TRY(const auto held, representations(visit));
   portal::View& view = visit.content("office.html");
   head(visit, view, who);
+  if (identifies(visit, who)) view.show("COUNTER");
   for (const Relation& one : held) {
     if (one.organisation == who.relation.organisation) continue;
     portal::View& other = view.add("OTHER");
@@ -98,8 +122,11 @@ Result<Response> person_page(Visit& visit, const Official& who, PersonId person,
                              Note note) {
   const Accounts& accounts = visit.web.accounts;
   // One transaction: nobody sees a record whose reading isn't on record.
+  std::optional<Account> account;
   DAYAQ_TRY(const auto facts, visit.web.db.write([&](store::Session& db) -> Result<registry::PersonFacts> {
     DAYAQ_TRY(auto all, registry::facts(db, accounts.persons, person));
+    DAYAQ_TRY(const auto digital_id, account_of(db, person));
+    account = digital_id;
     DAYAQ_TRY_OK(registry::note_read(db, accounts.registry, person, "record", reason, who.actor()));
     return all;
   }));
@@ -117,6 +144,13 @@ Result<Response> person_page(Visit& visit, const Official& who, PersonId person,
            accounts.registry.country.place(facts.place_at(visit.now)).name.in(visit.page.language()));
   view.set("REASON", reason);
   add_attestations(visit, view, who, facts);
+  if (identifies(visit, who) && account && account->state != AccountState::closed) {
+    const bool suspended = account->state == AccountState::suspended;
+    portal::View& shown = view.add("DIGITAL_ID");
+    shown.set("STATE", visit.text(suspended ? "office_id_suspended" : "office_id_active"));
+    shown.set("DO", visit.text(suspended ? "office_reactivate" : "office_suspend"));
+    shown.set("PATH", suspended ? "reactivate" : "suspend");
+  }
   return visit.html("office_person");
 }
 
@@ -127,13 +161,39 @@ Result<PersonId> named_person(const Visit& visit) {
 }
 
 Result<Response> look_up(Visit& visit) {
-  DAYAQ_TRY(const Official who, official(visit));
+  DAYAQ_TRY(const Official who, public_official(visit));
   DAYAQ_TRY(const PersonId person, named_person(visit));
   return person_page(visit, who, person, visit.form("reason"), {});
 }
 
+/// Nobody signs in from here on; or a suspension is taken back.
+Result<Response> change_state(Visit& visit,
+                              Result<Account> (*change)(store::Session&, const Accounts&, PersonId,
+                                                        const std::string&, const std::string&, Instant),
+                              std::string_view done_key) {
+  DAYAQ_TRY(const Official who, identifying_official(visit));
+  DAYAQ_TRY(const PersonId person, named_person(visit));
+  const auto done = visit.web.db.write([&](store::Session& db) {
+    return change(db, visit.web.accounts, person, visit.form("why"), who.actor(), visit.now);
+  });
+  Note note{.text_key = done_key, .bad = false};
+  if (!done) {
+    if (http::status_of(done.error().kind) >= 500) return std::unexpected(done.error());
+    note = {.text_key = done.error().code == "account.reason" ? "office_why" : error_text_key(done.error())};
+  }
+  return person_page(visit, who, person, visit.form("reason"), note);
+}
+
+Result<Response> suspend_id(Visit& visit) {
+  return change_state(visit, suspend, "office_suspended");
+}
+
+Result<Response> reactivate_id(Visit& visit) {
+  return change_state(visit, reactivate, "office_reactivated");
+}
+
 Result<Response> attest(Visit& visit) {
-  DAYAQ_TRY(const Official who, official(visit));
+  DAYAQ_TRY(const Official who, public_official(visit));
   DAYAQ_TRY(const PersonId person, named_person(visit));
   const registry::Registry& registry = visit.web.accounts.registry;
   const auto status = registry.country.find_status(visit.form("status"));
@@ -161,7 +221,7 @@ Result<Response> attest(Visit& visit) {
 }
 
 Result<Response> revoke(Visit& visit) {
-  DAYAQ_TRY(const Official who, official(visit));
+  DAYAQ_TRY(const Official who, public_official(visit));
   DAYAQ_TRY(const PersonId person, named_person(visit));
   const registry::Registry& registry = visit.web.accounts.registry;
   const std::string wanted = visit.form("attestation");
@@ -261,7 +321,7 @@ Result<Response> end_client(Visit& visit) {
 // -- at the counter
 
 Result<Response> counter(Visit& visit) {
-  DAYAQ_TRY(const Official who, official(visit));
+  DAYAQ_TRY(const Official who, identifying_official(visit));
   portal::View& view = visit.content("office_counter.html");
   head(visit, view, who);
   view.show("ASK");
@@ -271,7 +331,7 @@ Result<Response> counter(Visit& visit) {
 /// The official has seen the person and their document, and hands them a code for a digital ID of high
 /// assurance.
 Result<Response> counter_issue(Visit& visit) {
-  DAYAQ_TRY(const Official who, official(visit));
+  DAYAQ_TRY(const Official who, identifying_official(visit));
   DAYAQ_TRY(const PersonId person, named_person(visit));
   const Accounts& accounts = visit.web.accounts;
   const DrawnActivation drawn = draw_activation(accounts, Enrolment::counter, visit.now);
@@ -297,6 +357,8 @@ void add_office_pages(http::Router& router, const Web& web) {
        look_up},
       {Method::post, "/office/attest", "page_office_attest", "Attests a status.", attest},
       {Method::post, "/office/revoke", "page_office_revoke", "Takes it back.", revoke},
+      {Method::post, "/office/suspend", "page_office_suspend", "Suspends a digital ID.", suspend_id},
+      {Method::post, "/office/reactivate", "page_office_reactivate", "Takes that back.", reactivate_id},
       {Method::get, "/office/clients", "page_office_clients", "The organisation's clients.", clients},
       {Method::post, "/office/clients", "page_office_register", "Registers a client.", register_client},
       {Method::post, "/office/clients/end", "page_office_clients_end", "Ends one.", end_client},
