@@ -8,22 +8,13 @@
 #include "identity/account/enrolment.hpp"
 #include "identity/account/life.hpp"
 #include "identity/account/relations.hpp"
-#include "identity/web/visit.hpp"
+#include "identity/web/official.hpp"
 
 namespace dayaq::identity::web {
-namespace {
 
-using http::Method;
-using http::Response;
-using registry::OrganisationIndex;
-
-struct Official {
-  Relation relation;
-  OrganisationIndex organisation = 0;
-  [[nodiscard]] std::string actor() const {
-    return fmt::format("org:{}/official:{}", relation.organisation, relation.id);
-  }
-};
+std::string Official::actor() const {
+  return fmt::format("org:{}/official:{}", relation.organisation, relation.id);
+}
 
 Result<std::vector<Relation>> representations(const Visit& visit) {
   return visit.web.db.read([&](store::Session& db) -> Result<std::vector<Relation>> {
@@ -35,9 +26,8 @@ Result<std::vector<Relation>> representations(const Visit& visit) {
   });
 }
 
-/// For which organisation: the one that the form or the address names, or the only one.
 Result<Official> official(const Visit& visit) {
-  const bool posted = visit.request.method == Method::post;
+  const bool posted = visit.request.method == http::Method::post;
   const std::string wanted = posted ? visit.form("organisation") : visit.query("organisation");
   DAYAQ_TRY(const auto held, representations(visit));
   for (const Relation& one : held) {
@@ -57,6 +47,11 @@ Result<Official> public_official(const Visit& visit) {
   if (kind == agency || kind == hospital || kind == school || kind == university) return who;
   return fail(ErrorKind::forbidden, "web.not_official", "Only public bodies look persons up.");
 }
+
+namespace {
+
+using http::Method;
+using http::Response;
 
 bool identifies(const Visit& visit, const Official& who) {
   return visit.web.accounts.registry.country.identifies(who.relation.organisation.value());
