@@ -99,8 +99,8 @@ struct CoseSign1 {
 ///   - invalid_input "cose.sign1"      not a COSE_Sign1; a label in both headers; critical headers (none is
 ///   known here)
 ///   - invalid_input "cose.algorithm"  not one of ours, or not in the protected header
-///   - those of cbor::parse
-[[nodiscard]] Result<CoseSign1> parse_cose_sign1(BytesView message);
+///   - those of cbor::parse, within `limits`
+[[nodiscard]] Result<CoseSign1> parse_cose_sign1(BytesView message, const cbor::Limits& limits = {});
 
 /// RFC 9052 section 4.4. `detached` is the payload where the message has none.
 ///   - invalid_input "cose.signature"  the key is of another algorithm, or the signature doesn't fit

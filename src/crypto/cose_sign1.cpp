@@ -34,8 +34,8 @@ Bytes cose_sign1(BytesView payload, const CoseSigner& signer, BytesView key_id, 
                                           Value::bytes(signature)})));
 }
 
-Result<CoseSign1> parse_cose_sign1(BytesView message) {
-  DAYAQ_TRY(const Value outer, cbor::parse(message));
+Result<CoseSign1> parse_cose_sign1(BytesView message, const cbor::Limits& limits) {
+  DAYAQ_TRY(const Value outer, cbor::parse(message, cbor::Form::definite, limits));
   if (outer.kind == cbor::Kind::tag && outer.number != tag_sign1) return malformed("another tag");
   const Value& parts = outer.kind == cbor::Kind::tag ? outer.items[0] : outer;
   if (parts.kind != cbor::Kind::array || parts.items.size() != 4) return malformed("not four parts");

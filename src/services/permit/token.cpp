@@ -94,8 +94,8 @@ Issuer::Issuer(crypto::CoseSigner key) : key_(std::move(key)) {
 }
 
 Bytes Issuer::issue(const Claims& claims) const {
-  const std::int64_t from = seconds_of(claims.valid.from), until = seconds_of(claims.valid.until);
-  DAYAQ_ASSERT(from < until);
+  const std::int64_t from = seconds_of(claims.valid.from);
+  const std::int64_t until = std::max(seconds_of(claims.valid.until), from + 1);
   Bytes id;
   for (int shift = 56; shift >= 0; shift -= 8) id.push_back(std::byte(claims.id >> shift & 0xff));
   const std::string subject = cut(claims.subject, subject_max), detail = cut(claims.detail, detail_max);

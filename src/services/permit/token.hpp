@@ -43,8 +43,8 @@ inline constexpr std::size_t subject_max = 20, detail_max = 40;  ///< bytes
 class Issuer {
  public:
   explicit Issuer(crypto::CoseSigner key);  ///< Ed25519 (DAYAQ_ASSERT)
-  /// A subject or detail that is too long is cut at a whole character; times are cut to whole seconds.
-  /// `valid` ends after it begins (DAYAQ_ASSERT).
+  /// A subject or detail that is too long is cut at a whole character; times are cut to whole seconds,
+  /// of which a permit lasts one at least.
   [[nodiscard]] Bytes issue(const Claims& claims) const;
   /// Signs something else with the same key: the list of revoked permits.
   [[nodiscard]] Bytes sign(BytesView payload, BytesView external_aad) const;
