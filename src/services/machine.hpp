@@ -42,7 +42,7 @@ struct Paid {
 };
 struct Booked {
   Period when;
-};               ///< an appointment was chosen
+};  ///< an appointment was chosen
 struct Came {};  ///< and kept
 struct Withdraw {};
 struct Appeal {
@@ -52,6 +52,7 @@ struct Due {};  ///< time: its deadline has passed
 struct Move {
   int version = 1;
   Answers answers;
+  int step = 0;  ///< where it waits by that version: of the kind at which it waits now
 };  ///< to another version of its service
 using Action =
     std::variant<Claim, Release, Grant, Refuse, Ask, Reply, Paid, Booked, Came, Withdraw, Appeal, Due, Move>;
@@ -85,6 +86,12 @@ struct Setting {
   int events = 0;                    ///< how many the case has
   Instant regime_end = instant_max;  ///< of service.ends_with; instant_min: it isn't in force
 };
+
+/// How long who applied has for an answer to what an office asks.
+inline constexpr std::chrono::days asked_within{14};
+
+/// A permit's id follows from its case and step, so that whoever draws it again draws the same.
+[[nodiscard]] PermitId permit_id(const Case& of, int step);
 
 /// A new case, with answers that read_answers() passed: runs its first steps. `at` a moment in the civil day.
 [[nodiscard]] Transition begin(const Case& fresh, const Setting& setting);

@@ -243,7 +243,7 @@ struct Permit {
   std::string kind;
   Period valid;
   Instant revoked = instant_max;
-  std::string token;  ///< the signed CWT; @see services/permit/token.hpp
+  std::string token;  ///< the signed CWT, its bytes; @see services/permit/token.hpp
 };
 
 /// A case's number as people read it: "K7M2-9QXF-3DR5": 12 letters of Crockford's alphabet, the last a check.

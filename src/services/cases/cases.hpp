@@ -30,10 +30,23 @@ namespace dayaq::services {
 class Facts {
  public:
   virtual ~Facts() = default;
-  /// not_found "registry.person".
+  /// All that is known now: who they are, and what rules are decided by. not_found "registry.person".
   virtual Result<registry::PersonFacts> of(store::Session& session, PersonId person) const = 0;
+  /// What rules are decided by alone, without a statement where that is possible: names, national id and
+  /// numbers may be missing. not_found "registry.person".
+  virtual Result<registry::PersonFacts> for_rules(store::Session& session, PersonId person) const {
+    return of(session, person);
+  }
+  virtual Result<std::string> national_id(store::Session& session, PersonId person) const {
+    DAYAQ_TRY(const registry::PersonFacts facts, of(session, person));
+    return facts.person.national_id;
+  }
   /// When the regime's period in force ends; instant_min if it isn't in force at t.
   [[nodiscard]] virtual Instant regime_end(const std::string& regime, Instant t) const = 0;
+  /// The version that is law at t, so that a change of it is seen; 0: none.
+  [[nodiscard]] virtual int regime_version(const std::string& regime, Instant t) const {
+    return regime_end(regime, t) == instant_min ? 0 : 1;
+  }
 };
 
 /// Tells who applied, in the transaction that causes it. Wired to the outbox of messages.
@@ -74,6 +87,9 @@ struct Receipt {
   bool repeated = false;  ///< it was there already
 };
 
+struct StoredCase;  // cases_rows.hpp
+struct EarlierCase;
+
 class Cases {
  public:
   explicit Cases(CasesContext context) : context_(std::move(context)) {}
@@ -95,8 +111,13 @@ class Cases {
                       const std::string& actor, Instant now);
   /// Does what deadlines have made due, at most `rows`; says how many.
   Result<int> do_due(store::Session& session, Instant now, int rows);
-  /// Ends all live permits of services that end with a regime which has ended or changed, at most `rows`.
+  /// Takes open cases of earlier versions over to the published one, where its file says how (`moves`), at
+  /// most `rows`; says how many. Call it until 0 after the book's edition has changed.
+  Result<int> move_versions(store::Session& session, Instant now, int rows);
+  /// Ends live permits of services that end with a regime which isn't in force any more, and those for
+  /// employees that were issued under an earlier version of it; at most `rows`, says how many.
   Result<int> end_with_regimes(store::Session& session, Instant now, int rows);
+  /// not_found "permit.unknown"; one that is revoked stays as it is.
   Result<void> revoke_permit(store::Session& session, PersonId person, PermitId permit,
                              const LocalizedText& reason, const std::string& actor, Instant now);
 
@@ -123,11 +144,12 @@ class Cases {
   Result<std::optional<Permit>> permit(store::Session& session, PersonId person, PermitId id) const;
   Result<std::vector<Permit>> revoked_live(store::Session& session, Instant now) const;
 
+  /// An office's work: cases in review that it has.
   struct QueueFilter {
     OrganisationIndex office = 0;
     std::string service = {};                    ///< "": all
     std::optional<std::string> claimed_by = {};  ///< "" nobody; nullopt: all
-    bool late_only = false;
+    bool late_only = false;                      ///< promised for earlier than now, or escalated
     int limit = 50;
     int offset = 0;
   };
@@ -146,6 +168,23 @@ class Cases {
                                           Date until) const;
 
  private:
+  struct Judged;  ///< a person as a step's conditions see them
+  Result<Judged> judge(store::Session& session, PersonId person, const Service& service, Instant now,
+                       bool whole) const;
+  Result<void> check_limits(store::Session& session, const Submission& submission, const Service& service,
+                            const std::vector<EarlierCase>& earlier, Instant now) const;
+  /// Stores what a transition has changed besides the case's own row. `before` null: it is new.
+  Result<std::optional<Permit>> store_effects(store::Session& session, const Service& service,
+                                              const Case* before, const Transition& done, bool notify,
+                                              const Setting& setting, Instant now);
+  Result<Permit> issue(store::Session& session, const Service& service, const Case& of,
+                       const IssuePermit& rule, const Setting& setting, Instant now);
+  Result<void> tell(store::Session& session, const Case& about, const std::vector<Notify>& notices,
+                    const std::optional<Permit>& permit, Instant now);
+  Result<Receipt> receipt(store::Session& session, Case stands, bool repeated) const;
+  Result<Receipt> change(store::Session& session, const StoredCase& before, const Action& action,
+                         const std::string& actor, Instant now);
+
   CasesContext context_;
 };
 
