@@ -26,22 +26,29 @@ struct ServiceVersion {
   std::string published_by;  ///< another actor
   Instant published = instant_max;
   LocalizedText suspended_because;  ///< said to who wants to apply
+  std::int64_t acts = 0;            ///< how often its standing has changed since it was submitted
 };
 using ServiceHandle = std::shared_ptr<const ServiceVersion>;
 
 /// What is published, as readers see it: immutable.
 struct Published {
   std::vector<ServiceHandle> services;  ///< by code; suspended ones too
-  std::uint64_t edition = 0;            ///< counts publications: what is cached is of one edition
+  std::uint64_t edition = 0;  ///< grows with each change, over restarts too: what is cached is of one edition
   [[nodiscard]] ServiceHandle find(std::string_view code) const;
 };
 
-/// Add it to the database as a hook. Steps run inside the caller's write transaction. Errors besides the
-/// store's:
-///   not_found "service.unknown", not_found "service.version", conflict "service.decided",
-///   forbidden "service.same_official", forbidden "service.provider" (another organisation's), conflict
-///   "service.move"
-///   (`moves` names a version that there isn't)
+/// Add it to the database as a hook. Steps run inside the caller's write transaction; `actor` is who does
+/// them, "org:CODE/...". Errors besides the store's:
+///   not_found "service.unknown"         nothing of this code, or nothing that is published
+///   not_found "service.version"
+///   conflict  "service.decided"         publish: it was published or withdrawn before; suspend, resume: it
+///   is forbidden "service.same_official"   publish: who submitted it doesn't publish it forbidden
+///   "service.provider"        it is another organisation's conflict  "service.move"            `moves` names
+///   a version that was never published, a field that it
+///                                       hadn't, or a field of another kind
+///
+/// A submission withdraws what waits; a publication supersedes what was published, whose running cases finish
+/// under their own version or are moved.
 class ServiceBook final : public store::CommitHook {
  public:
   ServiceBook(regime::FileContext context, audit::Log& log) : context_(std::move(context)), log_(log) {}
@@ -77,6 +84,13 @@ class ServiceBook final : public store::CommitHook {
     std::shared_ptr<const Published> published = std::make_shared<const Published>();
   };
   using StateHandle = std::shared_ptr<const State>;
+
+  [[nodiscard]] StateHandle committed() const;
+  [[nodiscard]] Result<void> check_provider(const Service& service, const std::string& actor) const;
+  Result<ServiceHandle> current(const ServiceCode& code) const;
+  Result<ServiceHandle> change(store::Session& session, State& next, ServiceVersion changed);
+  Result<void> finish(store::Session& session, State next, const ServiceVersion& version,
+                      std::string_view action, const std::string& actor);
 
   regime::FileContext context_;
   audit::Log& log_;

@@ -1,0 +1,87 @@
+#include "services/file.hpp"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "regime/law_test_support.hpp"
+#include "services/file_parts.hpp"
+
+namespace dayaq::services {
+namespace {
+
+using regime::test::azerbaijan;
+using regime::test::repository_file;
+
+const std::filesystem::path bad_files = regime::test::source_folder() / "src/services/test_data/bad_files";
+
+std::expected<Service, Errors> parse(std::string_view text) {
+  const auto context = azerbaijan().file_context();
+  return parse_service(text, context);
+}
+
+Service service_file(const std::string& name) {
+  const std::string text = repository_file("country/az/services/" + name + ".yaml");
+  auto service = parse(text);
+  if (!service) {
+    ADD_FAILURE() << regime::format_errors(service.error(), name, text);
+    return {};
+  }
+  return std::move(*service);
+}
+
+TEST(ServiceFile, ReadsThePermitToLeaveHome) {
+  const Service service = service_file("leaving-home");
+  EXPECT_EQ(service.code, ServiceCode("leaving-home"));
+  EXPECT_EQ(service.provider, azerbaijan().organisation("digital-agency"));
+  EXPECT_TRUE(service.on(Channel::web) && service.on(Channel::sms) && service.on(Channel::counter));
+  EXPECT_FALSE(service.on(Channel::bulk));
+  EXPECT_EQ(service.promised, std::chrono::minutes(1));
+  EXPECT_EQ(service.ends_with, "special-quarantine");
+  EXPECT_EQ(service.appeal_within, std::chrono::days(3));
+  ASSERT_EQ(service.limits.size(), 1u);
+  EXPECT_EQ(service.limits[0].at_most, 1);
+  EXPECT_EQ(service.limits[0].per, Per::day);
+  EXPECT_FALSE(service.limits[0].open_only);
+  ASSERT_EQ(service.form.size(), 1u);
+  const Field& reason = service.form[0];
+  EXPECT_EQ(reason.kind, FieldKind::choice);
+  ASSERT_EQ(reason.choices.size(), 3u);
+  for (const Choice& choice : reason.choices) EXPECT_FALSE(choice.words.empty()) << choice.code;
+  ASSERT_EQ(service.steps.size(), 3u);
+  EXPECT_EQ(service.steps[0].kind, Step::Kind::decide);
+  ASSERT_EQ(service.steps[0].verdicts.size(), 2u);
+  EXPECT_EQ(service.steps[0].verdicts[0].outcome, Outcome::refuse);
+  EXPECT_EQ(service.steps[0].verdicts[0].when.kind, Condition::Kind::rule);
+  EXPECT_EQ(service.steps[0].verdicts[0].when.rule.statuses.size(), 2u);
+  EXPECT_EQ(service.steps[0].verdicts[1].when, Condition{}) << "always";
+  const Step& issue = service.steps[1];
+  EXPECT_EQ(issue.permit, "leaving-home");
+  ASSERT_EQ(issue.ends.size(), 2u);
+  EXPECT_EQ(issue.ends[0].when.values, std::vector<std::string>{"village"});
+  EXPECT_GT(issue.ends[0].lasts, issue.ends[1].lasts) << "villages longer than towns";
+  EXPECT_EQ(issue.ends[1].lasts, std::chrono::hours(3));
+  EXPECT_EQ(service.sms_order, (std::vector<std::string>{"national_id", "reason"}));
+}
+
+TEST(ServiceFile, ReadsTheOtherServicesOfTheCountryPack) {
+  const Service employees = service_file("employee-permit");
+  EXPECT_TRUE(employees.for_employees);
+  EXPECT_TRUE(employees.on(Channel::bulk));
+  EXPECT_EQ(employees.steps[1].ends[0].end, PermitEnd::regime);
+  const Service appointment = service_file("service-centre-appointment");
+  EXPECT_FALSE(appointment.appeal);
+  EXPECT_EQ(appointment.steps[0].resource, "service-centre-1");
+  EXPECT_TRUE(appointment.limits[0].open_only);
+  EXPECT_EQ(appointment.find("phone")->known, Known::phone);
+  const Service support = service_file("small-business-support");
+  EXPECT_EQ(support.fee_qepik, 500u);
+  EXPECT_EQ(support.assurance, http::Assurance::substantial);
+  EXPECT_EQ(support.find("statement")->bytes_max, 5'000'000u);
+  EXPECT_EQ(support.steps[1].escalates, azerbaijan().organisation("ministry-of-labour"));
+  EXPECT_EQ(support.steps[1].office, std::nullopt);
+}
+
+}  // namespace
+}  // namespace dayaq::services
