@@ -1,0 +1,47 @@
+"""Holds docs/service.schema.json to the parser: it accepts every file that the parser accepts, and refuses those bad
+files whose fault lies in one place alone (marked "the schema refuses this too"). Run by file_schema_test."""
+import json
+import pathlib
+import sys
+
+import jsonschema
+import yaml
+
+
+class AsWritten(yaml.SafeLoader):
+    """Dates stay the words that were written; everything else is read as JSON would be."""
+
+
+AsWritten.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def errors_of(validator, path):
+    document = yaml.load(path.read_text(encoding="utf-8"), AsWritten)
+    return list(validator.iter_errors(json.loads(json.dumps(document))))
+
+
+def main():
+    root = pathlib.Path(sys.argv[1])
+    schema = json.loads((root / "docs/service.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    faults = []
+    good = sorted((root / "country/az/services").rglob("*.yaml"))
+    for path in good:
+        for error in errors_of(validator, path):
+            faults.append(f"{path}: the schema refuses a good file: {error.json_path} {error.message[:200]}")
+    refused = 0
+    for path in sorted((root / "src/services/test_data/bad_files").glob("*.yaml")):
+        if "# the schema refuses this too" not in path.read_text(encoding="utf-8"):
+            continue
+        refused += 1
+        if not errors_of(validator, path):
+            faults.append(f"{path}: the schema accepts a bad file")
+    print("\n".join(faults) if faults else f"{len(good)} good files accepted, {refused} bad ones refused")
+    return 1 if faults or len(good) < 3 or refused < 20 else 0
+
+
+sys.exit(main())
