@@ -4,6 +4,7 @@
 
 #include <type_traits>
 
+#include "crypto/digest.hpp"
 #include "crypto/secret.hpp"
 
 namespace dayaq::crypto {
@@ -18,6 +19,17 @@ TEST(Sha256, GivesTheVectorsOfTheStandard) {
             "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
   EXPECT_EQ(to_hex(sha256(as_bytes(std::string(1'000'000, 'a')))),
             "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+}
+
+TEST(Sha256, OfPiecesIsThatOfTheWhole) {
+  Sha256Stream stream;
+  std::string all;
+  for (std::size_t size = 0; size < 300; size += 7) {
+    const std::string piece(size, static_cast<char>('a' + size % 26));
+    stream.add(as_bytes(piece));
+    all += piece;
+  }
+  EXPECT_EQ(to_hex(stream.finish()), to_hex(sha256(as_bytes(all))));
 }
 
 TEST(Sha256, OfTwoPartsIsThatOfTheWhole) {
