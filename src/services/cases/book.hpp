@@ -55,6 +55,9 @@ class ServiceBook final : public store::CommitHook {
   /// conflict "service.stored" if a stored file can't be read any more.
   Result<void> load(store::Session& session);
 
+  /// What files are read against.
+  [[nodiscard]] const regime::FileContext& files() const { return context_; }
+
   // -- the committed state; any thread
   [[nodiscard]] std::shared_ptr<const Published> published() const;
   [[nodiscard]] std::vector<ServiceHandle> versions_of(const ServiceCode& code) const;
