@@ -412,8 +412,13 @@ class Connection final : public ConnectionBase {
     body_size_ = 0;
     match_ = shared_.router.match(request_.method, request_.path);
     Admission admission = admit_by_head(match_, request_, framing_, shared_.authenticator);
-    const bool admitted = !admission.refusal;
     ask_on_worker_ = admission.ask_on_worker;
+    request_.gate_cookie.clear();
+    request_.gate_refused = false;
+    gated_ = match_.route != nullptr && match_.route->gate != nullptr && !admission.refusal;
+    if (gated_ && !ask_on_worker_) admission.refusal = match_.route->gate->refuse(request_);
+    const bool admitted = !admission.refusal;
+    gated_ = gated_ && admitted;
     if (!admitted) response_ = std::move(*admission.refusal);
     if (!admitted && framing_.has_body() && !take_whole_body()) {
       keep_alive_ = false;
@@ -437,7 +442,8 @@ class Connection final : public ConnectionBase {
               .caller = &request_,
               .request = std::move(request),
               .respond = Responder(std::move(self), sequence_),
-              .arrived = started_};
+              .arrived = started_,
+              .ask_gate = gated_ && ask_on_worker_};
       if (!shared_.pool.admit(job)) {
         job.respond(overloaded(shared_.overloaded.fetch_add(1, std::memory_order_relaxed)));
       }
@@ -454,8 +460,13 @@ class Connection final : public ConnectionBase {
     // @see RFC 9745
     if (request_.principal.deprecated) response_.headers.emplace_back("Deprecation", "@1795305600");
     if (response_.status >= 400) show_to_person(shared_.router, request_, response_);
+    if (!request_.gate_cookie.empty()) response_.headers.emplace_back("Set-Cookie", request_.gate_cookie);
     write_answer(frame);
     finished_ = SteadyClock::now();
+    if (gated_ && !request_.gate_refused) {
+      match_.route->gate->answered(
+          response_.status, std::chrono::duration_cast<std::chrono::microseconds>(finished_ - started_));
+    }
     if (shared_.meter) {
       const std::size_t operation = match_.route != nullptr ? match_.index : static_cast<std::size_t>(-1);
       shared_.meter->record(io_->number(), operation, response_.status, finished_ - started_);
@@ -561,6 +572,7 @@ class Connection final : public ConnectionBase {
   bool aborted_ = false;
   bool refused_body_ = false;
   bool ask_on_worker_ = false;
+  bool gated_ = false;  ///< the route has a gate, which has let the request in or will be asked by a worker
   bool giving_ = false;       ///< the read was cancelled to give the socket away
   bool cancelled_ = false;    ///< the last read was
   bool dispatching_ = false;  ///< a handler runs on this thread now: its answer needs no detour

@@ -35,6 +35,9 @@ struct Request {
   /// DER of the certificate that the caller proved to hold (ServerOptions::tls_client_authorities); null
   /// without one. Verified: its chain, its dates, its purpose; not whether it was revoked.
   std::shared_ptr<const Bytes> client_certificate;
+  /// A cookie (a whole Set-Cookie value) that the route's gate wants set with the answer; "" for none.
+  std::string gate_cookie;
+  bool gate_refused = false;  ///< the gate was asked by a worker, and refused
 
   [[nodiscard]] std::string_view header(
       std::string_view name) const;  ///< "" if absent; name case-insensitive

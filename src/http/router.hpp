@@ -1,6 +1,7 @@
 // Routes: each declares its pattern, the scope it needs, how it runs, and its part of the OpenAPI document.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -17,6 +18,18 @@ enum class Run : std::uint8_t {
   worker,   ///< on the worker pool: may block on the store
 };
 
+/// Who may come in at all while more come than can be served: asked on the I/O thread, before a request takes
+/// a worker or its body is read; where only a worker could say who is calling, after that. Any thread; must
+/// not block.
+class Gate {
+ public:
+  virtual ~Gate() = default;
+  /// nullopt: let in. May set request.gate_cookie.
+  virtual std::optional<Response> refuse(Request& request) = 0;
+  /// A request that was let in was answered, so long after its head had come; or refused for want of workers.
+  virtual void answered(int status, std::chrono::microseconds took) noexcept = 0;
+};
+
 struct Route {
   Method method = Method::get;
   std::string pattern;  ///< "/v1/persons/{person}/grants"; a parameter is one whole segment
@@ -30,6 +43,8 @@ struct Route {
   /// Scripts of other sites may call it from a browser (CORS). For answers that don't go by cookies.
   bool cross_origin = false;
   Run run = Run::worker;
+  Gate* gate = nullptr;  ///< null: everybody comes in. Must outlive the server
+  bool yields = false;   ///< on a worker: behind all that doesn't yield, and never on all of them
   std::size_t body_max = 64 << 10;  ///< bytes; larger is refused with 413 before it is read
   std::string operation;            ///< OpenAPI operationId: "get_person_grants"
   std::string summary;              ///< one sentence

@@ -24,7 +24,12 @@ namespace {
 std::optional<Response> refused_caller(const Job& job) {
   if (job.authenticator == nullptr) return std::nullopt;
   try {
-    return admit_caller(*job.route, *job.caller, *job.authenticator);
+    auto refusal = admit_caller(*job.route, *job.caller, *job.authenticator);
+    if (!refusal && job.ask_gate) {
+      refusal = job.route->gate->refuse(*job.caller);
+      job.caller->gate_refused = refusal.has_value();
+    }
+    return refusal;
   } catch (const std::exception& error) {
     log::error("http.handler_threw", "who is calling could not be said",
                {{"operation", job.route->operation}, {"what", error.what()}});
@@ -45,13 +50,14 @@ WorkerPool::~WorkerPool() {
 bool WorkerPool::admit(Job& job) {
   {
     const std::scoped_lock lock(mutex_);
-    const bool stale = !queue_.empty() && job.arrived - queue_.front().arrived > options_.age_max;
-    if (stopping_ || stale || queue_.size() >= options_.queue_max) {
+    std::deque<Job>& queue = job.route->yields ? yielding_ : queue_;
+    const bool stale = !queue.empty() && job.arrived - queue.front().arrived > options_.age_max;
+    if (stopping_ || stale || queue.size() >= options_.queue_max) {
       refused_.fetch_add(1, std::memory_order_relaxed);
       return false;
     }
-    queue_.push_back(std::move(job));
-    waiting_.store(queue_.size(), std::memory_order_relaxed);
+    queue.push_back(std::move(job));
+    waiting_.store(queue_.size() + yielding_.size(), std::memory_order_relaxed);
   }
   wake_.notify_one();
   return true;
@@ -60,11 +66,14 @@ bool WorkerPool::admit(Job& job) {
 void WorkerPool::work() {
   std::unique_lock lock(mutex_);
   while (true) {
-    wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    wake_.wait(lock, [this] { return stopping_ || !queue_.empty() || may_yielding_run(); });
     if (stopping_) return;
-    Job job = std::move(queue_.front());
-    queue_.pop_front();
-    waiting_.store(queue_.size(), std::memory_order_relaxed);
+    const bool yields = queue_.empty();
+    std::deque<Job>& queue = yields ? yielding_ : queue_;
+    Job job = std::move(queue.front());
+    queue.pop_front();
+    if (yields) ++yielding_running_;
+    waiting_.store(queue_.size() + yielding_.size(), std::memory_order_relaxed);
     lock.unlock();
     // Nobody waits for the answer of a request that has timed out: its work would only delay the others.
     if (!job.respond.wanted()) {
@@ -75,15 +84,17 @@ void WorkerPool::work() {
       run_handler(*job.handler, *job.route, std::move(job.request), std::move(job.respond));
     }
     lock.lock();
+    if (yields) --yielding_running_;
   }
 }
 
 void WorkerPool::stop() {
-  std::deque<Job> dropped;
+  std::deque<Job> dropped, dropped_too;
   {
     const std::scoped_lock lock(mutex_);
     stopping_ = true;
     dropped.swap(queue_);
+    dropped_too.swap(yielding_);
     waiting_.store(0, std::memory_order_relaxed);
   }
   wake_.notify_all();

@@ -6,6 +6,7 @@
 // @see Nichols, Jacobson: "Controlling Queue Delay", ACM Queue 2012; Maurer: "Fail at Scale", ACM Queue 2015
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -29,6 +30,7 @@ struct Job {
   std::shared_ptr<const Request> request;  ///< shared with the connection, whose buffer it points into
   Responder respond;
   std::chrono::steady_clock::time_point arrived;
+  bool ask_gate = false;  ///< the route's gate is asked after the authenticator
 };
 
 /// Calls a handler; what it throws is logged, and answered 500 by its Responder.
@@ -41,6 +43,9 @@ class WorkerPool {
     int threads = 8;
     std::size_t queue_max = 1024;
     std::chrono::milliseconds age_max{500};  ///< of the oldest waiting job
+    /// Threads that never run a job of a route that yields: what else is asked keeps them in a flood. At
+    /// least one thread stays for those that do.
+    int reserved = 2;
   };
   explicit WorkerPool(const Options& options);
   ~WorkerPool();
@@ -56,11 +61,16 @@ class WorkerPool {
 
  private:
   void work();
+  [[nodiscard]] bool may_yielding_run() const {
+    return !yielding_.empty() && yielding_running_ < std::max(1, options_.threads - options_.reserved);
+  }
 
   const Options options_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Job> queue_;
+  std::deque<Job> yielding_;  ///< jobs of routes that yield
+  int yielding_running_ = 0;
   bool stopping_ = false;
   std::atomic<std::size_t> waiting_{0};
   std::atomic<std::uint64_t> refused_{0};

@@ -346,6 +346,8 @@ void add_page(http::Router& router, const Web& web, const PageRoute& route, Page
   added.summary = route.summary;
   added.tag = "pages";
   added.body_max = route.body_max;
+  added.gate = route.gate;
+  added.yields = route.gate != nullptr;
   router.add(std::move(added),
              [&web, route, handler](const Request& request) { return answer(web, request, route, handler); });
 }

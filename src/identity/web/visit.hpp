@@ -99,6 +99,7 @@ struct PageRoute {
   Assurance signed_in = Assurance::none;
   Form form = Form::none;
   std::size_t body_max = std::size_t{192} << 10;  ///< a passkey's answer may be 128 KiB
+  http::Gate* gate = nullptr;  ///< it stands behind this gate, and yields to other pages on the workers
 };
 using PageFunction = Result<http::Response> (*)(Visit&);
 /// May hold what pages of other rooms stand on.

@@ -1,0 +1,131 @@
+#include "services/surge/guard.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "http/encoding.hpp"
+
+namespace dayaq::services::surge {
+namespace {
+
+using http::Method;
+using http::Request;
+using http::Response;
+
+/// "12 400", grouped as all three languages do.
+std::string grouped(std::uint64_t number) {
+  std::string out = std::to_string(number);
+  for (int at = int(out.size()) - 3; at > 0; at -= 3) out.insert(std::size_t(at), "\u00a0");
+  return out;
+}
+
+/// The last of them for whatever is more.
+const std::string& counted(const std::vector<std::string>& words, std::int64_t count) {
+  static const std::string none;
+  return words.empty() ? none : words[std::min(std::size_t(count), words.size() - 1)];
+}
+
+std::string holder_of(const Request& request) {
+  const PersonId person = request.principal.person;
+  return person == PersonId() ? std::string() : std::to_string(person.value());
+}
+
+}  // namespace
+
+WaitingPage::WaitingPage(std::string_view html, Words words) : words_(std::move(words)) {
+  while (true) {
+    const std::size_t ahead = html.find("@ahead@"), wait = html.find("@wait@");
+    const std::size_t at = std::min(ahead, wait);
+    const bool last = at == std::string_view::npos;
+    pieces_.push_back({.text = std::string(html.substr(0, at)),
+                       .then = last          ? '\0'
+                               : at == ahead ? 'a'
+                                             : 'w'});
+    if (last) return;
+    html.remove_prefix(at + (at == ahead ? 7 : 6));
+  }
+}
+
+std::string WaitingPage::at(const Place& place) const {
+  const std::int64_t seconds = place.wait.count();
+  const std::string& wait = seconds < 60     ? words_.soon
+                            : seconds < 5400 ? counted(words_.minutes, (seconds + 59) / 60)
+                                             : counted(words_.hours, (seconds + 3599) / 3600);
+  std::string out;
+  for (const Piece& piece : pieces_) {
+    out += piece.text;
+    if (piece.then == 'a') out += grouped(place.ahead);
+    if (piece.then == 'w') out += wait;
+  }
+  return out;
+}
+
+http::Route Guard::guarded(http::Route route) {
+  route.gate = this;
+  route.yields = true;
+  return route;
+}
+
+std::optional<Response> Guard::refuse(Request& request) {
+  const std::string_view shown = http::cookie_value(request.header("cookie"), cookie_);
+  const Place place = admission_.enter(shown, holder_of(request), clock_.now());
+  if (place.ticket != shown) {
+    request.gate_cookie = fmt::format("{}={}; Path=/; HttpOnly; SameSite=Lax{}; Max-Age={}", cookie_,
+                                      place.ticket, secure_ ? "; Secure" : "", place.keep.count());
+  }
+  const bool reads = request.method == Method::get || request.method == Method::head;
+  if (place.admitted || (place.lapsed && !reads)) return std::nullopt;
+  return waiting(request, place);
+}
+
+Response Guard::waiting(const Request& request, const Place& place) const {
+  // A few seconds apart by number: those who were turned away together don't come back together.
+  const std::int64_t soon = place.again.count();
+  const std::int64_t again = soon + std::int64_t(place.number % std::uint64_t(1 + soon / 4));
+  Response out;
+  if (have_pages_ && request.header("accept").find("text/html") != std::string_view::npos) {
+    out = Response::html(pages_[std::size_t(request.language)].at(place), 503);
+    const bool reads = request.method == Method::get || request.method == Method::head;
+    const bool asked = reads && !request.query.empty();
+    out.headers.emplace_back("Refresh", fmt::format("{}; url={}{}{}", again, request.path, asked ? "?" : "",
+                                                    asked ? request.query : std::string_view()));
+  } else {
+    out = http::problem(
+        503, "surge.wait", "Many are waiting",
+        fmt::format("{} are before you; it takes about {} seconds. Your place is in the cookie `{}`: come "
+                    "again with it after the seconds of Retry-After.",
+                    place.ahead, place.wait.count(), cookie_));
+  }
+  out.headers.emplace_back("Retry-After", std::to_string(again));
+  out.headers.emplace_back("Cache-Control", "no-store");
+  return out;
+}
+
+void Guard::answered(int status, std::chrono::microseconds took) noexcept {
+  constexpr std::chrono::hours refused_for_want_of_workers{1};
+  admission_.answered(status == 503 ? refused_for_want_of_workers : took, clock_.now());
+}
+
+void Guard::add_routes(http::Router& router) {
+  router.add({.pattern = "/surge/place",
+              .open = "tells a place in the queue to whoever holds its ticket",
+              .run = http::Run::inline_,
+              .operation = "get_surge_place",
+              .summary = "How many are before whoever waits, and for how long.",
+              .tag = "pages"},
+             [this](const Request& request) {
+               const std::string_view shown = http::cookie_value(request.header("cookie"), cookie_);
+               const auto place = admission_.look(shown, holder_of(request), clock_.now());
+               if (!place) {
+                 return http::problem(404, "surge.no_place", "No place",
+                                      "There is no ticket here that counts. Ask for the page that you want.");
+               }
+               Response out = Response::json(fmt::format(R"({{"admitted":{},"ahead":{},"seconds":{}}})",
+                                                         place->admitted, place->ahead, place->wait.count()));
+               out.headers.emplace_back("Cache-Control", "no-store");
+               return out;
+             });
+}
+
+}  // namespace dayaq::services::surge

@@ -1,0 +1,73 @@
+// The gate before pages that cost much: whoever isn't admitted gets the waiting page, on the I/O thread, from
+// memory. Pages that cost little, signing in and what is under way stay open.
+//
+//   router.add(guard.guarded({.pattern = "/apply", ...}), handler);
+//
+// The waiting page asks again by itself (the header Refresh; no script), seldom while the place is far off.
+// Who comes by a program gets problem details, 503 "surge.wait", with Retry-After. What is sent with a pass
+// that has just ended is still taken: nobody loses what they have written.
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "base/text.hpp"
+#include "base/time.hpp"
+#include "http/router.hpp"
+#include "services/surge/admission.hpp"
+
+namespace dayaq::services::surge {
+
+/// The waiting page of one language, rendered once and cut where numbers go in.
+class WaitingPage {
+ public:
+  /// How long, in words: in less than a minute; by minutes and by hours, from none on.
+  struct Words {
+    std::string soon;
+    std::vector<std::string> minutes, hours;
+  };
+  WaitingPage() = default;
+  /// @param html  a whole page, in which `@ahead@` and `@wait@` stand for how many are before and how long
+  WaitingPage(std::string_view html, Words words);
+  [[nodiscard]] std::string at(const Place& place) const;
+
+ private:
+  struct Piece {
+    std::string text;
+    char then = 0;  ///< 'a' or 'w': what follows it
+  };
+  std::vector<Piece> pieces_;
+  Words words_;
+};
+
+using WaitingPages = std::array<WaitingPage, 3>;  ///< by Language
+
+class Guard final : public http::Gate {
+ public:
+  /// @param secure  served over HTTPS: the cookie is bound to the host
+  Guard(Admission& admission, const Clock& clock, bool secure)
+      : admission_(admission), clock_(clock), cookie_(secure ? "__Host-place" : "place"), secure_(secure) {}
+  /// Before the server starts. Without it everybody gets problem details.
+  void set_pages(WaitingPages pages) { pages_ = std::move(pages), have_pages_ = true; }
+
+  /// The same route behind the gate: it yields to others on the workers too.
+  [[nodiscard]] http::Route guarded(http::Route route);
+  /// GET /surge/place: {"admitted":false,"ahead":1200,"seconds":95}. 404 "surge.no_place" without a ticket.
+  void add_routes(http::Router& router);
+
+  std::optional<http::Response> refuse(http::Request& request) override;
+  void answered(int status, std::chrono::microseconds took) noexcept override;
+
+ private:
+  [[nodiscard]] http::Response waiting(const http::Request& request, const Place& place) const;
+
+  Admission& admission_;
+  const Clock& clock_;
+  const std::string cookie_;
+  const bool secure_;
+  WaitingPages pages_;
+  bool have_pages_ = false;
+};
+
+}  // namespace dayaq::services::surge
