@@ -9,6 +9,8 @@
 #include "regime/feed_store.hpp"
 #include "regime/store.hpp"
 #include "registry/store.hpp"
+#include "services/booking/booking.hpp"
+#include "services/cases/cases.hpp"
 #include "settlement/store.hpp"
 
 namespace dayaq::node {
@@ -19,7 +21,8 @@ std::vector<store::Migration> all_migrations() {
   for (const auto& of_room :
        {audit::migrations(), registry::migrations(), regime::migrations(), regime::feed_migrations(),
         settlement::migrations(), identity::account_migrations(), identity::sign_in_migrations(),
-        identity::oidc::migrations(), identity::oidc::authorization_migrations()}) {
+        identity::oidc::migrations(), identity::oidc::authorization_migrations(), services::migrations(),
+        services::booking::migrations()}) {
     all.insert(all.end(), of_room.begin(), of_room.end());
   }
   return all;

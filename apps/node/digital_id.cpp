@@ -45,6 +45,7 @@ struct DigitalId::State {
   identity::oidc::BackChannel back_channel;
   identity::oidc::Access access;
   std::optional<identity::LifeFollower> life;
+  std::optional<identity::web::Web> web;
   std::unique_ptr<identity::web::Pages> pages;
   std::int64_t ticks = 0;
 
@@ -160,7 +161,7 @@ void DigitalId::add_api_routes(http::Router& router) {
 void DigitalId::add_page_routes(http::Router& router, const portal::Site& site,
                                 const regime::ExplainContext& explain,
                                 std::function<std::shared_ptr<const regime::NumberedLaw>()> law) {
-  state_->pages = std::make_unique<identity::web::Pages>(identity::web::Web{
+  state_->web.emplace(identity::web::Web{
       .site = site,
       .db = *state_->core.database,
       .accounts = state_->accounts,
@@ -172,7 +173,11 @@ void DigitalId::add_page_routes(http::Router& router, const portal::Site& site,
       .law = std::move(law),
       .url = state_->url,
       .outbox = state_->core.configuration.synthetic ? state_->drop : std::filesystem::path{}});
+  state_->pages = std::make_unique<identity::web::Pages>(*state_->web);
   state_->pages->add_routes(router);
+}
+const identity::web::Web& DigitalId::pages() const {
+  return *state_->web;
 }
 
 Result<void> DigitalId::start() {

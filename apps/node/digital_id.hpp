@@ -41,6 +41,9 @@ class DigitalId {
   void add_page_routes(http::Router& router, const portal::Site& site, const regime::ExplainContext& explain,
                        std::function<std::shared_ptr<const regime::NumberedLaw>()> law);
 
+  /// What its pages stand on, for those of other rooms. After add_page_routes.
+  [[nodiscard]] const identity::web::Web& pages() const;
+
   /// Begins to send messages and to tell clients of ended sessions. After all hooks were added.
   Result<void> start();
   /// Background work, once a second: what has expired goes, keys are rotated in time.

@@ -102,6 +102,8 @@ Result<void> create_folder(const std::filesystem::path& data, const std::string&
   DAYAQ_TRY_OK(write_file_atomically(data / "keys" / "audit.pem", as_bytes(pem), owner_only));
   const std::string feed_pem = crypto::SigningKey::generate(random).to_pem();
   DAYAQ_TRY_OK(write_file_atomically(data / "keys" / "feed.pem", as_bytes(feed_pem), owner_only));
+  const std::string permit_pem = crypto::SigningKey::generate(random).to_pem();
+  DAYAQ_TRY_OK(write_file_atomically(data / "keys" / "permits.pem", as_bytes(permit_pem), owner_only));
   std::array<std::byte, 16> secret{};
   random.fill(secret);
   DAYAQ_TRY_OK(
@@ -134,6 +136,18 @@ Result<crypto::SigningKey> read_feed_key(const std::filesystem::path& data, Rand
   }
   DAYAQ_TRY(const std::string pem, read_file(path, 1 << 14));
   return crypto::SigningKey::from_pem(pem);
+}
+
+Result<crypto::CoseSigner> read_permit_key(const std::filesystem::path& data, Random& random) {
+  const auto path = data / "keys" / "permits.pem";
+  if (!std::filesystem::exists(path)) {
+    const crypto::SigningKey key = crypto::SigningKey::generate(random);
+    log::warning("node.permit_key", "a new key signs permits: the folder had none",
+                 {{"public_key", to_hex(key.public_key())}});
+    DAYAQ_TRY_OK(write_file_atomically(path, as_bytes(key.to_pem()), owner_only));
+  }
+  DAYAQ_TRY(const std::string pem, read_file(path, 1 << 14));
+  return crypto::CoseSigner::from_pem(pem);
 }
 
 Result<crypto::MasterKey> read_master_key(const std::filesystem::path& data, Random& random) {

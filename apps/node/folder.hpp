@@ -9,6 +9,7 @@
 #include "base/random.hpp"
 #include "base/result.hpp"
 #include "base/siphash.hpp"
+#include "crypto/cose.hpp"
 #include "crypto/key_store.hpp"
 #include "crypto/sign.hpp"
 
@@ -39,6 +40,8 @@ Result<void> create_folder(const std::filesystem::path& data, const std::string&
 Result<crypto::SigningKey> read_audit_key(const std::filesystem::path& data);
 /// The key that signs the feed's blocks; made if the folder has none, as folders of older versions.
 Result<crypto::SigningKey> read_feed_key(const std::filesystem::path& data, Random& random);
+/// The key that signs permits (Ed25519); made if the folder has none, as folders of older versions.
+Result<crypto::CoseSigner> read_permit_key(const std::filesystem::path& data, Random& random);
 /// What encrypts secrets at rest and the digital ID's keys; made if the folder has none, as folders of older
 /// versions. Errors of crypto::MasterKey::load.
 Result<crypto::MasterKey> read_master_key(const std::filesystem::path& data, Random& random);

@@ -20,6 +20,7 @@
 #include "regime/law_directory.hpp"
 #include "registry/api.hpp"
 #include "registry/api_key.hpp"
+#include "services.hpp"
 #include "settlement/api.hpp"
 
 namespace dayaq::node {
@@ -103,6 +104,7 @@ struct Node::State {
   std::optional<EnrolledKeys> edge_keys;
   std::optional<regime::ExplainContext> explain;
   std::unique_ptr<DigitalId> digital_id;
+  std::unique_ptr<Services> services;
   std::unique_ptr<Pages> pages;
   std::unique_ptr<Timer> timer;
 
@@ -112,6 +114,7 @@ struct Node::State {
   /// The timer first, then the database, whose writer thread calls the hooks.
   ~State() {
     timer.reset();
+    if (services) services->stop();
     if (digital_id) digital_id->stop();
     if (core) core->database.reset();
   }
@@ -224,7 +227,11 @@ Result<std::unique_ptr<Node>> Node::open(const NodeOptions& options) {
     DAYAQ_TRY(state->resources, regime::ResourceList::publish(*core.database, state->traffic,
                                                               *core.feed_signer, core.clock.now()));
   }
-  if (state->keeper) DAYAQ_TRY_OK(open_digital_id(*state, options));
+  if (state->keeper) {
+    DAYAQ_TRY_OK(open_digital_id(*state, options));
+    DAYAQ_TRY(state->services, Services::open(core, *state->digital_id, *state->files, *state->keeper,
+                                              {.data = options.data, .country = options.country}));
+  }
   core.database->add_hook(*core.log);  // last: the other hooks may append entries
   if (state->keeper) DAYAQ_TRY_OK(state->keeper->advance());
   return std::unique_ptr<Node>(new Node(std::move(state)));
@@ -302,6 +309,7 @@ void Node::add_api_routes(http::Router& router) {
                                       .clock = core.clock,
                                       .resources = &*state_->resources});
     state_->digital_id->add_api_routes(router);
+    state_->services->add_api_routes(router);
     state_->edge_keys.emplace(state_->edges, *core.organisations);
     settlement::add_routes(router, {.db = *core.database,
                                     .registry = *core.registry,
@@ -319,6 +327,7 @@ Result<void> Node::add_page_routes(http::Router& router, http::Metrics& metrics,
   state_->pages->add_routes(router);
   state_->digital_id->add_page_routes(router, state_->pages->site(), *state_->explain,
                                       [keeper = state_->keeper.get()] { return law_of(*keeper); });
+  state_->services->add_page_routes(router, state_->digital_id->pages());
   add_gauges(metrics, parts);
   http::add_operational_routes(router, metrics, [parts] { return not_ready(parts); }, DAYAQ_VERSION);
   return {};
@@ -330,12 +339,14 @@ Result<std::vector<DemoPerson>> Node::demo_persons() {
 
 Result<void> Node::start_timers() {
   DAYAQ_TRY_OK(state_->digital_id->start());
+  DAYAQ_TRY_OK(state_->services->start());
   state_->timer = std::make_unique<Timer>(
       [this] {
         if (const auto done = state_->keeper->advance(); !done) {
           log::error("keeper.advance", "grants could not be moved on with time", done.error());
         }
         state_->digital_id->tick();
+        state_->services->tick();
       },
       [this] { state_->save_edges(); },
       [this] {

@@ -18,6 +18,7 @@ namespace dayaq::node {
 struct ServicesOptions {
   std::filesystem::path data;
   std::filesystem::path country;
+  bool secure = false;  ///< served over HTTPS: cookies are bound to the host
 };
 
 class Services {

@@ -111,6 +111,9 @@ class Cases {
                       const std::string& actor, Instant now);
   /// Does what deadlines have made due, at most `rows`; says how many.
   Result<int> do_due(store::Session& session, Instant now, int rows);
+  /// The most overdue is tried again in an hour: for one that do_due(.., 1) can't do, so that it doesn't keep
+  /// the others waiting.
+  Result<void> postpone_due(store::Session& session, Instant now);
   /// Takes open cases of earlier versions over to the published one, where its file says how (`moves`), at
   /// most `rows`; says how many. Call it until 0 after the book's edition has changed.
   Result<int> move_versions(store::Session& session, Instant now, int rows);

@@ -38,6 +38,13 @@ Result<int> Cases::do_due(store::Session& session, Instant now, int rows) {
   return int(due.size());
 }
 
+Result<void> Cases::postpone_due(store::Session& session, Instant now) {
+  DAYAQ_TRY(std::vector<StoredCase> due, due_cases(session, now, 1));
+  if (due.empty()) return {};
+  due.front().stands.due = now + std::chrono::hours(1);
+  return update_case(session, due.front());
+}
+
 Result<int> Cases::move_versions(store::Session& session, Instant now, int rows) {
   int moved = 0;
   for (const ServiceHandle& handle : context_.book.published()->services) {

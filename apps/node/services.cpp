@@ -1,0 +1,162 @@
+#include "services.hpp"
+
+#include "base/log.hpp"
+#include "regime/preview.hpp"
+#include "services/cases/permit_kinds.hpp"
+#include "services/cases/services_api.hpp"
+#include "services/surge/surge.hpp"
+#include "services_facts.hpp"
+
+namespace dayaq::node {
+namespace {
+
+constexpr int rows_at_once = 200;     // of one transaction of background work
+constexpr int transactions_max = 20;  // of one kind of work a second
+
+void report(std::string_view what, const Error& error) {
+  log::error("services.background", what, error);
+}
+
+}  // namespace
+
+struct Services::State {
+  Core& core;
+  DigitalId& digital_id;
+  const regime::FileContext& files;
+  const regime::GrantKeeper& keeper;
+  registry::RegistryStore persons;
+  IndexFacts facts;
+  OutboxNotifier notifier;
+  services::permit::Issuer issuer;
+  services::ServiceBook book;
+  services::PermitKinds kinds;
+  services::Cases cases;
+  std::unique_ptr<services::surge::Surge> surge;
+  std::uint64_t moved_edition = 0;  ///< all cases that could move to a version of it have; the timer's alone
+
+  State(Core& of, DigitalId& ids, const regime::FileContext& context, const regime::GrantKeeper& index,
+        crypto::CoseSigner key)
+      : core(of),
+        digital_id(ids),
+        files(context),
+        keeper(index),
+        persons(*core.catalogue),
+        facts(keeper, persons),
+        notifier(ids.accounts()),
+        issuer(std::move(key)),
+        book(files, *core.log),
+        kinds(book),
+        cases({.db = *core.database,
+               .book = book,
+               .country = core.country,
+               .facts = facts,
+               .notifier = &notifier,
+               .log = *core.log,
+               .issuer = issuer,
+               .kind_number = [this](std::string_view kind) { return kinds.number(kind); }}) {}
+
+  /// Runs `work` (rows at most -> rows done) until there is nothing left, or for long enough. True if nothing
+  /// is left.
+  template <class F>
+  Result<bool> until_done(F&& work) {
+    for (int i = 0; i < transactions_max; ++i) {
+      DAYAQ_TRY(const int done, core.database->write([&](store::Session& session) -> Result<int> {
+        return work(session, rows_at_once);
+      }));
+      if (done < rows_at_once) return true;
+    }
+    return false;
+  }
+  void do_deadlines(Instant now);
+};
+
+/// All that is due; if something among it can't be done, one by one, so that it alone is left out.
+void Services::State::do_deadlines(Instant now) {
+  const auto done =
+      until_done([&](store::Session& session, int rows) { return cases.do_due(session, now, rows); });
+  if (done || done.error().kind == ErrorKind::unavailable) return;
+  report("deadlines could not be done together", done.error());
+  for (int i = 0; i < rows_at_once; ++i) {
+    const auto one =
+        core.database->write([&](store::Session& session) { return cases.do_due(session, now, 1); });
+    if (one && *one == 0) return;
+    if (one) continue;
+    report("a case's deadline could not be done", one.error());
+    const auto later =
+        core.database->write([&](store::Session& session) { return cases.postpone_due(session, now); });
+    if (!later) return report("a case's deadline could not be put off", later.error());
+  }
+}
+
+Services::Services(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Services::~Services() = default;
+
+Result<std::unique_ptr<Services>> Services::open(Core& core, DigitalId& digital_id,
+                                                 const regime::FileContext& files,
+                                                 regime::GrantKeeper& keeper,
+                                                 const ServicesOptions& options) {
+  DAYAQ_TRY(crypto::CoseSigner key, read_permit_key(options.data, core.random));
+  auto state = std::make_unique<State>(core, digital_id, files, keeper, std::move(key));
+  DAYAQ_TRY_OK(core.database->read([&](store::Session& session) { return state->book.load(session); }));
+  core.database->add_hook(state->book);
+  DAYAQ_TRY(state->surge, services::surge::Surge::open(options.data, core.random, core.clock, options.secure));
+  return std::unique_ptr<Services>(new Services(std::move(state)));
+}
+
+services::Cases& Services::cases() {
+  return state_->cases;
+}
+services::ServiceBook& Services::book() {
+  return state_->book;
+}
+
+void Services::add_api_routes(http::Router& router) {
+  State& state = *state_;
+  services::add_service_routes(
+      router, {.db = *state.core.database,
+               .book = state.book,
+               .files = state.files,
+               .organisation_code =
+                   [&core = state.core](registry::OrganisationIndex index) {
+                     return core.organisations->at(index)->code;
+                   },
+               .count =
+                   [&state](const regime::Regime& draft) {
+                     const Instant now = state.core.clock.now();
+                     return state.keeper.live().read_long([&](const regime::LiveState& live) {
+                       return regime::preview_draft(live.at(now, regime::statuses_of(draft, live.law->law)),
+                                                    draft, live.law->law, {});
+                     });
+                   },
+               .clock = state.core.clock});
+}
+
+void Services::add_page_routes(http::Router&, const identity::web::Web&) {}
+
+Result<void> Services::start() {
+  return {};
+}
+
+void Services::tick() {
+  State& state = *state_;
+  const Instant now = state.core.clock.now();
+  if (const auto kept = state.surge->save(); !kept) report("places in the queue could not be kept", kept.error());
+  state.do_deadlines(now);
+  const auto ended = state.until_done(
+      [&](store::Session& session, int rows) { return state.cases.end_with_regimes(session, now, rows); });
+  if (!ended) report("permits could not be ended with their regime", ended.error());
+  const std::uint64_t edition = state.book.published()->edition;
+  if (edition == state.moved_edition) return;
+  const auto moved = state.until_done(
+      [&](store::Session& session, int rows) { return state.cases.move_versions(session, now, rows); });
+  if (!moved) return report("cases could not be moved to a new version of their service", moved.error());
+  if (*moved) state.moved_edition = edition;
+}
+
+void Services::stop() {
+  if (const auto kept = state_->surge->save(); !kept) {
+    report("places in the queue could not be kept", kept.error());
+  }
+}
+
+}  // namespace dayaq::node
