@@ -89,7 +89,7 @@ Result<std::unique_ptr<Site>> Site::create(const SiteOptions& options, const Voc
 }
 
 Result<void> Site::read_static() {
-  for (const std::string_view name : {"dayaq.css", "id.css", "mark.svg", "passkey.js"}) {
+  for (const std::string_view name : {"dayaq.css", "id.css", "mark.svg", "passkey.js", "services.css"}) {
     const std::filesystem::path path = options_.web / "static" / name;
     DAYAQ_TRY(std::string body, read_file(path));
     if (path.extension() == ".css") body = minified_css(body);
@@ -163,7 +163,8 @@ Result<std::string> Page::render(const Here& here, const std::string& title) {
   frame_.set("CSS", site_.static_file("dayaq.css")->path);
   for (const std::string& style : styles_) frame_.add("STYLE").set("HREF", site_.static_file(style)->path);
   frame_.set("ICON", site_.static_file("mark.svg")->path);
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 5> menu{{{"/", "nav_home"},
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 6> menu{{{"/", "nav_home"},
+                                                                               {"/services", "nav_services"},
                                                                                {"/my", "nav_my"},
                                                                                {"/regimes", "nav_regimes"},
                                                                                {"/drafts/new", "nav_check"},

@@ -160,8 +160,10 @@ portal::View& Visit::my_content(std::string file) {
   portal::View& view = content(std::move(file));
   portal::View& menu = page.include(view, "MY_NAV", "my_nav.html");
   menu.set("FORM", form_token_);
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 8> entries{
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 10> entries{
       {{"/my", "my_nav_rights"},
+       {"/my/cases", "sv_cases"},
+       {"/my/permits", "sv_permits"},
        {"/my/confirmations", "my_nav_confirmations"},
        {"/my/authenticators", "my_nav_authenticators"},
        {"/my/sessions", "my_nav_sessions"},

@@ -12,12 +12,14 @@
 //   inspector_pages  /inspect: offline after the first visit
 #pragma once
 
+#include <span>
+
 #include "http/router.hpp"
 #include "identity/web/visit.hpp"
 #include "services/attachments/attachments.hpp"
 #include "services/booking/booking.hpp"
 #include "services/cases/cases.hpp"
-#include "services/surge/admission.hpp"
+#include "services/surge/surge.hpp"
 #include "services/web/drop_off.hpp"
 #include "services/web/payments.hpp"
 
@@ -32,22 +34,39 @@ struct ServicesWeb {
   ServiceBook& book;
   attachments::Attachments& attachments;
   booking::Calendars& calendars;
-  surge::Admission& admission;
   Random& random;
   DropOff* drop_off = nullptr;   ///< null: nobody counts where people stop
   Payments* payments = nullptr;  ///< null: a fee can't be paid here
+  /// Applying stands behind its gate, and what is the same for everybody is in its cache; null: neither.
+  surge::Surge* surge = nullptr;
 };
 
 using Handler = Result<http::Response> (*)(Visit& visit, const ServicesWeb& services);
 void add_page(http::Router& router, const ServicesWeb& services, const identity::web::PageRoute& route,
               Handler handler);
 
+struct SignedInPage {
+  http::Method method;
+  const char* pattern;
+  const char* operation;
+  const char* summary;
+  Handler handler;
+  std::size_t body_max = std::size_t{64} << 10;
+};
+/// Pages of whoever is signed in at that level; their forms carry the session's token.
+void add_signed_in_pages(http::Router& router, const ServicesWeb& services, identity::Assurance least,
+                         std::span<const SignedInPage> pages);
+
 void add_person_pages(http::Router& router, const ServicesWeb& services);
+void add_case_pages(http::Router& router, const ServicesWeb& services);    // of add_person_pages
+void add_permit_pages(http::Router& router, const ServicesWeb& services);  // of add_person_pages
 void add_assisted_pages(http::Router& router, const ServicesWeb& services);
 void add_office_pages(http::Router& router, const ServicesWeb& services);
 void add_ministry_pages(http::Router& router, const ServicesWeb& services);
 void add_employer_pages(http::Router& router, const ServicesWeb& services);
 void add_booking_pages(http::Router& router, const ServicesWeb& services);
+/// The page of whoever has to wait before applying, and /surge/place.
+void add_waiting_pages(http::Router& router, const ServicesWeb& services);
 void add_inspector_pages(http::Router& router, const ServicesWeb& services);
 
 }  // namespace dayaq::services::web
