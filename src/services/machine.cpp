@@ -218,6 +218,8 @@ class Walk {
       }
     }
     if (!service().ends_with.empty()) until = std::min(until, with_.regime_end);
+    if (until <= from)
+      return {.from = from, .until = from};  // it may be instant_min, which has no whole second
     if (until < instant_max) until = std::chrono::floor<std::chrono::seconds>(until);
     return {.from = from, .until = until};
   }
