@@ -89,7 +89,15 @@ Result<std::unique_ptr<Site>> Site::create(const SiteOptions& options, const Voc
 }
 
 Result<void> Site::read_static() {
-  for (const std::string_view name : {"dayaq.css", "id.css", "mark.svg", "passkey.js", "services.css"}) {
+  std::set<std::string> names{"dayaq.css"};  // said to be missing if the folder is
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(options_.web / "static", ignored)) {
+    constexpr std::array<std::string_view, 3> kinds{".css", ".js", ".svg"};
+    if (std::ranges::find(kinds, entry.path().extension().string()) != kinds.end()) {
+      names.insert(entry.path().filename().string());
+    }
+  }
+  for (const std::string& name : names) {
     const std::filesystem::path path = options_.web / "static" / name;
     DAYAQ_TRY(std::string body, read_file(path));
     if (path.extension() == ".css") body = minified_css(body);

@@ -1,0 +1,51 @@
+#include "services/inspector/list_keeper.hpp"
+
+#include "base/log.hpp"
+#include "crypto/sign.hpp"
+
+namespace dayaq::services::inspector {
+
+Result<std::shared_ptr<const SignedList>> ListKeeper::current(Instant now) {
+  const auto fresh = [now](const std::shared_ptr<const SignedList>& list) {
+    return list != nullptr && now - list->list.made < renewed_after;
+  };
+  std::shared_ptr<const SignedList> list = held();
+  if (fresh(list)) return list;
+  std::unique_lock making(making_, std::defer_lock);
+  if (list == nullptr) {
+    making.lock();  // nobody has one to give
+  } else if (!making.try_lock()) {
+    return list;
+  }
+  list = held();
+  if (fresh(list)) return list;
+  auto made = make(now);
+  if (!made) {
+    if (list == nullptr) return std::unexpected(std::move(made.error()));
+    log::error("permit.list", "the list of revoked permits could not be renewed", made.error());
+    return list;
+  }
+  const std::scoped_lock lock(mutex_);
+  held_ = *made;
+  return held_;
+}
+
+Result<std::shared_ptr<const SignedList>> ListKeeper::make(Instant now) const {
+  DAYAQ_TRY(ListState state, read_(now));
+  permit::Keys keys;
+  keys.add(issuer_.public_key());
+  auto out = std::make_shared<SignedList>();
+  out->list = permit::make_list(std::move(state.revoked), state.kinds, std::move(keys), now, fresh_for);
+  DAYAQ_TRY(const Bytes bytes, permit::encode_list(out->list, issuer_));
+  out->bytes = as_text(bytes);
+  const crypto::Sha256 hash = crypto::sha256(bytes);
+  out->etag = '"' + to_hex(BytesView(hash).first(12)) + '"';
+  return out;
+}
+
+std::shared_ptr<const SignedList> ListKeeper::held() const {
+  const std::scoped_lock lock(mutex_);
+  return held_;
+}
+
+}  // namespace dayaq::services::inspector
