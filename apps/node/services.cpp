@@ -6,6 +6,7 @@
 #include "services/cases/services_api.hpp"
 #include "services/surge/surge.hpp"
 #include "services_facts.hpp"
+#include "services_pages.hpp"
 
 namespace dayaq::node {
 namespace {
@@ -32,6 +33,7 @@ struct Services::State {
   services::PermitKinds kinds;
   services::Cases cases;
   std::unique_ptr<services::surge::Surge> surge;
+  std::unique_ptr<ServicesPages> pages;
   std::uint64_t moved_edition = 0;  ///< all cases that could move to a version of it have; the timer's alone
 
   State(Core& of, DigitalId& ids, const regime::FileContext& context, const regime::GrantKeeper& index,
@@ -97,6 +99,7 @@ Result<std::unique_ptr<Services>> Services::open(Core& core, DigitalId& digital_
                                                  const ServicesOptions& options) {
   DAYAQ_TRY(crypto::CoseSigner key, read_permit_key(options.data, core.random));
   auto state = std::make_unique<State>(core, digital_id, files, keeper, std::move(key));
+  DAYAQ_TRY(state->pages, ServicesPages::open(core, options.data, options.country));
   DAYAQ_TRY_OK(core.database->read([&](store::Session& session) { return state->book.load(session); }));
   core.database->add_hook(state->book);
   DAYAQ_TRY(state->surge, services::surge::Surge::open(options.data, core.random, core.clock, options.secure));
@@ -131,7 +134,9 @@ void Services::add_api_routes(http::Router& router) {
                .clock = state.core.clock});
 }
 
-void Services::add_page_routes(http::Router&, const identity::web::Web&) {}
+void Services::add_page_routes(http::Router& router, const identity::web::Web& pages) {
+  state_->pages->add_routes(router, pages, state_->cases, state_->book, *state_->surge);
+}
 
 Result<void> Services::start() {
   return {};
@@ -142,6 +147,7 @@ void Services::tick() {
   const Instant now = state.core.clock.now();
   if (const auto kept = state.surge->save(); !kept) report("places in the queue could not be kept", kept.error());
   state.do_deadlines(now);
+  state.pages->tick();
   const auto ended = state.until_done(
       [&](store::Session& session, int rows) { return state.cases.end_with_regimes(session, now, rows); });
   if (!ended) report("permits could not be ended with their regime", ended.error());
@@ -154,6 +160,7 @@ void Services::tick() {
 }
 
 void Services::stop() {
+  state_->pages->stop();
   if (const auto kept = state_->surge->save(); !kept) {
     report("places in the queue could not be kept", kept.error());
   }

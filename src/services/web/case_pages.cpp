@@ -412,7 +412,7 @@ Result<Response> rate_case(Visit& visit, const ServicesWeb& services) {
 
 }  // namespace
 
-void add_case_pages(http::Router& router, const ServicesWeb& services) {
+void add_my_case_pages(http::Router& router, const ServicesWeb& services) {
   constexpr auto pages = std::to_array<SignedInPage>({
       {Method::get, "/my/cases", "page_my_cases", "My applications, and those that I have begun.",
        cases_page},

@@ -132,7 +132,7 @@ Result<Response> permit_page(Visit& visit, const ServicesWeb& services) {
 
 }  // namespace
 
-void add_permit_pages(http::Router& router, const ServicesWeb& services) {
+void add_my_permit_pages(http::Router& router, const ServicesWeb& services) {
   constexpr auto pages = std::to_array<SignedInPage>({
       {Method::get, "/my/permits", "page_my_permits", "My permits.", permits_page},
       {Method::get, "/my/permits/{number}", "page_my_permit", "A permit, to show and to print.", permit_page},

@@ -15,16 +15,13 @@ using http::Method;
 using http::Response;
 using portal::View;
 
-/// What is the same for everybody may be kept by whoever carries it, for a short while: a publication is seen
-/// soon.
-constexpr const char* public_life = "public, max-age=15, stale-while-revalidate=60";
-
-void make_public(Response& response) {
-  for (auto& [name, value] : response.headers) {
-    if (name == "Set-Cookie") return;  // the language that was chosen just now
-    if (name == "Cache-Control") value = public_life;
-  }
-  response.headers.emplace_back("Vary", "Accept-Language, Cookie");
+/// What is the same for everybody is rendered once an edition of the book. `state`: what else it depends on.
+template <class Render>
+Result<Response> shared_page(const Visit& visit, const ServicesWeb& services, std::string_view state,
+                             Render&& render) {
+  if (services.surge == nullptr || !visit.request.query.empty()) return render();
+  return services.surge->pages().get(visit.request, fmt::format("{}#{}", visit.request.path, state),
+                                     services.book.published()->edition, render);
 }
 
 // -- find
@@ -62,7 +59,7 @@ void add_service(const Visit& visit, View& view, const ServiceVersion& version) 
   if (version.state == ServiceState::suspended) row.show("PAUSED");
 }
 
-Result<Response> services_page(Visit& visit, const ServicesWeb& services) {
+Result<Response> services_list(Visit& visit, const ServicesWeb& services) {
   const portal::Format& format = visit.page.format();
   std::string asked_for = visit.query("q");
   if (asked_for.size() > 200 || !is_utf8(asked_for)) asked_for.clear();
@@ -88,9 +85,11 @@ Result<Response> services_page(Visit& visit, const ServicesWeb& services) {
         "WORDS", wanted.empty() ? visit.text("sv_none") : visit.fill("sv_not_found", {{"words", asked_for}}));
   }
   for (const ServiceHandle& one : found) add_service(visit, view, *one);
-  DAYAQ_TRY(Response response, visit.html("sv_title"));
-  make_public(response);
-  return response;
+  return visit.html("sv_title");
+}
+
+Result<Response> services_page(Visit& visit, const ServicesWeb& services) {
+  return shared_page(visit, services, "", [&] { return services_list(visit, services); });
 }
 
 // -- one service
@@ -232,38 +231,32 @@ void say_steps(const Visit& visit, View& view, const Service& service) {
   }
 }
 
-Result<Response> service_page(Visit& visit, const ServicesWeb& services) {
-  DAYAQ_TRY(const ServiceHandle handle, named_service(visit, services));
-  const Service& service = handle->service;
-  const portal::Format& format = visit.page.format();
+/// Who reads about a service, as far as it matters.
+struct Reader {
   std::optional<registry::PersonFacts> facts;
   std::optional<Cases::Draft> draft;
-  if (visit.session) {
-    const Subject subject = subject_of(visit);
-    DAYAQ_TRY(facts, facts_of(visit, services, subject));
-    DAYAQ_TRY(const auto drafts, visit.web.db.read([&](store::Session& db) {
-      return services.cases.drafts(db, subject.person);
-    }));
-    const auto own = std::ranges::find(drafts, service.code, &Cases::Draft::service);
-    if (own != drafts.end()) draft = *own;
-  }
-  const Closed closed = closed_for(services, *handle, facts ? &*facts : nullptr, visit.now);
+};
+
+Result<Response> service_view(Visit& visit, const ServiceVersion& version, const Closed& closed,
+                              const Reader& reader) {
+  const Service& service = version.service;
+  const portal::Format& format = visit.page.format();
   View& view = service_content(visit, "service.html");
   view.set("TITLE", service.title.in(format.language()));
   view.set("SUMMARY", service.summary.in(format.language()));
   view.set("PROVIDER", visit.web.site.words().organisation(service.provider).in(format.language()));
   const bool here = service.on(Channel::web) && !service.for_employees;
-  say_whether(visit, view, *handle, closed, facts.has_value() && here);
+  say_whether(visit, view, version, closed, reader.facts.has_value() && here);
   if (service.for_employees) view.show("EMPLOYER");
   if (!here && !service.for_employees) add_note(view, "wait", visit.text("sv_not_web"));
   if (here && !closed.any()) {
-    if (draft) {
+    if (reader.draft) {
       view.add("DRAFT").set("SAVED",
-                            visit.fill("sv_draft_saved", {{"time", format.date_time(draft->saved)}}));
+                            visit.fill("sv_draft_saved", {{"time", format.date_time(reader.draft->saved)}}));
     }
     View& start = view.add("START");
     start.set("HREF", fmt::format("/services/{}/apply", service.code));
-    start.set("NAME", visit.text(draft ? "sv_resume" : "sv_start"));
+    start.set("NAME", visit.text(reader.draft ? "sv_resume" : "sv_start"));
     start.set("SIGN_IN",
               visit.fill("sv_sign_in_level",
                          {{"level", visit.text(identity::web::assurance_key(service.assurance))}}));
@@ -271,10 +264,27 @@ Result<Response> service_page(Visit& visit, const ServicesWeb& services) {
   say_about(visit, view, service);
   say_needs(visit, view, service);
   say_steps(visit, view, service);
-  if (services.drop_off != nullptr) services.drop_off->shown(service.code.value(), first_page, visit.now);
-  DAYAQ_TRY(Response response, visit.html_titled(service.title.in(format.language())));
-  if (!visit.session) make_public(response);
-  return response;
+  return visit.html_titled(service.title.in(format.language()));
+}
+
+Result<Response> service_page(Visit& visit, const ServicesWeb& services) {
+  DAYAQ_TRY(const ServiceHandle handle, named_service(visit, services));
+  if (services.drop_off != nullptr) {
+    services.drop_off->shown(handle->service.code.value(), first_page, visit.now);
+  }
+  if (!visit.session) {
+    const Closed closed = closed_for(services, *handle, nullptr, visit.now);
+    return shared_page(visit, services, closed.no_regime ? "closed" : "open",
+                       [&] { return service_view(visit, *handle, closed, {}); });
+  }
+  Reader reader;
+  const Subject subject = subject_of(visit);
+  DAYAQ_TRY(reader.facts, facts_of(visit, services, subject));
+  DAYAQ_TRY(const auto drafts,
+            visit.web.db.read([&](store::Session& db) { return services.cases.drafts(db, subject.person); }));
+  const auto own = std::ranges::find(drafts, handle->service.code, &Cases::Draft::service);
+  if (own != drafts.end()) reader.draft = *own;
+  return service_view(visit, *handle, closed_for(services, *handle, &*reader.facts, visit.now), reader);
 }
 
 // -- apply
@@ -363,9 +373,10 @@ void add_person_pages(http::Router& router, const ServicesWeb& services) {
       {Method::post, "/services/{service}/drop", "page_apply_drop", "Deletes the draft.",
        applying_page<drop, true>},
   });
-  add_signed_in_pages(router, services, identity::Assurance::low, pages);
-  add_case_pages(router, services);
-  add_permit_pages(router, services);
+  add_signed_in_pages(router, services, identity::Assurance::low, pages,
+                      services.surge == nullptr ? nullptr : &services.surge->guard());
+  add_my_case_pages(router, services);
+  add_my_permit_pages(router, services);
 }
 
 }  // namespace dayaq::services::web

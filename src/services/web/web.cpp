@@ -21,7 +21,7 @@ void add_page(http::Router& router, const ServicesWeb& services, const identity:
 }
 
 void add_signed_in_pages(http::Router& router, const ServicesWeb& services, identity::Assurance least,
-                         std::span<const SignedInPage> pages) {
+                         std::span<const SignedInPage> pages, http::Gate* gate) {
   for (const SignedInPage& page : pages) {
     add_page(
         router, services,
@@ -31,9 +31,17 @@ void add_signed_in_pages(http::Router& router, const ServicesWeb& services, iden
          .summary = page.summary,
          .signed_in = least,
          .form = page.method == http::Method::post ? identity::web::Form::session : identity::web::Form::none,
-         .body_max = page.body_max},
+         .body_max = page.body_max,
+         .gate = gate},
         page.handler);
   }
+}
+
+void add_all_pages(http::Router& router, const ServicesWeb& services) {
+  add_person_pages(router, services);
+  add_assisted_pages(router, services);
+  add_office_pages(router, services);
+  add_waiting_pages(router, services);
 }
 
 }  // namespace dayaq::services::web

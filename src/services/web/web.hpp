@@ -55,11 +55,14 @@ struct SignedInPage {
 };
 /// Pages of whoever is signed in at that level; their forms carry the session's token.
 void add_signed_in_pages(http::Router& router, const ServicesWeb& services, identity::Assurance least,
-                         std::span<const SignedInPage> pages);
+                         std::span<const SignedInPage> pages, http::Gate* gate = nullptr);
+
+/// All of the following.
+void add_all_pages(http::Router& router, const ServicesWeb& services);
 
 void add_person_pages(http::Router& router, const ServicesWeb& services);
-void add_case_pages(http::Router& router, const ServicesWeb& services);    // of add_person_pages
-void add_permit_pages(http::Router& router, const ServicesWeb& services);  // of add_person_pages
+void add_my_case_pages(http::Router& router, const ServicesWeb& services);    // of add_person_pages
+void add_my_permit_pages(http::Router& router, const ServicesWeb& services);  // of add_person_pages
 void add_assisted_pages(http::Router& router, const ServicesWeb& services);
 void add_office_pages(http::Router& router, const ServicesWeb& services);
 void add_ministry_pages(http::Router& router, const ServicesWeb& services);

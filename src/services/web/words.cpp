@@ -17,7 +17,7 @@ struct KnownError {
   std::string_view code;
   std::string_view key;
 };
-constexpr std::array<KnownError, 12> known_errors{{
+constexpr std::array<KnownError, 13> known_errors{{
     {"service.unknown", "sv_error_unknown"},
     {"service.suspended", "sv_suspended"},
     {"service.channel", "sv_error_channel"},
@@ -30,6 +30,7 @@ constexpr std::array<KnownError, 12> known_errors{{
     {"case.draft", "sv_error_draft"},
     {"permit.unknown", "sv_error_permit"},
     {"case.appealed", "sv_changed_meanwhile"},
+    {"assist.over", "as_over"},
 }};
 
 }  // namespace
