@@ -74,6 +74,12 @@ struct Booking {
   Instant changed;  ///< when it last was; of whom came: when they came
 };
 
+/// A civil day and how many may still choose a time on it.
+struct DayLeft {
+  Date day;
+  int left = 0;
+};
+
 /// What comes of somebody at the door.
 enum class Arrival : std::uint8_t { early, on_time, late };
 [[nodiscard]] Arrival arrival(const Calendar& calendar, Instant booked, Instant came);
@@ -89,6 +95,8 @@ class Calendars {
   /// The slots of a civil day that are still to come, daylight saving and closed days minded.
   Result<std::vector<Slot>> slots(store::Session& session, const Calendar& calendar, Date day,
                                   Instant now) const;
+  /// The days with slots still to come, from today on to the last that may be booked; full ones too.
+  Result<std::vector<DayLeft>> days(store::Session& session, const Calendar& calendar, Instant now) const;
   /// In the caller's write transaction. The same person and case again gets what they have.
   ///   - conflict "booking.taken"       somebody was faster
   ///   - invalid_input "booking.slot"   no such time
@@ -113,6 +121,8 @@ class Calendars {
   [[nodiscard]] Date today(Instant now) const { return zone().day_of(now); }
 
  private:
+  Result<std::vector<Slot>> slots_between(store::Session& session, const Calendar& calendar, Date from,
+                                          Date until, Instant now) const;
   explicit Calendars(const registry::CountryPack& country) : country_(country) {}
   const registry::CountryPack& country_;
   std::vector<Calendar> calendars_;

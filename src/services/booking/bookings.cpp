@@ -8,11 +8,11 @@ namespace {
 
 using registry::bucket_of;
 using State = Booking::State;
-using std::chrono::days;
+using DayCount = std::chrono::days;
 using std::chrono::minutes;
 using store::Row;
 
-constexpr days history_days{90};
+constexpr DayCount history_days{90};
 
 std::int64_t key(PersonId person) {
   return static_cast<std::int64_t>(person.value());
@@ -88,26 +88,49 @@ Result<int> Calendars::places_of(store::Session& session, const Calendar& calend
   return places(calendar.capacity, with_assumption(own, calendar.no_show_percent));
 }
 
-Result<std::vector<Slot>> Calendars::slots(store::Session& session, const Calendar& calendar, Date day,
-                                           Instant now) const {
+/// Of the days from .. until, both among them.
+Result<std::vector<Slot>> Calendars::slots_between(store::Session& session, const Calendar& calendar,
+                                                   Date from, Date until, Instant now) const {
   std::vector<Slot> out;
-  const Date first = today(now);
-  if (day < first || day > first + days(calendar.ahead_days)) return out;
-  const std::vector<Instant> times = slot_times(calendar, zone(), day);
   DAYAQ_TRY(const int room, places_of(session, calendar, now));
-  for (const Instant at : times) {
-    if (at > now) out.push_back({.at = at, .left = room});
+  for (Date day = from; day <= until; day += DayCount(1)) {
+    for (const Instant at : slot_times(calendar, zone(), day)) {
+      if (at > now) out.push_back({.at = at, .left = room});
+    }
   }
   if (out.empty()) return out;
   DAYAQ_TRY_OK(
       session.query("SELECT at, taken FROM booking_slot WHERE calendar = $1 AND at >= $2 AND at <= $3",
                     {calendar.code, to_micros(out.front().at), to_micros(out.back().at)},
                     [&](const Row& row) -> Result<bool> {
-                      const auto slot = std::ranges::find(out, from_micros(row.integer(0)), &Slot::at);
-                      if (slot != out.end())
+                      const Instant at = from_micros(row.integer(0));
+                      const auto slot = std::ranges::lower_bound(out, at, {}, &Slot::at);
+                      if (slot != out.end() && slot->at == at) {
                         slot->left = std::max(0, room - static_cast<int>(row.integer(1)));
+                      }
                       return true;
                     }));
+  return out;
+}
+
+Result<std::vector<Slot>> Calendars::slots(store::Session& session, const Calendar& calendar, Date day,
+                                           Instant now) const {
+  const Date first = today(now);
+  if (day < first || day > first + DayCount(calendar.ahead_days)) return std::vector<Slot>();
+  return slots_between(session, calendar, day, day, now);
+}
+
+Result<std::vector<DayLeft>> Calendars::days(store::Session& session, const Calendar& calendar,
+                                             Instant now) const {
+  const Date first = today(now);
+  DAYAQ_TRY(const auto slots,
+            slots_between(session, calendar, first, first + DayCount(calendar.ahead_days), now));
+  std::vector<DayLeft> out;
+  for (const Slot& slot : slots) {
+    const Date day = zone().day_of(slot.at);
+    if (out.empty() || out.back().day != day) out.push_back({.day = day});
+    out.back().left += slot.left;
+  }
   return out;
 }
 
@@ -117,7 +140,7 @@ Result<Booking> Calendars::book(store::Session& session, const Calendar& calenda
   if (before && stands(find(before->calendar), *before, now)) return *before;
   const Date day = zone().day_of(at);
   const Date first = today(now);
-  const std::vector<Instant> times = day < first || day > first + days(calendar.ahead_days)
+  const std::vector<Instant> times = day < first || day > first + DayCount(calendar.ahead_days)
                                          ? std::vector<Instant>()
                                          : slot_times(calendar, zone(), day);
   if (at <= now || std::ranges::find(times, at) == times.end()) {
@@ -204,7 +227,7 @@ Result<std::vector<Booking>> Calendars::day(store::Session& session, const Calen
   DAYAQ_TRY_OK(session.query(
       "SELECT calendar, at, state, changes, changed, person_id, case_id FROM booking WHERE calendar = $1 AND "
       "at >= $2 AND at < $3 AND state <> 3 ORDER BY at, case_id",
-      {calendar.code, to_micros(at_clock(zone(), day, 0)), to_micros(at_clock(zone(), day + days(1), 0))},
+      {calendar.code, to_micros(at_clock(zone(), day, 0)), to_micros(at_clock(zone(), day + DayCount(1), 0))},
       [&](const Row& row) -> Result<bool> {
         out.push_back(booking_from(row, PersonId(static_cast<std::uint64_t>(row.integer(5))),
                                    static_cast<std::uint64_t>(row.integer(6))));

@@ -108,6 +108,18 @@ TEST_P(Bookings, ShowWhatIsStillToCome) {
   EXPECT_TRUE(slots(monday + std::chrono::days(8)).empty());
 }
 
+TEST_P(Bookings, ShowHowMuchIsLeftOfEachDay) {
+  must(book(nine, 1));
+  const auto days =
+      must(db().read([&](store::Session& session) { return calendars->days(session, calendar(), now); }));
+  ASSERT_EQ(days.size(), 6u);  // five of this week, and next Monday
+  EXPECT_EQ(days[0].day, monday);
+  EXPECT_EQ(days[0].left, 3);
+  EXPECT_EQ(days[1].left, 5);
+  EXPECT_EQ(days[5].day, monday + std::chrono::days(7));
+  EXPECT_EQ(days[5].left, 6);
+}
+
 TEST_P(Bookings, GiveATimeOnce) {
   EXPECT_EQ(left(nine), 1);
   const Booking booking = must(book(nine, 1));
