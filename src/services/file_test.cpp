@@ -31,6 +31,69 @@ Service service_file(const std::string& name) {
   return std::move(*service);
 }
 
+std::string one_line(const Error& error) {
+  return fmt::format("{}:{} {} {}", error.line, error.column, error.code, error.field);
+}
+
+/// The lines "# expect LINE:COLUMN CODE FIELD" at the end of a case.
+std::vector<std::string> expectations(const std::string& text) {
+  constexpr std::string_view mark = "# expect ";
+  std::vector<std::string> out;
+  for (std::size_t at = text.find(mark); at != std::string::npos; at = text.find(mark, at + 1)) {
+    const std::size_t end = text.find('\n', at);
+    out.push_back(text.substr(at + mark.size(), end - at - mark.size()));
+  }
+  return out;
+}
+
+TEST(ServiceFile, RefusesEachBadFileWholeWithLineColumnAndFieldOfEveryError) {
+  std::size_t files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(bad_files)) {
+    SCOPED_TRACE(entry.path().filename().string());
+    const std::string text =
+        repository_file("src/services/test_data/bad_files/" + entry.path().filename().string());
+    const auto service = parse(text);
+    ASSERT_FALSE(service);
+    std::vector<std::string> found;
+    for (const Error& error : service.error()) {
+      found.push_back(one_line(error));
+      EXPECT_EQ(error.kind, ErrorKind::invalid_input);
+      EXPECT_TRUE(error.public_text.ends_with('.') || error.public_text.ends_with('?')) << error.public_text;
+    }
+    EXPECT_EQ(found, expectations(text)) << regime::format_errors(service.error(), "file", text);
+    ++files;
+  }
+  EXPECT_GE(files, 50u);
+}
+
+TEST(ServiceFile, NamesTheNearestWordForAMisspeltOne) {
+  const auto text = repository_file("src/services/test_data/bad_files/field_kind.yaml");
+  const auto service = parse(text);
+  ASSERT_FALSE(service);
+  EXPECT_EQ(service.error().front().public_text,
+            "There is no kind of field `choise`. Did you mean `choice`?");
+}
+
+TEST(ServiceFile, ReadsDurations) {
+  EXPECT_EQ(parse_duration("90 s").value(), std::chrono::seconds(90));
+  EXPECT_EQ(parse_duration("30 min").value(), std::chrono::minutes(30));
+  EXPECT_EQ(parse_duration("3 h").value(), std::chrono::hours(3));
+  EXPECT_EQ(parse_duration("1 day").value(), std::chrono::days(1));
+  EXPECT_EQ(parse_duration("2 weeks").value(), std::chrono::weeks(2));
+  for (const char* wrong : {"", "3", "h", "3h", "-3 h", "0 h", "3 H", "3 h ", " 3 h", "3  h", "1.5 h",
+                            "3 months", "4000 days", "9223372036854775807 weeks", "99999999999999999999 s"}) {
+    EXPECT_FALSE(parse_duration(wrong)) << wrong;
+  }
+}
+
+TEST(ServiceFile, ReadsTheExampleOfItsDescription) {
+  const std::string page = repository_file("docs/service-file.md");
+  const std::size_t from = page.find("```yaml\n") + 8;
+  const std::string text = page.substr(from, page.find("```", from) - from);
+  const auto service = parse(text);
+  EXPECT_TRUE(service) << regime::format_errors(service.error(), "service-file.md", text);
+}
+
 TEST(ServiceFile, ReadsThePermitToLeaveHome) {
   const Service service = service_file("leaving-home");
   EXPECT_EQ(service.code, ServiceCode("leaving-home"));
