@@ -71,6 +71,7 @@ Result<Configuration> read_configuration(const std::filesystem::path& data) {
     configuration.origin = root["origin"].as<std::string>("");
     configuration.synthetic = root["synthetic"].as<bool>(false);
     configuration.url = root["url"].as<std::string>("");
+    configuration.clamd = root["clamd"].as<std::string>(configuration.clamd.string());
     DAYAQ_TRY(configuration.token, read_token_settings(root["keys"]));
   } catch (const YAML::Exception& wrong) {
     return fail(ErrorKind::invalid_input, "node.configuration",

@@ -29,6 +29,8 @@ struct Configuration {
   bool synthetic = false;
   std::string url;  ///< the public address, "" if the file names none: then that of this machine
   std::optional<TokenSettings> token;  ///< none: files hold the signing keys
+  /// The socket of clamd, which scans what people attach: `clamd: /path`. Debian's, if the file names none.
+  std::filesystem::path clamd = "/run/clamav/clamd.ctl";
 };
 
 /// not_found "node.missing", invalid_input "node.configuration" with the line.

@@ -230,7 +230,9 @@ Result<std::unique_ptr<Node>> Node::open(const NodeOptions& options) {
   if (state->keeper) {
     DAYAQ_TRY_OK(open_digital_id(*state, options));
     DAYAQ_TRY(state->services, Services::open(core, *state->digital_id, *state->files, *state->keeper,
-                                              {.data = options.data, .country = options.country}));
+                                              {.data = options.data,
+                                               .country = options.country,
+                                               .secure = state->digital_id->url().secure}));
   }
   core.database->add_hook(*core.log);  // last: the other hooks may append entries
   if (state->keeper) DAYAQ_TRY_OK(state->keeper->advance());

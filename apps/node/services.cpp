@@ -2,6 +2,8 @@
 
 #include "base/log.hpp"
 #include "regime/preview.hpp"
+#include "services/cases/bulk.hpp"
+#include "services/cases/bulk.hpp"
 #include "services/cases/permit_kinds.hpp"
 #include "services/cases/services_api.hpp"
 #include "services/surge/surge.hpp"
@@ -55,7 +57,16 @@ struct Services::State {
                .notifier = &notifier,
                .log = *core.log,
                .issuer = issuer,
-               .kind_number = [this](std::string_view kind) { return kinds.number(kind); }}) {}
+               .kind_number = [this](std::string_view kind) { return kinds.number(kind); },
+               .document =
+                   [this](store::Session& session, PersonId person, const services::Field& field,
+                          const std::string& answer) {
+                     return pages->check_document(session, person, field, answer);
+                   },
+               .changed = [this](store::Session& session, const services::Case& before,
+                                 const services::Case& after,
+                                 Instant now) { return pages->case_changed(session, before, after, now); }}) {
+  }
 
   /// Runs `work` (rows at most -> rows done) until there is nothing left, or for long enough. True if nothing
   /// is left.
@@ -102,7 +113,8 @@ Result<std::unique_ptr<Services>> Services::open(Core& core, DigitalId& digital_
   DAYAQ_TRY(state->pages, ServicesPages::open(core, options.data, options.country));
   DAYAQ_TRY_OK(core.database->read([&](store::Session& session) { return state->book.load(session); }));
   core.database->add_hook(state->book);
-  DAYAQ_TRY(state->surge, services::surge::Surge::open(options.data, core.random, core.clock, options.secure));
+  DAYAQ_TRY(state->surge,
+            services::surge::Surge::open(options.data, core.random, core.clock, options.secure));
   return std::unique_ptr<Services>(new Services(std::move(state)));
 }
 
@@ -145,12 +157,18 @@ Result<void> Services::start() {
 void Services::tick() {
   State& state = *state_;
   const Instant now = state.core.clock.now();
-  if (const auto kept = state.surge->save(); !kept) report("places in the queue could not be kept", kept.error());
+  if (const auto kept = state.surge->save(); !kept)
+    report("places in the queue could not be kept", kept.error());
   state.do_deadlines(now);
   state.pages->tick();
   const auto ended = state.until_done(
       [&](store::Session& session, int rows) { return state.cases.end_with_regimes(session, now, rows); });
   if (!ended) report("permits could not be ended with their regime", ended.error());
+  // Employers' lists, piece by piece: no more in one tick than leaves room for everybody else.
+  if (const auto listed = services::work_lists(*state.core.database, state.cases, state.core.clock, 2000);
+      !listed) {
+    report("an employer's list could not be submitted", listed.error());
+  }
   const std::uint64_t edition = state.book.published()->edition;
   if (edition == state.moved_edition) return;
   const auto moved = state.until_done(

@@ -47,7 +47,7 @@ inline constexpr std::size_t sniff_size = (64 << 10) + 22;  ///< as far from its
 [[nodiscard]] std::string shown_name(std::string_view name, Kind kind);
 /// "attachment; filename=...": saved under its name, never shown as a page. @see RFC 6266, RFC 8187
 [[nodiscard]] std::string content_disposition(std::string_view name, Kind kind);
-/// As it stands in an answer: 16 digits; and back.
+/// As it stands in an answer: 16 digits; and back, leading zeros or not.
 [[nodiscard]] std::string to_hex(AttachmentId id);
 [[nodiscard]] std::optional<AttachmentId> parse_id(std::string_view hex);
 

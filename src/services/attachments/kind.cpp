@@ -118,7 +118,7 @@ std::string to_hex(AttachmentId id) {
 std::optional<AttachmentId> parse_id(std::string_view hex) {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(hex.data(), hex.data() + hex.size(), value, 16);
-  if (hex.size() != 16 || error != std::errc() || end != hex.data() + hex.size() || value == 0 ||
+  if (hex.size() > 16 || error != std::errc() || end != hex.data() + hex.size() || value == 0 ||
       value >> 63 != 0) {
     return std::nullopt;
   }

@@ -67,10 +67,11 @@ TEST(ContentDisposition, IsSavedUnderItsNameAndNeverShown) {
             "attachment; filename=\"____.png\"; filename*=UTF-8''%C5%9F%C9%99.png");
 }
 
-TEST(AttachmentIdText, IsSixteenDigits) {
+TEST(AttachmentIdText, IsSixteenDigitsOrFewer) {
   EXPECT_EQ(to_hex(AttachmentId(0x2a)), "000000000000002a");
   EXPECT_EQ(parse_id("000000000000002a"), AttachmentId(0x2a));
-  for (const char* wrong : {"", "2a", "0000000000000000", "ffffffffffffffff", "00000000000000 a",
+  EXPECT_EQ(parse_id("2a"), AttachmentId(0x2a));
+  for (const char* wrong : {"", "0000000000000000", "ffffffffffffffff", "00000000000000 a",
                             "-00000000000002a", "000000000000002g", "0000000000000002a"}) {
     EXPECT_FALSE(parse_id(wrong)) << wrong;
   }

@@ -136,6 +136,18 @@ Result<void> Cases::check_limits(store::Session&, const Submission&, const Servi
   return {};
 }
 
+Result<void> Cases::check_documents(store::Session& session, const Service& service, PersonId person,
+                                    const Answers& answers) const {
+  if (!context_.document) return {};
+  for (const Field& field : service.form) {
+    if (field.kind != FieldKind::document) continue;
+    const auto answer = answers.find(field.code);
+    if (answer == answers.end()) continue;
+    DAYAQ_TRY_OK(context_.document(session, person, field, answer->second));
+  }
+  return {};
+}
+
 Result<Receipt> Cases::submit(store::Session& session, const Submission& submission, Instant now) {
   DAYAQ_TRY(const std::vector<EarlierCase> earlier, earlier_cases(session, submission.person));
   if (const auto same = std::ranges::find(earlier, submission.id, &EarlierCase::id); same != earlier.end()) {
@@ -158,6 +170,7 @@ Result<Receipt> Cases::submit(store::Session& session, const Submission& submiss
   fresh.service = service.code;
   fresh.channel = submission.channel;
   DAYAQ_TRY(fresh.answers, read_all(service, submission.answers, applicant));
+  DAYAQ_TRY_OK(check_documents(session, service, submission.person, fresh.answers));
   const Setting setting{.service = service,
                         .applicant = applicant,
                         .actor = submission.actor,

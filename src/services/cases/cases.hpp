@@ -68,6 +68,13 @@ struct CasesContext {
   const permit::Issuer& issuer;
   /// The number of a kind of permits, as inspectors' lists have it.
   std::function<std::uint16_t(std::string_view kind)> kind_number;
+  /// Whether an answer may name this document; its error says why not. Null: nobody is asked.
+  std::function<Result<void>(store::Session& session, PersonId person, const Field& field,
+                             const std::string& answer)>
+      document = {};
+  /// Told of each change of a case, in its transaction: what else hangs on it goes with it. Null: nobody is.
+  std::function<Result<void>(store::Session& session, const Case& before, const Case& after, Instant now)>
+      changed = {};
 };
 
 struct Submission {
@@ -146,6 +153,9 @@ class Cases {
   Result<std::vector<Permit>> permits_of(store::Session& session, PersonId person, Instant valid_at) const;
   Result<std::optional<Permit>> permit(store::Session& session, PersonId person, PermitId id) const;
   Result<std::vector<Permit>> revoked_live(store::Session& session, Instant now) const;
+  /// When the first live permit of a kind that isn't revoked began; instant_max if there is none. Reads all
+  /// permits: for the inspectors' list when many of a kind were revoked at once.
+  Result<Instant> first_unrevoked(store::Session& session, std::string_view kind, Instant now) const;
 
   /// An office's work: cases in review that it has.
   struct QueueFilter {
@@ -187,6 +197,9 @@ class Cases {
   Result<Receipt> receipt(store::Session& session, Case stands, bool repeated) const;
   Result<Receipt> change(store::Session& session, const StoredCase& before, const Action& action,
                          const std::string& actor, Instant now);
+
+  Result<void> check_documents(store::Session& session, const Service& service, PersonId person,
+                               const Answers& answers) const;
 
   CasesContext context_;
 };

@@ -155,10 +155,14 @@ Result<Receipt> Cases::change(store::Session& session, const StoredCase& before,
           Error{ErrorKind::invalid_input, "service.answer", first.sentence, {}, first.field, 0, 0});
     }
     given->answers = *std::move(read);
+    DAYAQ_TRY_OK(check_documents(session, service, before.stands.person, given->answers));
   }
   DAYAQ_TRY(const Transition done, apply(before.stands, checked, setting));
   DAYAQ_TRY_OK(update_case(
       session, {.stands = done.after, .events = before.events + int(done.effects.events.size())}));
+  if (context_.changed) {
+    DAYAQ_TRY_OK(context_.changed(session, before.stands, done.after, now));
+  }
   DAYAQ_TRY(const auto permit, store_effects(session, service, &before.stands, done, true, setting, now));
   const std::string action_code = fmt::format("case.{}", name_of(action));
   DAYAQ_TRY_OK(context_.log.append(

@@ -86,6 +86,17 @@ Result<std::vector<Permit>> Cases::revoked_live(store::Session& session, Instant
   return out;
 }
 
+Result<Instant> Cases::first_unrevoked(store::Session& session, std::string_view kind, Instant now) const {
+  Instant first = instant_max;
+  DAYAQ_TRY_OK(session.query(
+      "SELECT MIN(valid_from) FROM permits WHERE kind = $1 AND revoked IS NULL AND valid_until > $2",
+      {kind, to_micros(now)}, [&](const store::Row& row) -> Result<bool> {
+        if (!row.is_null(0)) first = from_micros(row.integer(0));
+        return false;
+      }));
+  return first;
+}
+
 Result<Cases::Queue> Cases::queue(store::Session& session, const QueueFilter& filter, Instant now) const {
   Queue out;
   const bool by_holder = filter.claimed_by.has_value();
