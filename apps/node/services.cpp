@@ -3,7 +3,6 @@
 #include "base/log.hpp"
 #include "regime/preview.hpp"
 #include "services/cases/bulk.hpp"
-#include "services/cases/bulk.hpp"
 #include "services/cases/permit_kinds.hpp"
 #include "services/cases/services_api.hpp"
 #include "services/surge/surge.hpp"

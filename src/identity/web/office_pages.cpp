@@ -76,6 +76,7 @@ Result<Response> home(Visit& visit) {
   portal::View& view = visit.content("office.html");
   head(visit, view, who);
   if (identifies(visit, who)) view.show("COUNTER");
+  if (public_official(visit)) view.show("PUBLIC");
   for (const Relation& one : held) {
     if (one.organisation == who.relation.organisation) continue;
     portal::View& other = view.add("OTHER");

@@ -41,7 +41,10 @@ void add_all_pages(http::Router& router, const ServicesWeb& services) {
   add_person_pages(router, services);
   add_assisted_pages(router, services);
   add_office_pages(router, services);
+  add_ministry_pages(router, services);
+  add_employer_pages(router, services);
   add_waiting_pages(router, services);
+  add_inspector_pages(router, services);
 }
 
 }  // namespace dayaq::services::web
