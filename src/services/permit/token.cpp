@@ -30,8 +30,12 @@ std::string cut(std::string_view text, std::size_t bytes) {
   return std::string(text.substr(0, bytes));
 }
 
+// "Without end" is the end of the year 9999.
+constexpr std::int64_t seconds_max = 253'402'300'799;
+
 std::int64_t seconds_of(Instant t) {
-  return std::chrono::floor<std::chrono::seconds>(t).time_since_epoch().count();
+  return std::clamp<std::int64_t>(std::chrono::floor<std::chrono::seconds>(t).time_since_epoch().count(), 0,
+                                  seconds_max);
 }
 
 std::unexpected<Error> no_permit(const char* why) {
@@ -46,7 +50,7 @@ std::unexpected<Error> no_text(const char* why) {
 std::optional<Instant> time_claim(const Value& claims, std::int64_t label) {
   const Value* found = claims.find(label);
   const auto seconds = found != nullptr ? found->as_integer() : std::nullopt;
-  if (!seconds || *seconds < 0 || *seconds > 253'402'300'799) return std::nullopt;
+  if (!seconds || *seconds < 0 || *seconds > seconds_max) return std::nullopt;
   return Instant(std::chrono::seconds(*seconds));
 }
 
@@ -94,7 +98,7 @@ Issuer::Issuer(crypto::CoseSigner key) : key_(std::move(key)) {
 }
 
 Bytes Issuer::issue(const Claims& claims) const {
-  const std::int64_t from = seconds_of(claims.valid.from);
+  const std::int64_t from = std::min(seconds_of(claims.valid.from), seconds_max - 1);
   const std::int64_t until = std::max(seconds_of(claims.valid.until), from + 1);
   Bytes id;
   for (int shift = 56; shift >= 0; shift -= 8) id.push_back(std::byte(claims.id >> shift & 0xff));

@@ -44,7 +44,7 @@ class Issuer {
  public:
   explicit Issuer(crypto::CoseSigner key);  ///< Ed25519 (DAYAQ_ASSERT)
   /// A subject or detail that is too long is cut at a whole character; times are cut to whole seconds,
-  /// of which a permit lasts one at least.
+  /// of which a permit lasts one at least; one without end ends with the year 9999.
   [[nodiscard]] Bytes issue(const Claims& claims) const;
   /// Signs something else with the same key: the list of revoked permits.
   [[nodiscard]] Bytes sign(BytesView payload, BytesView external_aad) const;

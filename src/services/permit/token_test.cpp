@@ -171,6 +171,16 @@ TEST_F(Permits, CutWhatIsTooLongAtAWholeCharacter) {
   EXPECT_EQ(read->subject, std::string(19, 'A'));
 }
 
+TEST_F(Permits, WithoutEndEndWithTheYear9999) {
+  claims.valid = {instant_min, instant_max};
+  const auto read = verify(issuer.issue(claims), keys);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(format_instant(read->valid.until), "9999-12-31T23:59:59Z");
+  EXPECT_EQ(format_instant(read->valid.from), "1970-01-01T00:00:00Z");
+  claims.valid = {instant_max, instant_max};
+  EXPECT_TRUE(verify(issuer.issue(claims), keys));
+}
+
 TEST_F(Permits, AreJudgedByTheClock) {
   using std::chrono::seconds;
   EXPECT_EQ(judge(claims, claims.valid.from - seconds(1)), Verdict::not_yet);
