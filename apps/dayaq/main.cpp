@@ -37,6 +37,7 @@ int run(int argc, char** argv) {
   add_init(commands);
   add_import(commands);
   add_regime(commands);
+  add_service(commands);
   add_grants(commands);
   add_key(commands);
   add_client(commands);
@@ -44,6 +45,7 @@ int run(int argc, char** argv) {
   add_audit(commands);
   add_check(commands);
   add_settlement(commands);
+  add_drill(commands);
   app.add_subcommand("completion", "Prints a completion script for bash")->callback([&] {
     commands.chosen = [&app](const Settings&) -> Result<Exit> {
       fmt::print("{}", bash_completion(app));

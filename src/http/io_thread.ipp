@@ -2,6 +2,8 @@
 // threads. Included by server.cpp alone.
 #pragma once
 
+#include <pthread.h>
+
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -100,6 +102,7 @@ class IoThread : public std::enable_shared_from_this<IoThread> {
   void start() {
     schedule_tick();
     thread_ = std::thread([this] {
+      ::pthread_setname_np(::pthread_self(), "http-io");
       current() = this;
       context.run();
     });

@@ -1,5 +1,7 @@
 #include "http/worker_pool.hpp"
 
+#include <pthread.h>
+
 #include <exception>
 
 #include "base/log.hpp"
@@ -64,6 +66,7 @@ bool WorkerPool::admit(Job& job) {
 }
 
 void WorkerPool::work() {
+  ::pthread_setname_np(::pthread_self(), "http-worker");  // whoever looks at load sees whose it is
   std::unique_lock lock(mutex_);
   while (true) {
     wake_.wait(lock, [this] { return stopping_ || !queue_.empty() || may_yielding_run(); });

@@ -1,5 +1,7 @@
 #include "store/group_writer.hpp"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <exception>
 #include <iterator>
@@ -56,6 +58,7 @@ void GroupWriter::submit(Database::WriteFunction fn, Database::Done done) {
 }
 
 void GroupWriter::run() {
+  ::pthread_setname_np(::pthread_self(), "writer");  // whoever looks at load sees whose it is
   std::vector<Job> group;
   std::unique_lock lock(mutex_);
   for (;;) {
