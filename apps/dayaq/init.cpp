@@ -20,7 +20,7 @@ struct InitArguments {
 };
 
 /// The keys that a new node starts with: for its administrator and two officials; with --demo also for an
-/// operator and a hospital.
+/// operator, a hospital, and two officials of the tax service.
 Result<void> make_keys(node::Node& node, bool demo) {
   using http::Scope;
   struct Key {
@@ -46,6 +46,8 @@ Result<void> make_keys(node::Node& node, bool demo) {
     keys.push_back(
         {"azercell", "azercell", {Scope::grants_decide, Scope::feed_read, Scope::subscriptions_write}});
     keys.push_back({"hospital", "tabib", {Scope::attestations_write}});
+    keys.push_back({"tax-office-1", "state-tax-service", official});
+    keys.push_back({"tax-office-2", "state-tax-service", official});
   }
   for (const Key& key : keys) {
     DAYAQ_TRY_OK(node.make_key(key.name, OrganisationCode(key.organisation), key.scopes));
@@ -64,21 +66,43 @@ Result<void> populate(node::Node& node, const InitArguments& arguments) {
   return {};
 }
 
+/// One step of an official, by their key.
+Result<void> take_step(const Settings& settings, std::string_view key, std::string_view target,
+                       std::string_view body, std::string_view file) {
+  DAYAQ_TRY(const auto transport, connect(settings.with_key(key)));
+  DAYAQ_TRY(const Reply reply, transport->call(http::Method::post, target, body));
+  if (!reply.ok()) {
+    print_problem(reply, body, file);
+    return fail(ErrorKind::internal, "cli.demo", "The demonstration could not be made.", std::string(file));
+  }
+  return transport->finish();
+}
+
 /// The special quarantine, submitted by one official's key and approved by the other's.
 Result<void> put_into_force(const Settings& settings) {
-  DAYAQ_TRY(const std::string text, read_file(settings.country / "regimes" / "special-quarantine.yaml"));
-  const auto step = [&](std::string_view key, std::string_view target,
-                        std::string_view body) -> Result<void> {
-    DAYAQ_TRY(const auto transport, connect(settings.with_key(key)));
-    DAYAQ_TRY(const Reply reply, transport->call(http::Method::post, target, body));
-    if (!reply.ok()) {
-      print_problem(reply, body, "special-quarantine.yaml");
-      return fail(ErrorKind::internal, "cli.demo", "The special quarantine could not be put into force.");
-    }
-    return transport->finish();
+  const std::string file = "special-quarantine.yaml";
+  DAYAQ_TRY(const std::string text, read_file(settings.country / "regimes" / file));
+  DAYAQ_TRY_OK(take_step(settings, "@official-1", "/v1/regimes", text, file));
+  return take_step(settings, "@official-2", "/v1/regimes/special-quarantine/approve", R"({"version":1})",
+                   file);
+}
+
+/// The country pack's services, each by two officials of its provider.
+Result<void> publish_services(const Settings& settings) {
+  struct Offer {
+    const char* service;
+    const char* office;  ///< whose keys are @OFFICE-1 and @OFFICE-2
   };
-  DAYAQ_TRY_OK(step("@official-1", "/v1/regimes", text));
-  return step("@official-2", "/v1/regimes/special-quarantine/approve", R"({"version":1})");
+  for (const Offer& offer :
+       {Offer{"leaving-home", "official"}, Offer{"employee-permit", "official"},
+        Offer{"service-centre-appointment", "official"}, Offer{"small-business-support", "tax-office"}}) {
+    const std::string file = fmt::format("{}.yaml", offer.service);
+    DAYAQ_TRY(const std::string text, read_file(settings.country / "services" / file));
+    DAYAQ_TRY_OK(take_step(settings, fmt::format("@{}-1", offer.office), "/v1/services", text, file));
+    DAYAQ_TRY_OK(take_step(settings, fmt::format("@{}-2", offer.office),
+                           fmt::format("/v1/services/{}/versions/1/publish", offer.service), "{}", file));
+  }
+  return {};
 }
 
 Result<Exit> init(const Settings& settings, const InitArguments& arguments) {
@@ -93,7 +117,10 @@ Result<Exit> init(const Settings& settings, const InitArguments& arguments) {
     DAYAQ_TRY_OK(make_keys(*node, arguments.demo));
     if (arguments.persons > 0) DAYAQ_TRY_OK(populate(*node, arguments));
   }
-  if (arguments.demo) DAYAQ_TRY_OK(put_into_force(settings));
+  if (arguments.demo) {
+    DAYAQ_TRY_OK(put_into_force(settings));
+    DAYAQ_TRY_OK(publish_services(settings));
+  }
   fmt::print(stderr, "The node is in {}; its keys are in {}. Serve it with: dayaqd --data {}\n",
              settings.data.string(), (settings.data / "keys").string(), settings.data.string());
   return Exit::done;
@@ -110,7 +137,8 @@ void add_init(Commands& commands) {
   command->add_option("--persons", arguments->persons, "Makes a synthetic population of this size")
       ->check(CLI::Range(std::uint64_t{0}, registry::synthetic_persons_max));
   command->add_option("--seed", arguments->seed, "The same seed makes the same population (2020)");
-  command->add_flag("--demo", arguments->demo, "Puts the special quarantine into force, and makes more keys");
+  command->add_flag("--demo", arguments->demo,
+                    "Puts the special quarantine into force, publishes the services, makes more keys");
   command->footer(
       "Examples:\n  dayaq init --data /srv/dayaq\n  dayaq init --persons 200000 --demo\n"
       "  dayaq init --database postgresql://dayaq@localhost/dayaq");

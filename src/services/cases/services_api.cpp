@@ -25,7 +25,7 @@ constexpr const char* version_schema = R"({
   "description": "One version of an e-service.",
   "properties": {
     "code": {"type": "string"}, "version": {"type": "integer", "minimum": 1},
-    "state": {"enum": ["submitted", "published", "superseded", "suspended", "withdrawn"]},
+    "state": {"enum": ["draft", "submitted", "published", "superseded", "suspended", "withdrawn"]},
     "title": {"$ref": "#/components/schemas/LocalizedText"},
     "summary": {"$ref": "#/components/schemas/LocalizedText"},
     "provider": {"type": "string", "description": "An organisation's code."},

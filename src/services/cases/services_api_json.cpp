@@ -80,7 +80,8 @@ std::string head(const ServiceVersion& version, ServiceView view, const Services
   std::string out = fmt::format(
       R"("code":"{}","version":{},"state":"{}","title":{},"summary":{},"provider":"{}","channels":{},)"
       R"("assurance":"{}","promised_seconds":{},"fee_qepik":{},"for_employees":{})",
-      service.code.value(), service.version, to_string(version.state), text_json(service.title),
+      service.code.value(), service.version,
+      version.submitted_by.empty() ? "draft" : to_string(version.state), text_json(service.title),
       text_json(service.summary), names.organisation_code(service.provider), channels_json(service),
       to_string(service.assurance), service.promised.count(), service.fee_qepik, service.for_employees);
   if (version.state == ServiceState::suspended)

@@ -133,6 +133,7 @@ TEST_F(ServiceRoutes, CheckAndPreviewStoreNothing) {
   const auto checked = call(Method::post, "/v1/services/check", support);
   ASSERT_EQ(checked.status, 200) << checked.body;
   EXPECT_FALSE(parsed(checked).as_object().contains("may_apply"));
+  EXPECT_EQ(parsed(checked).at("service").at("state"), "draft");
   const auto preview = call(Method::post, "/v1/services/preview", support);
   ASSERT_EQ(preview.status, 200) << preview.body;
   const auto may_apply = parsed(preview).at("may_apply");
