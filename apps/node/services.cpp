@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "regime/preview.hpp"
 #include "services/cases/bulk.hpp"
+#include "services/cases/cases_api.hpp"
 #include "services/cases/permit_kinds.hpp"
 #include "services/cases/services_api.hpp"
 #include "services/surge/surge.hpp"
@@ -126,6 +127,8 @@ services::ServiceBook& Services::book() {
 
 void Services::add_api_routes(http::Router& router) {
   State& state = *state_;
+  services::add_case_routes(
+      router, {.cases = state.cases, .registry = *state.core.registry, .random = state.core.random});
   services::add_service_routes(
       router, {.db = *state.core.database,
                .book = state.book,
