@@ -7,6 +7,7 @@ import harness
 from harness import Node, ROOT, program
 
 REGIME = f"{ROOT}/country/az/regimes/special-quarantine.yaml"
+SERVICE = f"{ROOT}/country/az/services/leaving-home.yaml"
 
 BAD_PERSONS = """national_id,family_name,given_name,sex,birth_date,death_date,place
 5ABC123,Əliyeva,Aygün,female,1980-05-01,,AZ-BA-587084
@@ -100,11 +101,42 @@ class WithoutADaemon(unittest.TestCase):
         self.assertIn("in_force", self.node.cli("regime", "approve", "special-quarantine").stdout)
         self.assertIn("special-quarantine version 1: in_force", self.node.cli("regime", "list").stdout)
 
+    def test_a_bad_service_file_is_refused_whole_and_a_wordy_one_is_pointed_at(self):
+        with open(SERVICE) as file:
+            text = file.read()
+        path = self.file("broken.yaml", text.replace("place_kind: village", "place_kind: vilage", 1))
+        done = self.node.cli("service", "check", path, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"broken\.yaml:\d+:\d+: .*Did you mean `village`")
+        self.assertIn("^", done.stderr)
+        path = self.file("wordy.yaml", text.replace("You may leave home.", "You may go as the NGO says.", 1))
+        done = self.node.cli("service", "check", path)
+        self.assertRegex(done.stdout, r"wordy\.yaml:\d+:\d+: steps\[0\]\S+\.en: Nobody says what NGO is")
+        self.assertIn("leaving-home version 1: draft", done.stdout)
+        self.assertNotIn("look at", self.node.cli("service", "check", SERVICE).stdout)
+
+    def test_a_service_takes_two_officials_and_is_suspended_with_a_reason(self):
+        self.assertIn("submitted", self.node.cli("service", "submit", SERVICE).stdout)
+        self.assertNotIn("leaving-home", self.node.cli("service", "list").stdout)
+        same = self.node.cli("service", "publish", "leaving-home", "--key", "@official-1", check=False)
+        self.assertEqual(same.returncode, 1)
+        self.assertIn("service.same_official", same.stderr)
+        self.assertIn("published", self.node.cli("service", "publish", "leaving-home").stdout)
+        self.assertIn("leaving-home version 1: published", self.node.cli("service", "list").stdout)
+        again = self.node.cli("service", "publish", "leaving-home", check=False)
+        self.assertIn("Nothing of leaving-home waits", again.stderr)
+        self.node.cli("service", "suspend", "leaving-home", "--because-az", "Texniki işlər gedir.",
+                      "--because-en", "Works are going on.")
+        self.assertIn("suspended: Works are going on.", self.node.cli("service", "list").stdout)
+        self.node.cli("service", "resume", "leaving-home")
+        self.assertIn("leaving-home version 1: published", self.node.cli("service", "versions", "leaving-home").stdout)
+
     def test_help_completion_and_the_man_page_name_every_command(self):
         man = self.node.cli("man", folder=False).stdout
         completion = self.node.cli("completion", folder=False).stdout
         subprocess.run(["bash", "-n"], input=completion, text=True, check=True)
-        for command in ("init", "import", "export", "regime", "grants", "key", "client", "token", "audit", "check"):
+        for command in ("init", "import", "export", "regime", "service", "grants", "key", "client", "token", "audit",
+                        "check"):
             self.assertIn(f"dayaq {command}", man)
             self.assertIn(command, completion)
             help_text = self.node.cli(command, "--help", folder=False).stdout
@@ -143,6 +175,17 @@ class BesideADaemon(unittest.TestCase):
         preview = self.node.cli("regime", "preview", REGIME)
         self.assertIn("anything at all", preview.stdout)
         self.assertTrue(json.loads(self.node.cli("regime", "preview", REGIME, "--json").stdout)["measures"])
+
+    def test_a_demonstration_has_its_services_and_a_preview_counts_who_may_apply(self):
+        listed = self.node.cli("service", "list").stdout
+        for code in ("leaving-home", "employee-permit", "service-centre-appointment", "small-business-support"):
+            self.assertIn(f"{code} version 1: published", listed)
+        counted = json.loads(self.node.cli("service", "preview", SERVICE, "--json").stdout)["may_apply"]
+        self.assertEqual(counted["persons"], counted["living"], "everybody may leave home")
+        self.assertEqual(sum(place["persons"] for place in counted["by_place"]), counted["persons"])
+        support = self.node.cli("service", "preview", SERVICE.replace("leaving-home", "small-business-support"), "--json")
+        some = json.loads(support.stdout)["may_apply"]
+        self.assertTrue(0 < some["persons"] < some["living"] / 5, some["persons"])
 
     def test_an_import_into_a_running_node_reaches_its_grants(self):
         path = os.path.join(self.node.folder, "one.csv")
