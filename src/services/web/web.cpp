@@ -39,6 +39,7 @@ void add_signed_in_pages(http::Router& router, const ServicesWeb& services, iden
 
 void add_all_pages(http::Router& router, const ServicesWeb& services) {
   add_person_pages(router, services);
+  add_booking_pages(router, services);
   add_assisted_pages(router, services);
   add_office_pages(router, services);
   add_ministry_pages(router, services);
