@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "services/sms/lexicon.hpp"
@@ -54,6 +55,36 @@ Grammar::ChoiceField field_of(const Field& field) {
   return out;
 }
 
+void append(std::string& out, const Token& token) {
+  for (const char32_t c : token.raw) {
+    if (c < 0x80) {
+      out += char(c);
+    } else if (c < 0x800) {
+      out += char(0xC0 | (c >> 6));
+      out += char(0x80 | (c & 0x3F));
+    }
+  }
+}
+
+/// The first tokens side by side that are as long as a case's number; if there are none, all of them.
+std::string number_of(std::span<const Token> tokens) {
+  constexpr std::size_t letters = 12, shown_max = 64;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    std::string out;
+    std::size_t length = 0;
+    for (std::size_t j = i; j < tokens.size() && length < letters; ++j) {
+      length += tokens[j].raw.size();
+      append(out, tokens[j]);
+    }
+    if (length == letters) return out;
+  }
+  std::string all;
+  for (const Token& token : tokens) {
+    if (all.size() < shown_max && !known_word(token.word)) append(all, token);
+  }
+  return all;
+}
+
 /// STATUS, CANCEL and HELP begin a message, or are all of it.
 std::optional<Command> command_of(const std::vector<Token>& tokens) {
   std::size_t at = 0;
@@ -79,18 +110,7 @@ std::optional<Command> command_of(const std::vector<Token>& tokens) {
   } else {
     return std::nullopt;
   }
-  for (std::size_t i = at + 1; i < tokens.size(); ++i) {
-    if (known_word(tokens[i].word) && tokens[i].letters_only() && tokens[i].raw.size() != 4) continue;
-    for (const char32_t c : tokens[i].raw) {
-      if (out.number.size() > 64) break;
-      if (c < 0x80) {
-        out.number += char(c);
-      } else if (c < 0x800) {
-        out.number += char(0xC0 | (c >> 6));
-        out.number += char(0x80 | (c & 0x3F));
-      }
-    }
-  }
+  out.number = number_of(std::span(tokens).subspan(at + 1));
   return out;
 }
 
