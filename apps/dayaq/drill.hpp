@@ -80,7 +80,8 @@ struct Outcome {
   std::uint64_t wrongly_taken = 0;  ///< broken messages that were taken
   double quiet_p99_ms = 0;          ///< outside of faults
   double quiet_answered = 0;
-  double recovered_s = 0;  ///< the longest time from a fault to the first answer after it
+  double recovered_s = 0;     ///< the longest time from a fault to the first answer after it
+  std::string wrong_example;  ///< the first answer that was other than it should be
   bool audit_verified = false;
   std::vector<std::pair<std::string, bool>> verdicts;  ///< a sentence and whether it holds
   double held_to = 0;                                  ///< requests a second; 0: there was no ramp
@@ -176,6 +177,7 @@ class Crowd {
                          const std::function<void(double)>& on_moment);
   [[nodiscard]] const std::map<std::uint64_t, std::string>& receipts() const;
   [[nodiscard]] std::uint64_t wrongly_taken() const;
+  [[nodiscard]] const std::string& wrong_example() const;
   /// When something was answered for the first time after `t`, in seconds of the run; nullopt: never.
   [[nodiscard]] std::optional<double> first_answer_after(double t) const;
 

@@ -62,6 +62,7 @@ struct Crowd::State {
   SeededRandom random{20200621};
   std::map<std::uint64_t, std::string> receipts;
   std::uint64_t wrongly_taken = 0;
+  std::string wrong_example;
   std::vector<double> answered_at;  ///< moments of answers, for how long a fault was felt
   const std::function<double(double)>* rate = nullptr;
   Steady::time_point begun;
@@ -112,17 +113,28 @@ struct Crowd::State {
     again.push(retry);
   }
 
+  Got wrong(const http::ClientResponse& answer) {
+    const std::lock_guard lock(mutex);
+    if (wrong_example.empty()) {
+      wrong_example = std::to_string(answer.status) + " " + answer.body.substr(0, 300);
+    }
+    return Got::wrong;
+  }
+
   Got judge(const Wish& wish, const http::ClientResponse& answer) {
+    // Once a day: who has it already is told so, and that is the right answer.
+    const bool has_it = !wish.page && answer.body.find("\"case.limit\"") != std::string::npos;
+    if (has_it) return Got::answered;
     if (answer.status == 503 || answer.status == 429) return Got::refused;
     if (answer.status >= 500) return Got::failed;
-    if (wish.page) return answer.status == 200 || answer.status == 304 ? Got::answered : Got::wrong;
+    if (wish.page) return answer.status == 200 || answer.status == 304 ? Got::answered : wrong(answer);
     const std::string receipt = offer.receipt(wish, answer.status, answer.body);
+    if (receipt.empty() && !wish.broken) return wrong(answer);
     const std::lock_guard lock(mutex);
     if (wish.broken) {  // said what is missing: that is its answer
       if (!receipt.empty()) ++wrongly_taken;
       return receipt.empty() && answer.status >= 200 ? Got::answered : Got::wrong;
     }
-    if (receipt.empty()) return Got::wrong;
     receipts[wish.number] = receipt;
     return Got::answered;
   }
@@ -190,6 +202,9 @@ std::vector<Slice> Crowd::run(Seconds lasts, Seconds slice, const std::function<
 
 const std::map<std::uint64_t, std::string>& Crowd::receipts() const {
   return state_->receipts;
+}
+const std::string& Crowd::wrong_example() const {
+  return state_->wrong_example;
 }
 std::uint64_t Crowd::wrongly_taken() const {
   return state_->wrongly_taken;

@@ -8,31 +8,35 @@
 #include "drill.hpp"
 #include "http/client.hpp"
 #include "node.hpp"
+#include "services/types.hpp"
 #include "store/database.hpp"
 
 namespace dayaq::cli::drill {
 namespace {
 
 /// Ids of what the drill submits: a wish keeps its id however often it is tried.
-constexpr std::uint64_t first_id = std::uint64_t{0xd7} << 40;
+constexpr std::int64_t first_id = std::int64_t{0xd7} << 40;
 
-std::uint64_t id_of(const Wish& wish) {
-  return first_id + wish.number;
+std::string number_of(std::uint64_t wish) {
+  return services::case_number(services::CaseId(std::uint64_t(first_id) + wish));
 }
 
-/// As people break them: a digit that is a letter, a person who isn't there, a day that there isn't.
+/// As people break them: a letter too many, a word that isn't one, nothing said, half of it lost on the way.
 std::string broken_body(const Wish& wish, const std::string& person) {
+  const std::string id = number_of(wish.number);
   switch (wish.number % 4) {
     case 0:
-      return fmt::format(R"({{"person":"{}","status":"health_worker")", person.substr(1));
+      return fmt::format(R"({{"person":"{}","service":"leaving-home","answers":{{"reason")", person);
     case 1:
-      return fmt::format(R"({{"person":"{}?","status":"health_worker","id":"{:016x}"}})", person,
-                         id_of(wish));
+      return fmt::format(
+          R"({{"person":"{}?","service":"leaving-home","answers":{{"reason":"doctor"}},"id":"{}"}})", person,
+          id);
     case 2:
-      return fmt::format(R"({{"person":"{}","status":"helth_worker","id":"{:016x}"}})", person, id_of(wish));
+      return fmt::format(
+          R"({{"person":"{}","service":"leaving-home","answers":{{"reason":"bazaar"}},"id":"{}"}})", person,
+          id);
     default:
-      return fmt::format(R"({{"person":"{}","status":"health_worker","until":"2027-02-30","id":"{:016x}"}})",
-                         person, id_of(wish));
+      return fmt::format(R"({{"person":"{}","service":"leaving-home","id":"{}"}})", person, id);
   }
 }
 
@@ -41,8 +45,8 @@ std::string broken_body(const Wish& wish, const std::string& person) {
 Result<Offer> Offer::find(const World& world) {
   Offer out;
   out.persons_ = world.persons();
-  out.submits_ = "POST /v1/attestations";
-  DAYAQ_TRY(out.key_, world.key("hospital"));
+  out.submits_ = "applications to leave home, POST /v1/cases";
+  DAYAQ_TRY(out.key_, world.key("admin"));
   DAYAQ_TRY(auto client, http::Client::create(world.url()));
   for (const char* page : {"/services", "/services/leaving-home", "/services/employee-permit", "/",
                            "/regimes", "/regimes/special-quarantine", "/status"}) {
@@ -63,15 +67,17 @@ Offer::Request Offer::request(const Wish& wish) const {
     return out;
   }
   out.post = true;
-  out.target = "/v1/attestations";
+  out.target = "/v1/cases";
   out.key = key_;
-  const std::string& person = persons_[wish.number % persons_.size()];
-  out.body = wish.broken
-                 ? broken_body(wish, person)
-                 : fmt::format(R"({{"person":"{}","status":"health_worker","from":"2026-01-01T00:00:00Z",)"
-                               R"("until":"2099-{:02}-{:02}","id":"{:016x}"}})",
-                               person, 1 + wish.number / persons_.size() % 12,
-                               1 + wish.number / persons_.size() / 12 % 28, id_of(wish));
+  // Everybody once before anybody twice, in no order: who asks again on the same day is told that it was
+  // granted.
+  const std::string& person = persons_[wish.number * 7919 % persons_.size()];
+  out.body =
+      wish.broken
+          ? broken_body(wish, person)
+          : fmt::format(R"({{"person":"{}","service":"leaving-home","answers":{{"reason":"shopping"}},)"
+                        R"("channel":"{}","id":"{}","notify":false}})",
+                        person, wish.number % 5 < 3 ? "sms" : "web", number_of(wish.number));
   return out;
 }
 
@@ -80,30 +86,42 @@ std::string Offer::receipt(const Wish&, int status, std::string_view body) const
   boost::system::error_code failed;
   const auto document = boost::json::parse(body, failed);
   if (failed || !document.is_object()) return {};
-  const auto* const id = document.get_object().if_contains("id");
-  return id != nullptr && id->is_string() ? std::string(id->get_string()) : std::string();
+  const auto* const number = document.get_object().if_contains("number");
+  if (number == nullptr || !number->is_string()) return {};
+  return std::string(number->get_string()) +
+         (document.get_object().contains("permit") ? " with a permit" : "");
 }
 
 Result<void> Offer::check(const World& world, const std::map<std::uint64_t, std::string>& receipts,
                           Outcome& outcome) const {
   DAYAQ_TRY(const auto reader, node::Reader::open(world.data(), world.options().country));
   std::multiset<std::uint64_t> there;
-  const auto read = reader->database().read([&](store::Session& session) {
-    return session.query(
-        "SELECT attestation_id FROM attestation WHERE attestation_id >= $1 AND attestation_id < $2",
-        {std::int64_t(first_id), std::int64_t(first_id + (std::uint64_t{1} << 32))},
-        [&](const store::Row& row) -> Result<bool> {
-          there.insert(std::uint64_t(row.integer(0)) - first_id);
-          return true;
-        });
+  std::set<std::uint64_t> permitted;
+  std::map<std::int64_t, int> of_person;
+  const std::int64_t from = first_id, until = first_id + (std::int64_t{1} << 32);
+  const auto read = reader->database().read([&](store::Session& session) -> Result<void> {
+    DAYAQ_TRY_OK(session.query("SELECT case_id FROM cases WHERE case_id >= $1 AND case_id < $2",
+                               {from, until}, [&](const store::Row& row) -> Result<bool> {
+                                 there.insert(std::uint64_t(row.integer(0) - first_id));
+                                 return true;
+                               }));
+    return session.query("SELECT case_id, person_id FROM permits WHERE case_id >= $1 AND case_id < $2",
+                         {from, until}, [&](const store::Row& row) -> Result<bool> {
+                           permitted.insert(std::uint64_t(row.integer(0) - first_id));
+                           ++of_person[row.integer(1)];
+                           return true;
+                         });
   });
   DAYAQ_TRY_OK(read);
   outcome.receipts = receipts.size();
   for (const auto& [number, receipt] : receipts) {
-    const std::string id = fmt::format("{:016x}", first_id + number);
-    const std::size_t count = there.count(number);
-    if (count == 0 || !receipt.ends_with(id)) ++outcome.lost;
-    if (count > 1) ++outcome.doubled;
+    const bool right = receipt.starts_with(number_of(number));
+    const bool with_permit = receipt.ends_with("permit");
+    if (!right || !there.contains(number) || (with_permit && !permitted.contains(number))) ++outcome.lost;
+    if (there.count(number) > 1) ++outcome.doubled;
+  }
+  for (const auto& [person, permits] : of_person) {
+    if (permits > 1) ++outcome.doubled;  // once a day, however often it was tried
   }
   for (auto at = there.begin(); at != there.end(); at = there.upper_bound(*at)) {
     if (!receipts.contains(*at)) ++outcome.without_receipt;

@@ -90,6 +90,7 @@ class Play {
     DAYAQ_TRY_OK(world_.stop());
     DAYAQ_TRY_OK(offer.check(world_, crowd.receipts(), outcome_));
     outcome_.wrongly_taken = crowd.wrongly_taken();
+    outcome_.wrong_example = crowd.wrong_example();
     sum_up();
     return std::move(outcome_);
   }
@@ -183,7 +184,7 @@ class Play {
       outcome_.breaks_first = "the machine";
       outcome_.why = fmt::format(
           "{:.1f} of {:.0f} cores were in use: {:.1f} by dayaqd (writer {:.2f}, connections "
-          "{:.2f}, workers {:.2f}), the rest by the crowd itself. More cores, or a crowd on "
+          "{:.2f}, workers {:.2f}), the rest by the crowd and what else runs here. More cores, or a crowd on "
           "another machine, would show more.",
           slice.machine, cores, ours, slice.writer, slice.io, slice.workers);
     } else {
@@ -212,7 +213,7 @@ class Play {
     }
     outcome_.quiet_answered = offered == 0 ? 0 : double(answered) / double(offered);
     auto& verdicts = outcome_.verdicts;
-    verdicts.emplace_back("Every receipt has its record", outcome_.lost == 0);
+    verdicts.emplace_back("Every receipt has its record", outcome_.lost == 0 && outcome_.receipts > 0);
     verdicts.emplace_back("Nothing was recorded twice", outcome_.doubled == 0);
     verdicts.emplace_back("No broken message was taken for a good one", outcome_.wrongly_taken == 0);
     verdicts.emplace_back("The audit log verifies", outcome_.audit_verified);

@@ -304,6 +304,7 @@ std::string to_json(const Outcome& outcome) {
                    {"doubled", outcome.doubled},
                    {"recorded_without_receipt", outcome.without_receipt},
                    {"wrongly_taken", outcome.wrongly_taken},
+                   {"wrong_example", outcome.wrong_example},
                    {"audit_verified", outcome.audit_verified},
                    {"quiet_p99_ms", outcome.quiet_p99_ms},
                    {"quiet_answered", outcome.quiet_answered},
