@@ -27,6 +27,7 @@ struct Applying {
   std::string after;             ///< where a case's number is put behind, for the receipt
   std::string after_query = {};  ///< and what comes behind it
   std::string dropped;           ///< where one is after deleting the draft
+  std::string sent;              ///< where those that were sent are listed
   Channel channel = Channel::web;
   std::string actor = "self";
   std::string banner = {};  ///< said on each page: for whom an official fills in

@@ -239,6 +239,8 @@ Result<Response> show_check(Visit& visit, const ServicesWeb& services, const App
                             const std::string& wrong) {
   const Applicant applicant = applicant_of(visit, services, applying);
   const Service& service = applying.service();
+  // Somebody has gone back after sending: the draft has become an application.
+  if (applying.id == CaseId() && !asked(service, {}, applicant).empty()) return visit.redirect(applying.sent);
   // A service that asks nothing has no draft until here; its case's id is drawn for this page.
   if (next_question(service, applying.answers, applicant) != nullptr) return go_on(visit, services, applying);
   const portal::Format& format = visit.page.format();

@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
+#include <span>
 
 #include "services/web/apply.hpp"
 
@@ -23,12 +23,13 @@ struct FoldedPlaces {
     for (std::size_t i = 0; i < country.places().size(); ++i) {
       const registry::Place& place = country.places()[i];
       if (place.kind == registry::PlaceKind::district) continue;
+      const std::size_t first = names.size();
       for (const Language language : languages) {
         std::string folded = fold_for_search(place.name.in(language));
-        const bool there = std::ranges::any_of(
-            names.rbegin(), std::min(names.rbegin() + 2, names.rend()),
-            [&](const Name& n) { return n.place == registry::PlaceIndex(i) && n.folded == folded; });
-        if (!there) names.push_back({std::move(folded), registry::PlaceIndex(i)});
+        const auto own = std::span(names).subspan(first);
+        if (std::ranges::find(own, folded, &Name::folded) == own.end()) {
+          names.push_back({std::move(folded), registry::PlaceIndex(i)});
+        }
       }
     }
   }

@@ -205,6 +205,7 @@ Result<Applying> applying_for(Visit& visit, const ServicesWeb& services) {
                     .leave = home,
                     .after = home + "?sent=",
                     .dropped = home,
+                    .sent = home,
                     .channel = Channel::counter,
                     .actor = one.actor};
   applying.banner = visit.fill(

@@ -318,6 +318,7 @@ Result<Ready> ready(Visit& visit, const ServicesWeb& services, bool closed_too =
                     .after = "/my/cases/",
                     .after_query = "?sent=1",
                     .dropped = "/my/cases?note=dropped",
+                    .sent = "/my/cases",
                     .actor = subject.actor};
   DAYAQ_TRY(applying.facts, facts_of(visit, services, subject));
   const bool here = service.on(Channel::web) && !service.for_employees;
