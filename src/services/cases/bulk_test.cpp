@@ -20,7 +20,12 @@ limits: [{at_most: 3, per: day}]
 ends_with: special-quarantine
 for_employees: true
 form:
-  - {field: job, kind: choice, title: {az: Vəzifə}, choices: [{code: shop, title: {az: Mağaza}}, {code: stay, title: {az: Evdə}}]}
+  - field: job
+    kind: choice
+    title: {az: Vəzifə}
+    choices:
+      - {code: shop, title: {az: Mağaza}}
+      - {code: stay, title: {az: Evdə}}
 steps:
   - step: check
     kind: decide
