@@ -272,8 +272,13 @@ if (typeof document !== 'undefined') {
   let list = null;
   let able = true;
 
-  const when = (seconds) =>
-    new Intl.DateTimeFormat(language, { timeZone: zone, dateStyle: 'long', timeStyle: 'short' }).format(seconds * 1000);
+  // "22.11.2026 09:01" in every language: browsers know the names of months of some of them alone.
+  const clockFace = new Intl.DateTimeFormat('en-GB', { timeZone: zone, year: 'numeric', month: '2-digit', day: '2-digit',
+    hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+  const when = (seconds) => {
+    const part = Object.fromEntries(clockFace.formatToParts(seconds * 1000).map(({ type, value }) => [type, value]));
+    return `${part.day}.${part.month}.${part.year} ${part.hour}:${part.minute}`;
+  };
   const seconds = () => Math.floor(Date.now() / 1000);
 
   // --- the list: the newest that was ever read, in the browser's cache

@@ -84,11 +84,16 @@ Result<Claims> read_claims(BytesView payload) {
 
 }  // namespace
 
-Bytes key_id_of(const crypto::CoseKey& key) {
+Bytes raw_key(const crypto::CoseKey& key) {
   const Bytes encoded = key.encode();
   const auto parsed = crypto::cbor::parse(encoded);
   DAYAQ_ASSERT(parsed && parsed->find(-2) != nullptr);
-  const crypto::Sha256 hash = crypto::sha256(parsed->find(-2)->string);
+  const BytesView raw = parsed->find(-2)->string;
+  return {raw.begin(), raw.end()};
+}
+
+Bytes key_id_of(const crypto::CoseKey& key) {
+  const crypto::Sha256 hash = crypto::sha256(raw_key(key));
   return {hash.begin(), hash.begin() + key_id_size};
 }
 

@@ -36,7 +36,8 @@ struct Claims {
 
 inline constexpr std::size_t subject_max = 20, detail_max = 40;  ///< bytes
 
-/// The first 4 bytes of SHA-256 of an Ed25519 key's 32 bytes.
+/// An Ed25519 key's 32 bytes, and the first 4 of their SHA-256.
+[[nodiscard]] Bytes raw_key(const crypto::CoseKey& key);
 [[nodiscard]] Bytes key_id_of(const crypto::CoseKey& key);
 
 /// Signs permits. Thread-safe.
