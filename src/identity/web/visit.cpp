@@ -192,7 +192,8 @@ Result<Response> Visit::html(std::string_view title_key, int status) {
 }
 
 Result<Response> Visit::html_titled(const std::string& title, int status) {
-  DAYAQ_TRY(std::string body, page.render(here(), title));
+  const bool of_services = request.path == "/services" || request.path.starts_with("/services/");
+  DAYAQ_TRY(std::string body, page.render(here(of_services ? "/services" : "/my"), title));
   Response response = Response::html(std::move(body), status);
   add_headers(response);
   return response;

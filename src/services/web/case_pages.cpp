@@ -165,7 +165,17 @@ std::string_view event_key(std::string_view what) {
   return found == keys.end() ? std::string_view("sv_event_other") : found->second;
 }
 
-std::string who_did(const Visit& visit, const std::string& actor) {
+/// What follows by the rules from what somebody did is not theirs.
+bool follows(std::string_view what) {
+  constexpr std::array<std::string_view, 7> theirs{"submitted", "replied",  "paid", "booked",
+                                                   "withdrawn", "appealed", "came"};
+  return std::ranges::find(theirs, what) == theirs.end();
+}
+
+std::string who_did(const Visit& visit, const CaseEvent& event) {
+  const std::string& actor = event.actor;
+  const bool own = actor == "self" || actor == "sms" || actor == "representative";
+  if (own && follows(event.what)) return visit.text("sv_by_system");
   if (actor == "self" || actor == "sms") return visit.text("sv_by_you");
   if (actor == "representative") return visit.text("sv_by_representative");
   if (actor.starts_with("org:")) return visit.page.actor_name(actor);
@@ -178,7 +188,7 @@ void add_history(const Visit& visit, View& view, const Whole& whole) {
     View& row = view.add("EVENT");
     row.set("WHAT", visit.text(event_key(event.what)));
     row.set("WHEN", format.date_time(event.at));
-    row.add("WHO").set("NAME", who_did(visit, event.actor));
+    row.add("WHO").set("NAME", who_did(visit, event));
     std::string said = event.note.in(format.language());
     if (event.what == "booked") {
       if (const auto when = parse_instant(said)) said = format.date_time(*when);

@@ -53,7 +53,7 @@ void add_service(const Visit& visit, View& view, const ServiceVersion& version) 
   row.set("HREF", fmt::format("/services/{}", service.code));
   row.set("TITLE", service.title.in(format.language()));
   row.set("SUMMARY", service.summary.in(format.language()));
-  row.set("WHO", portal::who_sentence(service.who, format, visit.web.site.words()));
+  row.set("WHO", who_words(visit, service));
   row.set("PROMISED", format.capitalised(promise_words(format, service.promised)));
   row.set("FEE", format.capitalised(fee_words(format, service.fee_qepik)));
   if (version.state == ServiceState::suspended) row.show("PAUSED");
@@ -126,10 +126,8 @@ void say_whether(const Visit& visit, View& view, const ServiceVersion& version, 
     View& note = add_note(view, "bad", visit.text("sv_not_entitled"));
     const std::string& own = service.who_text.in(language);
     note.add("LINE").set(
-        "WORDS", !own.empty() ? own
-                              : visit.fill("sv_not_entitled_who",
-                                           {{"who", portal::who_sentence(service.who, visit.page.format(),
-                                                                         visit.web.site.words())}}));
+        "WORDS",
+        !own.empty() ? own : visit.fill("sv_not_entitled_who", {{"who", who_words(visit, service)}}));
     note.add("LINE").set("WORDS", visit.text("sv_not_entitled_next"));
   }
   if (signed_in && !closed.any()) {
@@ -139,7 +137,7 @@ void say_whether(const Visit& visit, View& view, const ServiceVersion& version, 
 
 void say_about(const Visit& visit, View& view, const Service& service) {
   const portal::Format& format = visit.page.format();
-  view.set("WHO", portal::who_sentence(service.who, format, visit.web.site.words()));
+  view.set("WHO", who_words(visit, service));
   view.set("PROMISED", format.capitalised(promise_words(format, service.promised)));
   view.set("FEE", format.capitalised(fee_words(format, service.fee_qepik)));
   if (!service.limits.empty()) {

@@ -43,6 +43,11 @@ std::string promise_words(const portal::Format& format, std::chrono::seconds pro
   return format.count("sv_within_days", ceil<days>(promised).count());
 }
 
+std::string who_words(const Visit& visit, const Service& service) {
+  if (service.who.kind == regime::Rule::Kind::everyone) return visit.text("sv_everyone");
+  return portal::who_sentence(service.who, visit.page.format(), visit.web.site.words());
+}
+
 std::string fee_words(const portal::Format& format, std::uint64_t qepik) {
   return qepik == 0 ? format.text("sv_free") : format.money(static_cast<std::int64_t>(qepik));
 }

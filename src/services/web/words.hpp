@@ -15,6 +15,8 @@ namespace dayaq::services::web {
 
 /// "at once", "within 3 hours".
 [[nodiscard]] std::string promise_words(const portal::Format& format, std::chrono::seconds promised);
+/// Who may apply, as a sentence.
+[[nodiscard]] std::string who_words(const Visit& visit, const Service& service);
 /// "free", "12,50 ₼".
 [[nodiscard]] std::string fee_words(const portal::Format& format, std::uint64_t qepik);
 /// "at most 1 a day".
