@@ -29,8 +29,8 @@ inline constexpr std::size_t fields_max = 60, choices_max = 100, steps_max = 30,
 /// One file being read: its findings, its groups, what it is read against.
 class FileParts {
  public:
-  FileParts(Errors& errors, const regime::FileContext& context)
-      : reader(errors), rules(errors, context), context(context) {}
+  FileParts(Errors& errors, const regime::FileContext& against)
+      : reader(errors), rules(errors, against), context(against) {}
 
   /// A list that isn't longer than `most`: "file.size".
   std::vector<At> items(const At& at, std::size_t most);
