@@ -144,7 +144,7 @@ Result<void> add_receipt(const Visit& visit, const ServicesWeb& services, View& 
   shown.set("HEADLINE", visit.text(sent_key(sent->state)));
   shown.set("NUMBER", case_number(sent->id));
   shown.set("PROMISE", visit.text(state_key(sent->state)));
-  if (is_open(sent->state)) {
+  if (sent->state == CaseState::in_review) {
     shown.set("PROMISE", visit.fill("sv_stands_in_review", {{"time", format.date_time(sent->promised)}}));
   }
   if (const std::string& why = sent->reason.in(format.language()); !why.empty()) {

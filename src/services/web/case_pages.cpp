@@ -81,7 +81,7 @@ Result<Response> cases_page(Visit& visit, const ServicesWeb& services) {
     row.set("HREF", fmt::format("/my/cases/{}", case_number(one.id)));
     row.set("TITLE", title_of(visit, version_of(services, one), one.service));
     row.set("LINE", visit.fill("sv_case_line", {{"time", format.date_time(one.submitted)}}));
-    if (const auto key = todo_key(one.state); !key.empty()) row.add("TODO").set("WORDS", visit.text(key));
+    if (const auto key = todo_key(one.state); !key.empty()) row.add("TASK").set("WORDS", visit.text(key));
   }
   return visit.html("sv_cases");
 }
