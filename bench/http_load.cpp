@@ -63,7 +63,7 @@ class Histogram {
 
 struct Answer {
   int status = 0;
-  std::string_view body;
+  std::string_view head, body;
   std::size_t size = 0;  ///< of head and body
 };
 
@@ -92,6 +92,7 @@ Result<std::optional<Answer>> read_answer(std::string_view bytes) {
   if (!known) return malformed();
   answer.size = end + 4 + length;
   if (bytes.size() < answer.size) return std::optional<Answer>();
+  answer.head = bytes.substr(0, end);
   answer.body = bytes.substr(end + 4, length);
   return std::optional<Answer>(answer);
 }
@@ -205,6 +206,7 @@ class Load {
       return {};
     }
     count(caller, *answer);
+    if (options_.on_head) options_.on_head(static_cast<int>(index), answer->head);
     if (on_answer_) on_answer_(static_cast<int>(index), caller.number, answer->status, answer->body);
     return send_next(index);
   }

@@ -24,6 +24,8 @@ struct LoadOptions {
   std::chrono::milliseconds warm_up{0};  ///< answers in this time are not counted
   std::chrono::milliseconds duration{5'000};
   std::uint64_t requests_max = UINT64_MAX;  ///< ends earlier once so many are counted
+  /// Sees each answer's head before OnAnswer sees its body: for cookies.
+  std::function<void(int connection, std::string_view head)> on_head = {};
 };
 
 /// Appends one whole HTTP/1.1 request to `out`, which is empty. `number` counts from 0 over all connections.

@@ -130,6 +130,7 @@ class Play {
             if (const auto again = world_.start(); !again && !broken_) broken_ = again.error();
           }
         });
+    looks.push_back(cpu_of(world_.pid()));
     world_.thaw();
     for (std::size_t i = 0; i < outcome_.seconds.size() && i + 1 < looks.size(); ++i) {
       add_use(outcome_.seconds[i], looks[i], looks[i + 1], 1);

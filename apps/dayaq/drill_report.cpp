@@ -342,8 +342,8 @@ std::string to_html(const Outcome& outcome) {
   const std::string sums =
       sum("requests", count(double(outcome.total.offered))) +
       sum("answered", count(double(outcome.total.answered))) +
-      sum("receipts given", count(double(outcome.receipts))) + sum("lost", count(double(outcome.lost))) +
-      sum("recorded twice", count(double(outcome.doubled))) +
+      sum("receipts given, the ramp's too", count(double(outcome.receipts))) +
+      sum("lost", count(double(outcome.lost))) + sum("recorded twice", count(double(outcome.doubled))) +
       sum("longest without an answer after a fault", fmt::format("{:.1f} s", outcome.recovered_s));
   const std::string said = outcome.ready() ? "Ready: what was promised held."
                                            : "Not ready: something that was promised did not hold.";
