@@ -141,8 +141,10 @@ void add_figures(const Visit& visit, View& view, const Calendar& calendar, const
     view.add("TURNOUT").set("WORDS", visit.fill("bk_turnout", {{"share", format.share(share)},
                                                                {"n", format.number(day.turnout.all())}}));
   }
-  view.set("PLACES", visit.fill("bk_places", {{"n", fmt::format("{}", day.places)},
-                                              {"room", fmt::format("{}", calendar.capacity)}}));
+  const bool more = day.places > calendar.capacity;
+  view.set("PLACES",
+           visit.fill(more ? "bk_places" : "bk_room", {{"n", fmt::format("{}", day.places)},
+                                                       {"room", fmt::format("{}", calendar.capacity)}}));
 }
 
 void add_note(const Visit& visit, View& view) {
