@@ -120,7 +120,7 @@ await step('every kind of question, on two devices', async () => {
 
   // Another device: no cookie of this one's draft, only the person.
   const state = await one.context.storageState();
-  const other = await newBrowser(base, { storageState: state, viewport: { width: 320, height: 700 }, javaScriptEnabled: false });
+  const other = await newBrowser(base, { storageState: state, viewport: { width: 320, height: 700 } });
   await other.page.goto(`${base}/my/cases`);
   check((await text(other.page, '.card.row h3')).length > 3, 'the draft is not found again');
   await submit(other.page, '.card.row a.btn');
