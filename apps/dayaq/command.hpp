@@ -39,6 +39,7 @@ void add_audit(Commands& commands);
 void add_check(Commands& commands);
 void add_settlement(Commands& commands);
 void add_service(Commands& commands);
+void add_permit(Commands& commands);
 void add_drill(Commands& commands);
 
 /// One finding on standard error: the sentence, where it is, and the code.

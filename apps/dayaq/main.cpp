@@ -38,6 +38,7 @@ int run(int argc, char** argv) {
   add_import(commands);
   add_regime(commands);
   add_service(commands);
+  add_permit(commands);
   add_grants(commands);
   add_key(commands);
   add_client(commands);

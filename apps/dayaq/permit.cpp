@@ -1,0 +1,214 @@
+// dayaq permit: verify, list.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <iostream>
+#include <iterator>
+
+#include "base/file.hpp"
+#include "command.hpp"
+#include "http/encoding.hpp"
+#include "services/inspector/inspector.hpp"
+
+namespace dayaq::cli {
+namespace {
+
+namespace inspector = services::inspector;
+namespace permit = services::permit;
+
+constexpr std::size_t input_max = 8 << 20;
+
+struct PermitArguments {
+  std::string text;  ///< "-": from standard input
+  std::string list;  ///< file; "": of the node
+  std::string keys;  ///< file with trusted keys
+  std::string at;    ///< RFC 3339; "": now
+  std::string save;
+};
+
+/// One key a line: 64 hexadecimal digits, Ed25519. Empty lines and what follows # are passed over.
+Result<permit::Keys> read_keys(const std::string& path) {
+  permit::Keys keys;
+  if (path.empty()) return keys;
+  DAYAQ_TRY(const std::string text, read_file(path, 64 << 10));
+  std::uint32_t number = 0;
+  for (std::string_view rest = text; !rest.empty();) {
+    std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    ++number;
+    line = line.substr(0, line.find('#'));
+    const auto blank = [](char c) { return c == ' ' || c == '\t' || c == '\r'; };
+    while (!line.empty() && blank(line.front())) line.remove_prefix(1);
+    while (!line.empty() && blank(line.back())) line.remove_suffix(1);
+    if (line.empty()) continue;
+    const auto bytes = from_hex(line);
+    auto key = bytes ? crypto::CoseKey::from_ed25519(*bytes)
+                     : Result<crypto::CoseKey>(fail(ErrorKind::invalid_input, "cose.key", ""));
+    if (!key) {
+      auto error =
+          fail(ErrorKind::invalid_input, "cli.permit_key",
+               fmt::format("Line {} of {} is not a public key of 64 hexadecimal digits.", number, path));
+      error.error().line = number;
+      return error;
+    }
+    keys.add(std::move(*key));
+  }
+  if (keys.all().empty()) {
+    return fail(ErrorKind::invalid_input, "cli.permit_key", fmt::format("There is no key in {}.", path));
+  }
+  return keys;
+}
+
+Result<std::string> list_bytes(const Settings& settings, const PermitArguments& arguments) {
+  if (!arguments.list.empty()) return read_file(arguments.list, input_max);
+  DAYAQ_TRY(const auto transport, connect(settings));
+  DAYAQ_TRY(Reply reply, transport->call(http::Method::get, "/v1/permits/list"));
+  if (!reply.ok()) {
+    print_problem(reply);
+    return fail(ErrorKind::unavailable, "cli.permit_list", "The node gave no list of permits.");
+  }
+  return std::move(reply.body);
+}
+
+Result<permit::List> read_list(const Settings& settings, const PermitArguments& arguments,
+                               std::string* bytes) {
+  DAYAQ_TRY(const permit::Keys trusted, read_keys(arguments.keys));
+  DAYAQ_TRY(std::string content, list_bytes(settings, arguments));
+  DAYAQ_TRY(permit::List list, permit::parse_list(as_bytes(content), trusted));
+  if (bytes != nullptr) *bytes = std::move(content);
+  return list;
+}
+
+/// A text that begins with DP1 starts a permit; lines that don't go on with the one before.
+std::vector<std::string> permits_in(const std::string& text) {
+  std::vector<std::string> permits;
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    const std::string_view word = line.substr(line.find_first_not_of(" \t\r"));
+    const bool begins = word.starts_with("DP1") || word.starts_with("dp1") || permits.empty();
+    if (begins) permits.emplace_back();
+    permits.back().append(line).append("\n");
+  }
+  return permits;
+}
+
+void print_inspection(const Settings& settings, const inspector::Inspection& found,
+                      const permit::List& list) {
+  const permit::Claims& claims = found.claims;
+  const bool read = found.finding < inspector::Finding::unknown_key;
+  const permit::Kind* kind = list.kind(claims.kind);
+  const std::string name = kind != nullptr ? kind->name.in(Language::en) : std::string();
+  if (settings.json) {
+    fmt::print(R"({{"finding":"{}")", inspector::to_string(found.finding));
+    if (read) {
+      fmt::print(
+          R"(,"subject":{},"id":"{:016x}","kind":{},"kind_name":{},"detail":{},"from":"{}","until":"{}")",
+          http::json_string(claims.subject), claims.id, claims.kind, http::json_string(name),
+          http::json_string(claims.detail), format_instant(claims.valid.from),
+          format_instant(claims.valid.until));
+    }
+    fmt::print("}}\n");
+    return;
+  }
+  fmt::print("{}", inspector::to_string(found.finding));
+  if (read) {
+    fmt::print("  {}  {}{}{}  {} to {}", claims.subject,
+               name.empty() ? fmt::format("kind {}", claims.kind) : name, claims.detail.empty() ? "" : ": ",
+               claims.detail, format_instant(claims.valid.from), format_instant(claims.valid.until));
+  }
+  fmt::print("\n");
+}
+
+Result<Exit> verify(const Settings& settings, const PermitArguments& arguments) {
+  DAYAQ_TRY(const permit::List list, read_list(settings, arguments, nullptr));
+  Instant now = SystemClock().now();
+  if (!arguments.at.empty()) {
+    DAYAQ_TRY(now, parse_instant(arguments.at));
+  }
+  std::string text = arguments.text;
+  if (text == "-") text.assign(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());
+  if (text.size() > input_max) {
+    return fail(ErrorKind::invalid_input, "cli.permit_input",
+                "That is more than 8 MB of permits: give fewer at a time.");
+  }
+  if (now > list.next) {
+    fmt::print(stderr, "The list is of {}: what was revoked since then isn't known.\n",
+               format_instant(list.made));
+  }
+  DAYAQ_TRY(const Zone zone, Zone::create("Asia/Baku"));
+  const std::vector<std::string> permits = permits_in(text);
+  bool good = !permits.empty();
+  for (const std::string& one : permits) {
+    const inspector::Inspection found = inspector::inspect(one, list, zone, now);
+    print_inspection(settings, found, list);
+    good = good && found.finding == inspector::Finding::valid;
+  }
+  if (permits.empty()) print_inspection(settings, {}, list);
+  return good ? Exit::done : Exit::refused;
+}
+
+Result<Exit> show_list(const Settings& settings, const PermitArguments& arguments) {
+  std::string bytes;
+  DAYAQ_TRY(const permit::List list, read_list(settings, arguments, &bytes));
+  if (!arguments.save.empty()) DAYAQ_TRY_OK(write_file_atomically(arguments.save, as_bytes(bytes)));
+  if (settings.json) {
+    fmt::print(R"({{"made":"{}","next":"{}","revoked":{},"bytes":{},"keys":{},"kinds":{}}})"
+               "\n",
+               format_instant(list.made), format_instant(list.next), list.revoked.size(), bytes.size(),
+               list.keys.all().size(), list.kinds.size());
+    return Exit::done;
+  }
+  fmt::print("made {}, to be renewed by {}; {} revoked, {} bytes\n", format_instant(list.made),
+             format_instant(list.next), number(std::int64_t(list.revoked.size())),
+             number(std::int64_t(bytes.size())));
+  for (const auto& [id, key] : list.keys.all())
+    fmt::print("key {}  {}\n", to_hex(id), to_hex(permit::raw_key(key)));
+  for (const permit::Kind& kind : list.kinds) {
+    fmt::print(
+        "kind {}  {}{}\n", kind.number, kind.name.in(Language::en),
+        kind.void_before == instant_min ? "" : "; void if begun before " + format_instant(kind.void_before));
+  }
+  return Exit::done;
+}
+
+}  // namespace
+
+void add_permit(Commands& commands) {
+  CLI::App* permit_command = commands.app.add_subcommand("permit", "Permits as inspectors see them");
+  permit_command->require_subcommand(1);
+  auto arguments = std::make_shared<PermitArguments>();
+  const auto add_common = [&](CLI::App* command) {
+    command->add_option("--list", arguments->list,
+                        "A file with the list of keys and revoked permits, instead of asking the node");
+    command->add_option("--keys", arguments->keys,
+                        "A file with the keys that may sign the list, one a line; without it the list's own");
+  };
+
+  CLI::App* verify_command = permit_command->add_subcommand("verify", "Says whether permits are valid");
+  verify_command->add_option("text", arguments->text, "The text of a permit, or - for many on standard input")
+      ->required();
+  add_common(verify_command);
+  verify_command->add_option("--at", arguments->at, "At that time instead of now: 2026-11-21T08:00:00Z");
+  verify_command->footer(
+      "Examples:\n  dayaq permit verify DP1.If4x36UC...\n  dayaq permit verify --list permits.list - < "
+      "texts\n\n"
+      "Exit codes: 0 all are valid, 1 one isn't (or the list isn't good), 2 wrong command line, 3 server not "
+      "reached.");
+  verify_command->callback([&commands, arguments] {
+    commands.chosen = [arguments](const Settings& settings) { return verify(settings, *arguments); };
+  });
+
+  CLI::App* list_command = permit_command->add_subcommand("list", "Shows the list, or keeps it for later");
+  add_common(list_command);
+  list_command->add_option("--save", arguments->save,
+                           "Writes the list to a file, for --list without a network");
+  list_command->footer("Example:\n  dayaq permit list --save permits.list");
+  list_command->callback([&commands, arguments] {
+    commands.chosen = [arguments](const Settings& settings) { return show_list(settings, *arguments); };
+  });
+}
+
+}  // namespace dayaq::cli

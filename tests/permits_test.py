@@ -1,0 +1,269 @@
+#!/usr/bin/env python3
+"""Permits before other people's eyes: python3-cbor2 and cryptography, an npm COSE library, zbar, and Chromium offline.
+
+The stand is tests/permits/permit_tool.cpp: the inspector's page with permits of a key of its own."""
+import base64, hashlib, json, os, random, re, subprocess, tempfile, time, unittest, urllib.request
+
+import cbor2
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+import harness
+from harness import ROOT, program
+
+ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
+PURPOSE = b"dayaq permit list 1"
+HOUR = 3600
+
+
+class Stand:
+    def __init__(self):
+        self.process = subprocess.Popen([program("permit_tool")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.DEVNULL, text=True)
+        self.port = json.loads(self.process.stdout.readline())["port"]
+
+    def ask(self, **request):
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def issue(self, begins, ends, number=None, kind=1, detail="bazar", subject="5ABC123"):
+        claims = {"subject": subject, "id": f"{number or random.getrandbits(63):016x}", "from": begins, "until": ends,
+                  "kind": kind, "detail": detail}
+        return {**self.ask(op="issue", **claims), "claims": claims}
+
+    def get(self, path, **headers):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return answer.status, dict(answer.headers), answer.read()
+        except urllib.error.HTTPError as refused:
+            return refused.code, dict(refused.headers), refused.read()
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait(timeout=20)
+        self.process.stdout.close()
+
+
+def from_base45(text):
+    out = bytearray()
+    for at in range(0, len(text), 3):
+        digits = [ALPHABET.index(letter) for letter in text[at:at + 3]]
+        number = sum(digit * 45 ** i for i, digit in enumerate(digits))
+        out += number.to_bytes(len(digits) - 1, "big")
+    return bytes(out)
+
+
+def verified(token, raw_key, aad=b""):
+    """The payload of a COSE_Sign1, by RFC 9052 section 4.4."""
+    protected, unprotected, payload, signature = cbor2.loads(token).value
+    assert cbor2.loads(protected) == {1: -8}
+    assert unprotected == {4: hashlib.sha256(raw_key).digest()[:4]}
+    Ed25519PublicKey.from_public_bytes(raw_key).verify(
+        signature, cbor2.dumps(["Signature1", protected, aad, payload]))
+    return cbor2.loads(payload), payload, signature
+
+
+def rice(count, k, data):
+    bits = "".join(f"{byte:08b}" for byte in data)
+    ids, at, following = [], 0, 0
+    for _ in range(count):
+        high = bits.index("0", at) - at
+        at += high + 1
+        gap = (high << k) + (int(bits[at:at + k], 2) if k else 0)
+        at += k
+        ids.append(following + gap)
+        following = ids[-1] + 1
+    assert len(bits) - at < 8 and "1" not in bits[at:]
+    return ids
+
+
+class Permits(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.stand = Stand()
+        cls.now = int(time.time())
+        cls.key = cbor2.loads(bytes.fromhex(cls.stand.ask(op="list")["key"]))[-2]
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.stand.end()
+
+    def test_1_tokens_are_what_the_standards_say(self):
+        for detail in ("", "bazar", "bazar; AZ-BA", "ə" * 20):
+            permit = self.stand.issue(self.now, self.now + 3 * HOUR, detail=detail)
+            token = bytes.fromhex(permit["token"])
+            claims, payload, signature = verified(token, self.key)
+            self.assertEqual(claims, {2: "5ABC123", 4: self.now + 3 * HOUR, 5: self.now,
+                                      7: bytes.fromhex(permit["claims"]["id"]), -70001: [1, detail]})
+            self.assertEqual(cbor2.dumps(claims, canonical=True), payload)  # deterministic, both agree on how
+            self.assertEqual(from_base45(permit["qr"][4:]), token)
+            short = base64.urlsafe_b64decode(permit["sms"][4:] + "=" * (-len(permit["sms"][4:]) % 4))
+            self.assertEqual(short, hashlib.sha256(self.key).digest()[:4] + payload + signature)
+            if len(detail.encode()) <= 9:
+                self.assertLessEqual(len(permit["sms"]), 160)
+            forged = bytearray(token)
+            forged[30] ^= 1
+            with self.assertRaises(InvalidSignature):
+                verified(bytes(forged), self.key)
+
+    def test_2_qr_codes_are_read_by_another_program(self):
+        for detail in ("bazar", "ə" * 20):
+            permit = self.stand.issue(self.now, self.now + HOUR, detail=detail)
+            with tempfile.TemporaryDirectory() as folder:
+                with open(f"{folder}/permit.svg", "w", encoding="utf-8") as file:
+                    file.write(permit["svg"])
+                # Small as on paper, and large as on a screen.
+                for width in ("260", "900"):
+                    subprocess.run(["rsvg-convert", "-w", width, "-o", f"{folder}/permit.png", f"{folder}/permit.svg"],
+                                   check=True)
+                    read = subprocess.run(["zbarimg", "--quiet", "--raw", "-Sdisable", "-Sqrcode.enable",
+                                           f"{folder}/permit.png"], capture_output=True, text=True, check=True)
+                    self.assertEqual(read.stdout.strip("\n"), permit["qr"])
+
+    def test_3_the_list_and_the_page_in_node(self):
+        now = self.now
+        permits = []
+        for finding, begins, ends in (("valid", now - HOUR, now + HOUR), ("ended", None, None),
+                                      ("other_day", now - 50 * HOUR, now - 47 * HOUR),
+                                      ("not_yet", now + HOUR, now + 2 * HOUR), ("revoked", now - HOUR, now + HOUR)):
+            if finding == "ended":
+                midnight = (now + 4 * HOUR) // 86400 * 86400 - 4 * HOUR  # Asia/Baku is UTC+4 all year
+                begins, ends = midnight - HOUR, max(midnight + 1, now - 60)
+                if ends > now:
+                    continue  # just after midnight nothing has ended yet today
+            permit = self.stand.issue(begins, ends)
+            permits.append({**permit, "finding": finding})
+            if finding == "revoked":
+                self.stand.ask(op="revoke", id=permit["claims"]["id"], kind=1, **{"from": begins})
+        ids = {int(permits[-1]["claims"]["id"], 16)} | {random.getrandbits(63) for _ in range(2000)}
+        for one in ids:
+            self.stand.ask(op="revoke", id=f"{one:016x}", kind=1, **{"from": now - HOUR})
+        made = self.stand.ask(op="list")
+        content, _, _ = verified(bytes.fromhex(made["bytes"]), self.key, PURPOSE)
+        self.assertEqual(rice(*content[5]), sorted(ids))
+        self.assertEqual(content[4][0][1:4], ["Evdən çıxmaq", "Leaving home", "Выход из дома"])
+        self.assertEqual(content[3][0][-2], self.key)
+        judged = subprocess.run(
+            ["node", f"{ROOT}/tests/permits/judge.mjs"], capture_output=True, text=True, timeout=300,
+            input=json.dumps({"permits": permits, "list": made["bytes"], "key": made["key"],
+                              "revoked": [f"{one:016x}" for one in sorted(ids)], "now": now}))
+        print(judged.stdout[-2000:], judged.stderr[-2000:])
+        self.assertEqual(judged.returncode, 0)
+        self.assertGreater(int(re.search(r"^(\d+) passed, 0 failed", judged.stdout, re.M).group(1)), 60)
+
+    def test_4_the_list_may_be_cached_and_asked_for_again(self):
+        status, headers, body = self.stand.get("/v1/permits/list")
+        self.assertEqual(status, 200)
+        self.assertIn("max-age=60", headers["Cache-Control"])
+        self.assertEqual(headers["Content-Type"], 'application/cose; cose-type="cose-sign1"')
+        verified(body, self.key, PURPOSE)
+        again = self.stand.get("/v1/permits/list", **{"If-None-Match": headers["ETag"]})
+        self.assertEqual((again[0], again[2]), (304, b""))
+        self.stand.ask(op="advance", seconds=61)
+        renewed = self.stand.get("/v1/permits/list", **{"If-None-Match": headers["ETag"]})
+        self.assertEqual(renewed[0], 200)
+        self.stand.ask(op="advance", seconds=-61)
+        worker = self.stand.get("/inspect-worker.js")
+        self.assertEqual(worker[1]["Service-Worker-Allowed"], "/inspect")
+        self.assertTrue(worker[1]["Content-Type"].startswith("text/javascript"))
+
+    def test_5_in_a_browser_with_and_without_a_network(self):
+        done = subprocess.run(["node", f"{ROOT}/tests/permits/inspect.mjs", f"http://localhost:{self.stand.port}",
+                               json.dumps(self.browser_permits())] +
+                              ([os.environ["SHOTS"]] if "SHOTS" in os.environ else []),
+                              capture_output=True, text=True, timeout=400)
+        print(done.stdout[-4000:], done.stderr[-2000:])
+        self.assertEqual(done.returncode, 0)
+        self.assertGreater(int(re.search(r"^(\d+) passed, 0 failed", done.stdout, re.M).group(1)), 80)
+
+    def test_6_on_the_command_line_without_a_node(self):
+        now = int(time.time())
+        good = [self.stand.issue(now - HOUR, now + HOUR, detail="bazar; \"AZ\"") for _ in range(3)]
+        gone = self.stand.issue(now - HOUR, now + HOUR)
+        self.stand.ask(op="revoke", id=gone["claims"]["id"], kind=1, **{"from": now - HOUR})
+        with tempfile.TemporaryDirectory() as folder:
+            made = self.stand.ask(op="list")
+            with open(f"{folder}/list", "wb") as file:
+                file.write(bytes.fromhex(made["bytes"]))
+            for name, key in (("keys", self.key), ("others", bytes(range(32)))):
+                with open(f"{folder}/{name}", "w", encoding="utf-8") as file:
+                    file.write(f"# who signs permits\n\n{key.hex()}  # since 2026\n")
+
+            def run(*arguments, text=None):
+                return subprocess.run([program("dayaq"), "--data", f"{folder}/nothing", "permit", *arguments],
+                                      capture_output=True, text=True, input=text, timeout=60)
+
+            offline = ("--list", f"{folder}/list", "--keys", f"{folder}/keys")
+            one = run("verify", good[0]["sms"], *offline, "--json")
+            self.assertEqual(one.returncode, 0, one.stderr)
+            said = json.loads(one.stdout)
+            self.assertEqual((said["finding"], said["subject"], said["id"], said["kind_name"], said["detail"]),
+                             ("valid", "5ABC123", good[0]["claims"]["id"], "Leaving home", "bazar; \"AZ\""))
+            many = run("verify", "-", *offline, text="\n".join(permit["qr"] for permit in good))
+            self.assertEqual((many.returncode, many.stdout.count("valid  ")), (0, 3), many.stdout)
+            broken = good[1]["sms"]
+            broken = f"{broken[:70]}\n  {broken[70:]}\n"
+            mixed = run("verify", "-", *offline, text=f"{broken}\n{gone['sms']}\n")
+            self.assertEqual(mixed.returncode, 1)
+            self.assertEqual([line.split()[0] for line in mixed.stdout.splitlines()], ["valid", "revoked"])
+            self.assertEqual(run("verify", "hello", *offline).stdout, "no_permit\n")
+            later = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + 48 * HOUR))
+            old = run("verify", good[0]["sms"], *offline, "--at", later)
+            self.assertEqual((old.returncode, old.stdout.split()[0]), (1, "other_day"))
+            self.assertIn("isn't known", old.stderr)
+            self.assertEqual(run("verify", good[0]["sms"], "--list", f"{folder}/list", "--keys",
+                                 f"{folder}/others").returncode, 1)
+            self.assertEqual(run("verify", good[0]["sms"], "--list", f"{folder}/missing").returncode, 1)
+            self.assertEqual(run("verify").returncode, 2)
+            shown = run("list", *offline, "--save", f"{folder}/kept")
+            self.assertIn(self.key.hex(), shown.stdout)
+            with open(f"{folder}/kept", "rb") as file:
+                self.assertEqual(file.read().hex(), made["bytes"])
+
+    def browser_permits(self):
+        now = int(time.time())
+        other = self.stand.issue(now - HOUR, now + HOUR, subject="6XYZ987", detail="")
+        permits = {"valid": self.stand.issue(now - HOUR, now + 2 * HOUR, detail="bazar; AZ-BA"), "other": other,
+                   "other_day": self.stand.issue(now - 50 * HOUR, now - 47 * HOUR),
+                   "not_yet": self.stand.issue(now + HOUR, now + 2 * HOUR),
+                   "revoked": self.stand.issue(now - HOUR, now + HOUR, kind=2)}
+        self.stand.ask(op="revoke", id=permits["revoked"]["claims"]["id"], kind=2, **{"from": now - HOUR})
+        self.stand.ask(op="advance", seconds=400)  # what was revoked is in the list that the page will get
+        self.stand.get("/v1/permits/list")
+        self.stand.ask(op="advance", seconds=-400)
+        stranger = Stand()
+        permits["unknown_key"] = stranger.issue(now - HOUR, now + HOUR)
+        stranger.end()
+        return permits
+
+
+class OnANode(unittest.TestCase):
+    def test_a_node_serves_its_list_its_page_and_a_command(self):
+        node = harness.Node(persons=200)
+        try:
+            node.start()
+            answer = node.get("/v1/permits/list")
+            self.assertEqual(answer.status, 200)
+            raw_key = cbor2.loads(cbor2.loads(answer.body).value[2])[3][0][-2]
+            content, _, _ = verified(answer.body, raw_key, PURPOSE)
+            self.assertLess(abs(content[1] - time.time()), 60)
+            self.assertEqual(node.get("/v1/permits/list", headers={"If-None-Match": answer.headers["ETag"]}).status, 304)
+            page = node.get("/inspect?lang=en", headers={"Accept": "text/html"})
+            self.assertEqual(page.status, 200)
+            self.assertIn("worker-src 'self'", page.headers["Content-Security-Policy"])
+            self.assertIn("Check a permit", page.text)
+            for path in re.findall(r'(?:href|src)="(/static/[^"]+)"', page.text):
+                self.assertEqual(node.get(path).status, 200, path)
+            self.assertEqual(node.get("/inspect-worker.js").headers["Service-Worker-Allowed"], "/inspect")
+            shown = node.cli("permit", "list", "--json")
+            self.assertEqual(json.loads(shown.stdout)["keys"], 1)
+            refused = node.cli("permit", "verify", "hello", check=False)
+            self.assertEqual((refused.returncode, refused.stdout), (1, "no_permit\n"))
+        finally:
+            node.remove()
+
+
+if __name__ == "__main__":
+    harness.main()
