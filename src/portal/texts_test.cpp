@@ -59,7 +59,8 @@ TEST(Texts, HaveNoKeyThatNoPageUsesAndPagesUseNoOther) {
   for (const auto& entry : std::filesystem::directory_iterator(source / "web" / "templates")) {
     collect(content_of(entry.path()), std::regex(R"(\{\{t_([a-z0-9_]+)\}\})"), named);
   }
-  for (const char* pages : {"src/portal", "src/identity/web", "src/services", "src/services/web"}) {
+  for (const char* pages :
+       {"src/portal", "src/identity/web", "src/services", "src/services/inspector", "src/services/web"}) {
     for (const auto& entry : std::filesystem::directory_iterator(source / pages)) {
       const std::string name = entry.path().filename().string();
       if (name.ends_with(".cpp") && !name.ends_with("_test.cpp")) {
