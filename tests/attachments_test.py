@@ -59,7 +59,8 @@ def bomb():
 
 
 def make_files(folder):
-    files = {"good.pdf": pdf(b"good" + os.urandom(300_000).hex().encode()), "good2.pdf": pdf(b"the second good one"),
+    large = os.urandom(300_000).hex().encode()
+    files = {"good.pdf": pdf(b"good" + large), "good3.pdf": pdf(b"another" + large), "good2.pdf": pdf(b"the second good one"),
              "virus.pdf": pdf(WORD), "virus2.pdf": pdf(b"another " + WORD), "program.pdf": b"MZ" + bytes(1000),
              "page.png": b"<!DOCTYPE html><script>alert(1)</script>", "large.pdf": pdf(b"x" * (2 << 20)), "bomb.pdf": bomb()}
     for name, content in files.items():
@@ -112,6 +113,27 @@ class Attachments(unittest.TestCase):
         passed = re.search(r"^(\d+) passed, 0 failed", "".join(said), re.M)
         self.assertTrue(passed and int(passed.group(1)) > 20, "too few checks ran")
         self.on_disk()
+
+    def test_a_full_disk(self):
+        # A small file system of its own; mounting needs root, which CI has.
+        folder = f"{self.node.data}/attachments"
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", folder], check=True)
+        try:
+            self.node.start("--welcome", "--url", f"http://localhost:{self.node.port}")
+            persons = services_stand.prepare(self.node)
+            services_stand.publish(self.node, f"{ROOT}/tests/services_pages/attach.yaml")
+            done = subprocess.run(["node", f"{ROOT}/tests/services_pages/attachments.mjs",
+                                   f"http://localhost:{self.node.port}", json.dumps(persons), f"{self.folder}/files", "full"],
+                                  capture_output=True, text=True, timeout=300)
+            print(done.stdout[-3000:], done.stderr[-2000:])
+            self.assertEqual(done.returncode, 0)
+            self.assertEqual(os.listdir(f"{folder}/new"), [])
+            kept = [name for _, _, names in os.walk(folder) for name in names]
+            self.assertEqual(len(kept), 2)
+            self.node.stop()
+        finally:
+            subprocess.run(["umount", folder], check=True)
 
     def on_disk(self):
         db = sqlite3.connect(f"{self.node.data}/dayaq.db")

@@ -1,5 +1,6 @@
 // Documents: node tests/services_pages/attachments.mjs BASE '[{"fin":...,"code":...}, {...}]' FOLDER
 //
+// With the word "full" behind it: on a disk that holds one of the larger files.
 // FOLDER holds files made by tests/attachments_test.py, which runs clamd and speaks with this by lines: it says "go" when
 // clamd has ended and when it is there again. A citizen attaches; an official opens what is clean.
 import crypto from 'node:crypto';
@@ -45,6 +46,19 @@ async function opened(number) {
 await enrol(base, citizen, one.page);
 await enrol(base, official, two.page);
 await two.page.goto(`${base}/office?organisation=digital-agency`);
+
+if (process.argv[5] === 'full') {
+  await step('a full disk', async () => {
+    await attach('good.pdf');
+    check(at(one.page).endsWith('/check'), 'the first is refused');
+    await attach('good3.pdf');
+    check(at(one.page).endsWith('/paper') && await one.page.locator('[aria-invalid]').count() === 1, 'more than the disk holds is taken');
+    await judge(one.page, 'a full disk');
+    await attach('good2.pdf');
+    check(at(one.page).endsWith('/check'), 'what the disk has room for is refused');
+  });
+  await finish();
+}
 
 await step('what lies is refused', async () => {
   for (const file of ['program.pdf', 'page.png', 'archive.pdf', 'both.pdf', 'large.pdf', 'virus.pdf', 'bomb.pdf']) {
