@@ -32,7 +32,8 @@ void Rate::advance(Instant now) {
   } else {
     if (answered_ > 0) silent_.reset();
     if (slow_answers_ == 0 && answered_ > 0 && double(used_) >= 0.8 * wanted) {
-      rate_ = std::min(max_, quick_start_ ? rate_ * 1.25 : rate_ + (max_ - min_) / 200);
+      const double more = quick_start_ ? 1.25 : rate_ < 0.9 * broke_at_ ? 1.1 : 1.02;
+      rate_ = std::min(max_, rate_ * more);
     }
   }
   window_ = now;
@@ -49,6 +50,7 @@ void Rate::answered(std::chrono::microseconds took, Instant now) {
 
 void Rate::lower(Instant now) {
   const double served = asked_ == 0 ? 1 : double(answered_) / double(asked_);
+  broke_at_ = rate_;
   rate_ = std::max(min_, rate_ * std::clamp(0.95 * served, 0.5, 0.95));
   quick_start_ = false;
   peace_ = now + peace;

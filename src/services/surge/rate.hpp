@@ -1,7 +1,8 @@
 // How many may be admitted a second: follows how long answers take. Plain values; time comes in.
 //
 //   quick start   until the first slow answers: a quarter more each half second in which the rate was used
-//   then          a little more each half second in which it was used
+//   then          soon back to nine tenths of where it was too much, and from there a fiftieth more each half
+//                 second in which it was used
 //   slow          more than one of twenty answers took longer than `slow`: down at once to what was served
 //                 of what was asked, and a twentieth more; then a second's peace, in which queues empty
 //
@@ -37,6 +38,7 @@ class Rate {
   std::optional<Instant> silent_;  ///< since when somebody was admitted and nothing was answered
   Instant peace_ = instant_min;    ///< no lowering before
   bool quick_start_ = true;
+  double broke_at_ = 0;  ///< the rate that was too much last
   std::uint64_t used_ = 0, asked_ = 0, answered_ = 0, slow_answers_ = 0;
 };
 
