@@ -40,12 +40,19 @@ channels: web
 promised: 1 min
 limits: [{at_most: 1, per: day}]
 form:
-  - {field: reason, kind: choice, title: {az: Səbəb}, choices: [{code: shop, title: {az: Mağaza}}, {code: stay, title: {az: Ev}}]}
+  - field: reason
+    kind: choice
+    title: {az: Səbəb}
+    choices: [{code: shop, title: {az: Mağaza}}, {code: stay, title: {az: Ev}}]
 steps:
   - step: check
     kind: decide
     verdicts: [{when: {status: quarantined}, outcome: refuse, reason: {az: Evdə qalın}}]
-  - {step: permit, kind: issue, permit: leaving, ends: [{when: {place_kind: village}, lasts: 5 h}, {lasts: 3 h}], shows: [reason]}
+  - step: permit
+    kind: issue
+    permit: leaving
+    ends: [{when: {place_kind: village}, lasts: 5 h}, {lasts: 3 h}]
+    shows: [reason]
 appeal: {within: 3 days}
 )";
 constexpr const char* help_file = R"(format: 1
@@ -111,14 +118,14 @@ struct Stand {
                .issuer = issuer,
                .kind_number = [this](std::string_view kind) { return kinds.number(kind); }}};
   std::vector<PersonId> persons;
+  const std::string official = "org:digital-agency/key:1";
 
   Stand(std::size_t people) {
     node.db().add_hook(book);
     for (const char* text : {pass_file, help_file}) {
       auto service = parse_service(text, files);
       if (!service) throw std::runtime_error(service.error().front().public_text);
-      must(
-          node.db().write([&](store::Session& s) { return book.submit(s, *service, "org:digital-agency/key:1", now()); }));
+      must(node.db().write([&](store::Session& s) { return book.submit(s, *service, official, now()); }));
       must(node.db().write([&](store::Session& s) {
         return book.publish(s, service->code, 1, "org:digital-agency/key:2", now());
       }));

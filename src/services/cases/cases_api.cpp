@@ -206,7 +206,8 @@ constexpr const char* submission_schema = R"json({"type":"object","additionalPro
   "required":["person","service"],"properties":{"person":{"type":"string","description":"National id."},
   "service":{"type":"string"},"answers":{"type":"object","additionalProperties":{"type":"string"}},
   "channel":{"type":"string","enum":["web","sms","counter","bulk"]},
-  "id":{"type":"string","description":"A case's number chosen by the caller, so that a repeated request is the same case."},
+  "id":{"type":"string",
+    "description":"A case's number chosen by the caller, so that a repeated request is the same case."},
   "notify":{"type":"boolean","description":"false: the caller tells the person by itself."}}})json";
 constexpr const char* action_schema =
     R"json({"type":"object","additionalProperties":false,"required":["action"],

@@ -51,7 +51,9 @@ steps:
   - step: check
     kind: decide
     verdicts:
-      - {when: {answer: {reason: stay}}, outcome: refuse, reason: {az: Onda evdə qalın, en: Then stay, ru: Тогда оставайтесь}}
+      - when: {answer: {reason: stay}}
+        outcome: refuse
+        reason: {az: Onda evdə qalın, en: Then stay, ru: Тогда оставайтесь}
   - {step: permit, kind: issue, permit: leaving, ends: [{lasts: 3 h}], shows: [reason]}
   - {step: tell, kind: notify, text: {az: "{reason} {permit} {code}"}}
 appeal: {within: 3 days}
