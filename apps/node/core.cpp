@@ -12,6 +12,7 @@
 #include "services/attachments/attachments.hpp"
 #include "services/booking/booking.hpp"
 #include "services/cases/cases.hpp"
+#include "services/sms/inbox.hpp"
 #include "services/web/drop_off.hpp"
 #include "settlement/store.hpp"
 
@@ -24,7 +25,8 @@ std::vector<store::Migration> all_migrations() {
        {audit::migrations(), registry::migrations(), regime::migrations(), regime::feed_migrations(),
         settlement::migrations(), identity::account_migrations(), identity::sign_in_migrations(),
         identity::oidc::migrations(), identity::oidc::authorization_migrations(), services::migrations(),
-        services::booking::migrations(), services::attachments::migrations(), services::web::migrations()}) {
+        services::booking::migrations(), services::attachments::migrations(), services::web::migrations(),
+        services::sms::migrations()}) {
     all.insert(all.end(), of_room.begin(), of_room.end());
   }
   return all;

@@ -34,6 +34,29 @@ Result<std::optional<TokenSettings>> read_token_settings(const YAML::Node& keys)
   return std::optional(std::move(out));
 }
 
+/// `sms`: all of kannel_url, secret and number, perhaps address. A name that is misspelt is refused.
+Result<std::optional<SmsSettings>> read_sms_settings(const YAML::Node& sms) {
+  const auto refused = [] {
+    return fail(
+        ErrorKind::invalid_input, "node.configuration",
+        "In dayaq.yaml `sms` must be {kannel_url: http://HOST:PORT, secret: TEXT of 16 or more, number: "
+        "DIGITS}, perhaps with address: IP, and nothing else.");
+  };
+  if (!sms || sms.IsNull()) return std::optional<SmsSettings>();
+  if (!sms.IsMap()) return refused();
+  SmsSettings out{.kannel_url = sms["kannel_url"].as<std::string>(""),
+                  .secret = sms["secret"].as<std::string>(""),
+                  .number = sms["number"].as<std::string>(""),
+                  .addresses = {}};
+  const std::string address = sms["address"].as<std::string>("");
+  if (sms.size() != (address.empty() ? 3u : 4u)) return refused();
+  const std::size_t host = out.kannel_url.find("://");
+  if (host == std::string::npos || out.secret.size() < 16 || out.number.empty()) return refused();
+  const std::size_t end = out.kannel_url.find_first_of(":/", host + 3);
+  out.addresses.push_back(address.empty() ? out.kannel_url.substr(host + 3, end - host - 3) : address);
+  return std::optional(std::move(out));
+}
+
 std::unexpected<Error> bad_pin(std::string_view why, const std::filesystem::path& path) {
   return fail(ErrorKind::invalid_input, "node.pin",
               fmt::format("The token's PIN can't be read from {}: {}.", path.string(), why));
@@ -73,6 +96,7 @@ Result<Configuration> read_configuration(const std::filesystem::path& data) {
     configuration.url = root["url"].as<std::string>("");
     configuration.clamd = root["clamd"].as<std::string>(configuration.clamd.string());
     DAYAQ_TRY(configuration.token, read_token_settings(root["keys"]));
+    DAYAQ_TRY(configuration.sms, read_sms_settings(root["sms"]));
   } catch (const YAML::Exception& wrong) {
     return fail(ErrorKind::invalid_input, "node.configuration",
                 fmt::format("{} can't be read: {}", path.string(), wrong.what()));

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/random.hpp"
 #include "base/result.hpp"
@@ -22,12 +23,21 @@ struct TokenSettings {
   std::filesystem::path pin_file;  ///< absolute, or as seen from the data folder
 };
 
+/// The SMS gateway: `sms: {kannel_url, secret, number, address}`.
+struct SmsSettings {
+  std::string kannel_url;              ///< smsbox's sendsms port: "http://127.0.0.1:13013"
+  std::string secret;                  ///< both ways: at the node's door, and of smsbox's user `dayaq`
+  std::string number;                  ///< the short number
+  std::vector<std::string> addresses;  ///< that may bring messages; kannel_url's host if the file names none
+};
+
 /// dayaq.yaml as read.
 struct Configuration {
   std::string database;  ///< as store::Options::url wants it
   std::string origin;    ///< the audit log's name for ever
   bool synthetic = false;
   std::string url;  ///< the public address, "" if the file names none: then that of this machine
+  std::optional<SmsSettings> sms;      ///< none: nobody's messages are taken
   std::optional<TokenSettings> token;  ///< none: files hold the signing keys
   /// The socket of clamd, which scans what people attach: `clamd: /path`. Debian's, if the file names none.
   std::filesystem::path clamd = "/run/clamav/clamd.ctl";

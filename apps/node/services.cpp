@@ -9,6 +9,7 @@
 #include "services/surge/surge.hpp"
 #include "services_facts.hpp"
 #include "services_pages.hpp"
+#include "services_sms.hpp"
 
 namespace dayaq::node {
 namespace {
@@ -36,6 +37,7 @@ struct Services::State {
   services::Cases cases;
   std::unique_ptr<services::surge::Surge> surge;
   std::unique_ptr<ServicesPages> pages;
+  std::unique_ptr<ServicesSms> sms;
   std::uint64_t moved_edition = 0;  ///< all cases that could move to a version of it have; the timer's alone
 
   State(Core& of, DigitalId& ids, const regime::FileContext& context, const regime::GrantKeeper& index,
@@ -113,6 +115,7 @@ Result<std::unique_ptr<Services>> Services::open(Core& core, DigitalId& digital_
   DAYAQ_TRY(state->pages, ServicesPages::open(core, options.data, options.country));
   DAYAQ_TRY_OK(core.database->read([&](store::Session& session) { return state->book.load(session); }));
   core.database->add_hook(state->book);
+  DAYAQ_TRY(state->sms, ServicesSms::open(core, state->cases, state->book, options.data));
   DAYAQ_TRY(state->surge,
             services::surge::Surge::open(options.data, core.random, core.clock, options.secure));
   return std::unique_ptr<Services>(new Services(std::move(state)));
@@ -146,6 +149,7 @@ void Services::add_api_routes(http::Router& router) {
                      });
                    },
                .clock = state.core.clock});
+  state.sms->add_routes(router);
 }
 
 void Services::add_page_routes(http::Router& router, const identity::web::Web& pages) {
@@ -153,7 +157,7 @@ void Services::add_page_routes(http::Router& router, const identity::web::Web& p
 }
 
 Result<void> Services::start() {
-  return {};
+  return state_->sms->start();
 }
 
 void Services::tick() {
@@ -163,6 +167,7 @@ void Services::tick() {
     report("places in the queue could not be kept", kept.error());
   state.do_deadlines(now);
   state.pages->tick();
+  state.sms->tick();
   const auto ended = state.until_done(
       [&](store::Session& session, int rows) { return state.cases.end_with_regimes(session, now, rows); });
   if (!ended) report("permits could not be ended with their regime", ended.error());
@@ -180,6 +185,7 @@ void Services::tick() {
 }
 
 void Services::stop() {
+  state_->sms->stop();
   state_->pages->stop();
   if (const auto kept = state_->surge->save(); !kept) {
     report("places in the queue could not be kept", kept.error());

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "crypto/sign.hpp"
+#include "http/encoding.hpp"
 
 namespace dayaq::services::sms {
 namespace {
@@ -25,6 +26,20 @@ void append_utf8(std::string& out, char32_t c) {
     out += char(0x80 | (c >> 6 & 0x3F));
     out += char(0x80 | (c & 0x3F));
   }
+}
+
+/// A value of the query as the bytes that it is: UCS-2 isn't UTF-8.
+std::string raw_value(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    const std::size_t end = std::min(query.find('&'), query.size());
+    const std::string_view pair = query.substr(0, end);
+    query.remove_prefix(std::min(end + 1, query.size()));
+    if (pair.size() <= name.size() || !pair.starts_with(name) || pair[name.size()] != '=') continue;
+    std::string spaced(pair.substr(name.size() + 1));
+    std::ranges::replace(spaced, '+', ' ');
+    return http::percent_decode(spaced).value_or("");
+  }
+  return {};
 }
 
 http::Response refused(ErrorKind kind, std::string_view code, std::string text) {
@@ -77,7 +92,7 @@ void add_door(http::Router& router, DoorContext context) {
           return respond(refused(ErrorKind::forbidden, "sms.door", "Only the SMS gateway may call this."));
         }
         Incoming incoming{.from = request->query_value("from").value_or(""),
-                          .text = decode_text(request->query_value("text").value_or(""),
+                          .text = decode_text(raw_value(request->query, "text"),
                                               request->query_value("charset").value_or(""),
                                               request->query_value("coding").value_or("")),
                           .id = request->query_value("id").value_or(""),

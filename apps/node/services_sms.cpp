@@ -1,0 +1,91 @@
+#include "services_sms.hpp"
+
+#include <chrono>
+
+#include "base/log.hpp"
+#include "services/sms/api.hpp"
+#include "services/sms/inbox.hpp"
+#include "services/sms/sender.hpp"
+
+namespace dayaq::node {
+namespace {
+
+namespace sms = services::sms;
+
+constexpr std::chrono::hours remembered{48};  ///< a gateway tries again for less
+
+}  // namespace
+
+struct ServicesSms::State {
+  Core& core;
+  crypto::MasterKey master;
+  std::unique_ptr<sms::Gateway> gateway;
+  sms::Sender sender;
+  sms::Inbox inbox;
+  std::int64_t ticks = 0;
+
+  State(Core& of, services::Cases& cases, const services::ServiceBook& book, crypto::MasterKey key,
+        std::unique_ptr<sms::Gateway> way)
+      : core(of),
+        master(std::move(key)),
+        gateway(std::move(way)),
+        sender(*core.database, *gateway, master, core.clock),
+        inbox({.db = *core.database,
+               .cases = cases,
+               .book = book,
+               .country = core.country,
+               .persons = core.registry->secret,
+               .master = master,
+               .random = core.random},
+              [this](std::vector<sms::Outgoing> replies) { sender.deliver(std::move(replies)); }) {}
+};
+
+ServicesSms::ServicesSms(std::unique_ptr<State> state) : state_(std::move(state)) {}
+ServicesSms::~ServicesSms() = default;
+
+Result<std::unique_ptr<ServicesSms>> ServicesSms::open(Core& core, services::Cases& cases,
+                                                       const services::ServiceBook& book,
+                                                       const std::filesystem::path& data) {
+  DAYAQ_TRY(crypto::MasterKey master, read_master_key(data, core.random));
+  std::unique_ptr<sms::Gateway> gateway;
+  if (const auto& settings = core.configuration.sms) {
+    DAYAQ_TRY(gateway, sms::make_kannel({.url = settings->kannel_url,
+                                         .user = "dayaq",
+                                         .secret = settings->secret,
+                                         .number = settings->number}));
+  } else {
+    gateway = sms::make_file_drop(data / "outbox");
+  }
+  auto state = std::make_unique<State>(core, cases, book, std::move(master), std::move(gateway));
+  core.database->add_hook(state->inbox);
+  return std::unique_ptr<ServicesSms>(new ServicesSms(std::move(state)));
+}
+
+void ServicesSms::add_routes(http::Router& router) {
+  State& state = *state_;
+  const auto& settings = state.core.configuration.sms;
+  sms::add_door(router, {.db = *state.core.database,
+                         .inbox = state.inbox,
+                         .clock = state.core.clock,
+                         .secret = settings ? settings->secret : std::string(),
+                         .addresses = settings ? settings->addresses : std::vector<std::string>()});
+}
+
+Result<void> ServicesSms::start() {
+  return state_->sender.start();
+}
+
+void ServicesSms::tick() {
+  State& state = *state_;
+  const std::int64_t bucket = state.ticks++ % registry::buckets;
+  const Instant before = state.core.clock.now() - remembered;
+  const auto swept = state.core.database->write(
+      [&](store::Session& session) { return state.inbox.sweep(session, bucket, before); });
+  if (!swept) log::error("services.background", "old messages could not be forgotten", swept.error());
+}
+
+void ServicesSms::stop() {
+  state_->sender.stop();
+}
+
+}  // namespace dayaq::node
