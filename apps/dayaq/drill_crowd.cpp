@@ -122,9 +122,9 @@ struct Crowd::State {
   }
 
   Got judge(const Wish& wish, const http::ClientResponse& answer) {
-    // Once a day: who has it already is told so, and that is the right answer.
-    const bool has_it = !wish.page && answer.body.find("\"case.limit\"") != std::string::npos;
-    if (has_it) return Got::answered;
+    // Once a day, and for who lives in the country: being told so is the right answer.
+    const auto says = [&](std::string_view code) { return answer.body.find(code) != std::string::npos; };
+    if (!wish.page && (says("\"case.limit\"") || says("\"case.not_entitled\""))) return Got::answered;
     if (answer.status == 503 || answer.status == 429) return Got::refused;
     if (answer.status >= 500) return Got::failed;
     if (wish.page) return answer.status == 200 || answer.status == 304 ? Got::answered : wrong(answer);

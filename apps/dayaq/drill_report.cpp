@@ -106,9 +106,10 @@ std::string svg_of(const Chart& chart) {
   const auto y_at = [&](double value) {
     return height - bottom - (height - top - bottom) * std::min(value / most, 1.0);
   };
-  std::string out = fmt::format(
-      R"(<svg viewBox="0 0 {} {}" role="img" aria-labelledby="{}-t {}-d"><title id="{}-t">{}</title><desc id="{}-d">{}</desc>)",
-      width, height, chart.id, chart.id, chart.id, escaped(chart.title), chart.id, escaped(chart.what));
+  std::string out = fmt::format(R"(<svg viewBox="0 0 {} {}" role="img" aria-labelledby="{}-t {}-d">)"
+                                R"(<title id="{}-t">{}</title><desc id="{}-d">{}</desc>)",
+                                width, height, chart.id, chart.id, chart.id, escaped(chart.title), chart.id,
+                                escaped(chart.what));
   for (std::size_t i = 0; i < chart.shaded.size(); ++i) {
     if (!chart.shaded[i]) continue;
     const double half = n < 2 ? 0 : (width - left - right) / double(n - 1) / 2;
@@ -138,17 +139,17 @@ std::string svg_of(const Chart& chart) {
                      height - 2, escaped(chart.x_name));
   std::string keys = "<ul class=\"keys\">";
   for (const Line& line : chart.lines) {
-    keys += fmt::format(
-        R"(<li><svg viewBox="0 0 24 8" aria-hidden="true"><line class="{}" x1="0" x2="24" y1="4" y2="4"/></svg>{}</li>)",
-        line.style, line.name);
+    keys += fmt::format(R"(<li><svg viewBox="0 0 24 8" aria-hidden="true"><line class="{}" )"
+                        R"(x1="0" x2="24" y1="4" y2="4"/></svg>{}</li>)",
+                        line.style, line.name);
   }
   if (chart.limit > 0) {
-    keys +=
-        R"(<li><svg viewBox="0 0 24 8" aria-hidden="true"><line class="limit" x1="0" x2="24" y1="4" y2="4"/></svg>what is promised</li>)";
+    keys += R"(<li><svg viewBox="0 0 24 8" aria-hidden="true"><line class="limit" )"
+            R"(x1="0" x2="24" y1="4" y2="4"/></svg>what is promised</li>)";
   }
   if (std::find(chart.shaded.begin(), chart.shaded.end(), true) != chart.shaded.end()) {
-    keys +=
-        R"(<li><svg viewBox="0 0 24 8" aria-hidden="true"><rect class="fault" width="24" height="8"/></svg>a fault</li>)";
+    keys += R"(<li><svg viewBox="0 0 24 8" aria-hidden="true"><rect class="fault" )"
+            R"(width="24" height="8"/></svg>a fault</li>)";
   }
   return fmt::format("<figure><figcaption>{}</figcaption>{}{}</ul></figure>", escaped(chart.title), out,
                      keys);
@@ -270,22 +271,44 @@ std::string facts_part(const Outcome& outcome) {
 }
 
 constexpr std::string_view style = R"(
-:root{--ink:#1d2733;--soft:#4a5968;--line:#d5dce3;--good:#12643c;--bad:#a3201a;--a:#0b5cab;--b:#12643c;--c:#a3201a;--d:#6b4a00}
-*{box-sizing:border-box}body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:#fff;margin:0}
-main{max-width:60rem;margin:0 auto;padding:1.5rem 1rem 3rem}h1{font-size:1.7rem;line-height:1.2;margin:.2rem 0 .4rem}
+:root{--ink:#1d2733;--soft:#4a5968;--line:#d5dce3;--good:#12643c;--bad:#a3201a;--a:#0b5cab;--b:#12643c;
+--c:#a3201a;--d:#6b4a00}
+
+*{box-sizing:border-box}
+body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:#fff;margin:0}
+main{max-width:60rem;margin:0 auto;padding:1.5rem 1rem 3rem}
+h1{font-size:1.7rem;line-height:1.2;margin:.2rem 0 .4rem}
 h2{font-size:1.2rem;margin:2rem 0 .6rem;border-top:1px solid var(--line);padding-top:1.2rem}
-.soft{color:var(--soft)}.verdict{font-size:1.15rem;font-weight:700;padding:.7rem 1rem;border-left:.4rem solid;margin:1rem 0;background:#f4f6f8}
-.verdict.good{border-color:var(--good)}.verdict.bad{border-color:var(--bad)}.good{color:var(--good)}.bad{color:var(--bad)}
-.sums{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.8rem;padding:0;margin:1.2rem 0;list-style:none}
-.sums li{border:1px solid var(--line);border-radius:.4rem;padding:.6rem .8rem}.sums b{display:block;font-size:1.35rem;font-variant-numeric:tabular-nums}
-.sums span{color:var(--soft);font-size:.9rem}.checks{list-style:none;padding:0}.checks li{padding:.2rem 0 .2rem 1.7rem;position:relative}
-.checks b{position:absolute;left:0}figure{margin:1.2rem 0;break-inside:avoid}figcaption{font-weight:600;margin-bottom:.3rem}
-figure>svg{width:100%;height:auto;display:block}.grid{stroke:var(--line);stroke-width:1}.tick{font-size:12px;fill:var(--soft)}.end{text-anchor:end}.mid{text-anchor:middle}
-polyline,.keys line{fill:none;stroke-width:2}circle{stroke:none}.a{stroke:var(--a)}.b{stroke:var(--b);stroke-dasharray:7 3}.c{stroke:var(--c);stroke-dasharray:2 3}.d{stroke:var(--d);stroke-dasharray:9 3 2 3}
-circle.a{fill:var(--a)}circle.b{fill:var(--b)}circle.c{fill:var(--c)}circle.d{fill:var(--d)}.limit{stroke:var(--ink);stroke-width:1.2;stroke-dasharray:1 4}.fault{fill:#f3d3a2;opacity:.6}
-.keys{display:flex;flex-wrap:wrap;gap:.2rem 1.4rem;padding:0;margin:.3rem 0 0;list-style:none;font-size:.9rem}.keys svg{width:1.6rem;height:.55rem;margin-right:.4rem}
-dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(17rem,1fr));gap:.6rem 1.5rem;margin:0}dt{color:var(--soft);font-size:.9rem}dd{margin:0}
-.wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.92rem}th,td{text-align:right;padding:.3rem .5rem;border-bottom:1px solid var(--line)}
+.soft{color:var(--soft)}
+.verdict{font-size:1.15rem;font-weight:700;padding:.7rem 1rem;border-left:.4rem solid;margin:1rem 0;
+background:#f4f6f8}
+
+.verdict.good{border-color:var(--good)}.verdict.bad{border-color:var(--bad)}.good{color:var(--good)}
+.bad{color:var(--bad)}
+.sums{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.8rem;padding:0;
+margin:1.2rem 0;list-style:none}
+
+.sums li{border:1px solid var(--line);border-radius:.4rem;padding:.6rem .8rem}
+.sums b{display:block;font-size:1.35rem;font-variant-numeric:tabular-nums}
+.sums span{color:var(--soft);font-size:.9rem}.checks{list-style:none;padding:0}
+.checks li{padding:.2rem 0 .2rem 1.7rem;position:relative}
+.checks b{position:absolute;left:0}figure{margin:1.2rem 0;break-inside:avoid}
+figcaption{font-weight:600;margin-bottom:.3rem}
+figure>svg{width:100%;height:auto;display:block}.grid{stroke:var(--line);stroke-width:1}
+.tick{font-size:12px;fill:var(--soft)}.end{text-anchor:end}.mid{text-anchor:middle}
+polyline,.keys line{fill:none;stroke-width:2}circle{stroke:none}.a{stroke:var(--a)}
+.b{stroke:var(--b);stroke-dasharray:7 3}.c{stroke:var(--c);stroke-dasharray:2 3}
+.d{stroke:var(--d);stroke-dasharray:9 3 2 3}
+circle.a{fill:var(--a)}circle.b{fill:var(--b)}circle.c{fill:var(--c)}circle.d{fill:var(--d)}
+.limit{stroke:var(--ink);stroke-width:1.2;stroke-dasharray:1 4}.fault{fill:#f3d3a2;opacity:.6}
+.keys{display:flex;flex-wrap:wrap;gap:.2rem 1.4rem;padding:0;margin:.3rem 0 0;list-style:none;
+font-size:.9rem}
+.keys svg{width:1.6rem;height:.55rem;margin-right:.4rem}
+dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(17rem,1fr));gap:.6rem 1.5rem;margin:0}
+dt{color:var(--soft);font-size:.9rem}dd{margin:0}
+.wide{overflow-x:auto}
+table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.92rem}
+th,td{text-align:right;padding:.3rem .5rem;border-bottom:1px solid var(--line)}
 th{font-weight:600;vertical-align:bottom}th:first-child,td:first-child{text-align:left}
 @media print{main{max-width:none;padding:0}.verdict{background:none}h2{break-after:avoid}}
 )";
