@@ -143,15 +143,15 @@ class Phones:
         decode = lambda raw: urllib.parse.unquote_to_bytes(raw.replace(b"+", b" "))
         with self.lock:
             if kind == b"udh":
-                header, inner, text = text.split(b" ", 2)
-                _, _, _, reference, count, number = decode(header)[:6]
-                wide = inner.startswith(b"ucs")
+                header, _, text = text.split(b" ", 2)
+                reference, count, number = decode(header)[3:6]
                 held = self.parts.setdefault((to, reference), {})
                 held[number] = decode(text)
                 if len(held) < count:
                     return
                 del self.parts[(to, reference)]
                 whole = b"".join(held[n] for n in sorted(held))
+                wide = b"\0" in whole  # the centre says "data" of either: a space of UCS-2 has a zero
                 self.got.append((to, whole.decode("utf-16-be" if wide else "latin-1")))
             else:
                 wide = kind.startswith(b"ucs")
