@@ -260,11 +260,13 @@ std::string facts_part(const Outcome& outcome) {
                                       scenario.retries.share * 100, scenario.retries.at_most));
   fact("Machine", outcome.machine);
   if (scenario.real_peak_a_second > 0) {
-    fact("In truth",
-         fmt::format(
-             "{} messages of {} people, at most {:.0f} a second: this play's peak is {:.1f} times that",
-             count(scenario.real_messages), count(scenario.real_people), scenario.real_peak_a_second,
-             scenario.peak / scenario.real_peak_a_second));
+    fact(
+        "In truth",
+        fmt::format(
+            "{} messages of {} people, about {:.0f} a second at the peak as the file reckons it: this play's "
+            "peak is {:.1f} times that",
+            count(scenario.real_messages), count(scenario.real_people), scenario.real_peak_a_second,
+            scenario.peak / scenario.real_peak_a_second));
   }
   if (!scenario.source.empty()) fact("Source", scenario.source);
   return out + "</dl>";
