@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "identity/account/enrolment.hpp"
 #include "identity/account/relations.hpp"
@@ -13,7 +14,9 @@ namespace {
 using registry::PersonFacts;
 
 constexpr std::string_view demo_organisation = "tabib";
-constexpr std::string_view demo_agency = "digital-agency";
+/// Where the official works too: digital IDs are handed out and suspended there, and cases of a service are
+/// decided.
+constexpr std::array<std::string_view, 2> demo_agencies{"digital-agency", "state-tax-service"};
 constexpr int buckets_searched = 8;
 constexpr auto demo_code_life = std::chrono::hours(24);
 
@@ -81,11 +84,16 @@ Result<std::vector<DemoPerson>> demo_persons(Core& core, const identity::Account
     const auto drawn = identity::draw_activation(
         accounts, identity::Enrolment::counter, now,
         {.counter_life = std::chrono::duration_cast<std::chrono::minutes>(demo_code_life)});
-    const identity::RelationId at_hospital(core.random.next_id()), at_agency(core.random.next_id());
+    const identity::RelationId at_hospital(core.random.next_id());
+    const std::array at_agencies{identity::RelationId(core.random.next_id()),
+                                 identity::RelationId(core.random.next_id())};
     DAYAQ_TRY(const bool known, core.database->write([&](store::Session& session) -> Result<bool> {
       if (official) {
         DAYAQ_TRY_OK(make_official(session, accounts, person.id, at_hospital, demo_organisation, now));
-        DAYAQ_TRY_OK(make_official(session, accounts, person.id, at_agency, demo_agency, now));
+        for (std::size_t k = 0; k < demo_agencies.size(); ++k) {
+          DAYAQ_TRY_OK(make_official(session, accounts, person.id, at_agencies[k], demo_agencies[k],
+                                     now - std::chrono::seconds(k + 1)));
+        }
       }
       DAYAQ_TRY(const auto account, identity::account_of(session, person.id));
       if (account) return true;

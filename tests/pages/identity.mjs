@@ -482,7 +482,7 @@ await step('every page', async () => {
   await judgePages(wide, ['/my', '/my/sessions', '/my/consents', '/my/relations', '/my/access', '/my/access?all=1', '/my/data',
     '/my/confirmations', '/device']);
   await judgePages(wide, ['/my/authenticators', '/my/authenticators/totp'], { scripts: 1 });
-  await judgePages(await two.context.storageState(), ['/office', '/office/clients', '/office/counter']);
+  await judgePages(await two.context.storageState(), ['/office', '/office/clients', '/office/counter?organisation=digital-agency']);
 });
 
 await step('forms of other sites', async () => {
