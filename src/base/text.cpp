@@ -5,6 +5,8 @@
 #include <unicode/unistr.h>
 #include <unicode/utf8.h>
 
+#include "base/replace.hpp"
+
 namespace dayaq {
 namespace {
 
@@ -131,6 +133,12 @@ std::string escape_html(std::string_view text) {
     }
   }
   return out;
+}
+
+void replace_all(std::string& text, std::string_view what, std::string_view with) {
+  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size())) {
+    text.replace(at, what.size(), with);
+  }
 }
 
 }  // namespace dayaq

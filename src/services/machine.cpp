@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "base/replace.hpp"
 #include "base/siphash.hpp"
 
 namespace dayaq::services {
@@ -34,10 +35,7 @@ std::unexpected<Error> wrong_state(std::string_view what) {
 
 /// Puts `value` in for each `{name}` of a text.
 void put_in(std::string& text, std::string_view name, std::string_view value) {
-  const std::string placeholder = fmt::format("{{{}}}", name);
-  for (std::size_t at = 0; (at = text.find(placeholder, at)) != std::string::npos; at += value.size()) {
-    text.replace(at, placeholder.size(), value);
-  }
+  replace_all(text, fmt::format("{{{}}}", name), value);
 }
 
 /// An answer as people read it.

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/log.hpp"
+#include "base/replace.hpp"
 #include "base/time.hpp"
 #include "store/database.hpp"
 
@@ -13,12 +14,6 @@ namespace dayaq::store {
 namespace {
 
 using Versions = std::map<std::string, std::int64_t, std::less<>>;  ///< room -> highest number
-
-void replace_all(std::string& text, std::string_view word, std::string_view replacement) {
-  for (auto at = text.find(word); at != std::string::npos; at = text.find(word, at + replacement.size())) {
-    text.replace(at, word.size(), replacement);
-  }
-}
 
 std::string for_engine(std::string_view sql, Engine engine) {
   std::string text(sql);

@@ -50,12 +50,11 @@ Result<Official> public_official(const Visit& visit) {
 
 namespace {
 
-using http::Method;
-using http::Response;
-
 bool identifies(const Visit& visit, const Official& who) {
   return visit.web.accounts.registry.country.identifies(who.relation.organisation.value());
 }
+
+}  // namespace
 
 /// Who identifies persons hands out digital IDs and suspends them; nobody else.
 Result<Official> identifying_official(const Visit& visit) {
@@ -64,6 +63,11 @@ Result<Official> identifying_official(const Visit& visit) {
   return fail(ErrorKind::forbidden, "web.not_counter",
               "Your organisation doesn't identify persons. A service centre does.");
 }
+
+namespace {
+
+using http::Method;
+using http::Response;
 
 void head(const Visit& visit, portal::View& view, const Official& who) {
   view.set("ORGANISATION", organisation_name(visit, who.relation.organisation.value()));

@@ -25,5 +25,7 @@ struct Official {
 [[nodiscard]] Result<Official> official(const Visit& visit);
 /// The same, of a public body: a firm's or an operator's representative looks nobody up.
 [[nodiscard]] Result<Official> public_official(const Visit& visit);
+/// Of an organisation that identifies persons (CountryPack::identifies). forbidden "web.not_counter".
+[[nodiscard]] Result<Official> identifying_official(const Visit& visit);
 
 }  // namespace dayaq::identity::web

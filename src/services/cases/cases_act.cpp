@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/replace.hpp"
 #include "services/cases/cases_context.hpp"
 
 namespace dayaq::services {
@@ -25,12 +26,6 @@ std::string detail_of(const Step& step, const Answers& answers) {
     out.resize(end);
   }
   return out;
-}
-
-void put_in(std::string& text, std::string_view placeholder, std::string_view value) {
-  for (std::size_t at = 0; (at = text.find(placeholder, at)) != std::string::npos; at += value.size()) {
-    text.replace(at, placeholder.size(), value);
-  }
 }
 
 bool is_decision(const Case* before, const Case& after) {
@@ -104,8 +99,8 @@ Result<void> Cases::tell(store::Session& session, const Case& about, const std::
       const std::string token = standing ? permit::sms_text(as_bytes(standing->token)) : std::string();
       const std::string code = case_number(CaseId(about.permit.value()));
       for (const auto part : {&LocalizedText::az, &LocalizedText::en, &LocalizedText::ru}) {
-        put_in(text.*part, "{permit}", token);
-        put_in(text.*part, "{code}", code);
+        replace_all(text.*part, "{permit}", token);
+        replace_all(text.*part, "{code}", code);
       }
     }
     DAYAQ_TRY_OK(context_.notifier->notify(session, about.person, about, text, now));

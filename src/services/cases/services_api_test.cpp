@@ -189,7 +189,10 @@ TEST_F(ServiceRoutes, ServeTheSchemaThatHoldsForTheFiles) {
   EXPECT_EQ(schema.body, repository_file("docs/service.schema.json"));
   EXPECT_EQ(schema.content_type, "application/schema+json");
   const std::string root = regime::test::source_folder().string();
-  const std::string command = fmt::format("python3 '{0}/src/services/test_data/check_schema.py' '{0}'", root);
+  const std::string command = fmt::format(
+      "python3 '{0}/tests/support/check_schema.py' '{0}/docs/service.schema.json' "
+      "'{0}/country/az/services' '{0}/src/services/test_data/bad_files'",
+      root);
   EXPECT_EQ(std::system(command.c_str()), 0);
 }
 

@@ -78,21 +78,13 @@ Result<Assist> assist_of(const Visit& visit) {
   return *found;
 }
 
-/// Who fills in for others has seen them and their card: that is for those who identify persons.
-Result<Official> counter_official(const Visit& visit) {
-  DAYAQ_TRY(Official who, official(visit));
-  if (visit.web.accounts.registry.country.identifies(who.relation.organisation.value())) return who;
-  return fail(ErrorKind::forbidden, "web.not_counter",
-              "Your organisation doesn't identify persons. A service centre does.");
-}
-
 void set_head(const Visit& visit, View& view, const std::string& organisation) {
   view.set("ORGANISATION", identity::web::organisation_name(visit, organisation));
   view.set("CODE", organisation);
 }
 
 Result<Response> begin_page(Visit& visit, const ServicesWeb&) {
-  DAYAQ_TRY(const Official who, counter_official(visit));
+  DAYAQ_TRY(const Official who, identifying_official(visit));
   View& view = service_content(visit, "assist.html");
   set_head(visit, view, who.relation.organisation.value());
   return visit.html("as_title");
@@ -100,7 +92,7 @@ Result<Response> begin_page(Visit& visit, const ServicesWeb&) {
 
 /// The reading of the person's record and the beginning are one transaction, with the reason.
 Result<Response> begin(Visit& visit, const ServicesWeb& services) {
-  DAYAQ_TRY(const Official who, counter_official(visit));
+  DAYAQ_TRY(const Official who, identifying_official(visit));
   const registry::Registry& registry = visit.web.accounts.registry;
   Assist one{.id = services.random.next_id(),
              .official = visit.session->person,

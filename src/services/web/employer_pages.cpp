@@ -233,17 +233,11 @@ Result<Response> sheet(Visit& visit, const ServicesWeb& services) {
 }  // namespace
 
 void add_employer_pages(http::Router& router, const ServicesWeb& services) {
-  struct Page {
-    Method method;
-    const char* pattern;
-    const char* operation;
-    const char* summary;
-    Handler handler;
-  };
-  constexpr auto pages = std::to_array<Page>({
+  constexpr auto pages = std::to_array<SignedInPage>({
       {Method::get, "/office/permits", "page_office_permits", "An employer's lists.", lists},
       {Method::get, "/office/permits/template", "page_office_permits_template", "An empty list.", sheet},
-      {Method::post, "/office/permits/upload", "page_office_permits_upload", "Checks a list.", upload},
+      {Method::post, "/office/permits/upload", "page_office_permits_upload", "Checks a list.", upload,
+       employees_bytes_max + (std::size_t{64} << 10)},
       {Method::post, "/office/permits/submit", "page_office_permits_submit", "Submits it.", submit},
       {Method::post, "/office/permits/drop", "page_office_permits_drop", "Drops it.", drop},
       {Method::post, "/office/permits/renew", "page_office_permits_renew", "Renews it.", renew},
@@ -252,19 +246,7 @@ void add_employer_pages(http::Router& router, const ServicesWeb& services) {
       {Method::get, "/office/permits/{list}/csv", "page_office_permits_csv", "Its live permits.", download},
       {Method::get, "/office/permits/{list}/print", "page_office_permits_print", "The same to print.", print},
   });
-  for (const Page& page : pages) {
-    const bool posted = page.method == Method::post;
-    add_page(router, services,
-             {.method = page.method,
-              .pattern = page.pattern,
-              .operation = page.operation,
-              .summary = page.summary,
-              .signed_in = identity::Assurance::substantial,
-              .form = posted ? identity::web::Form::session : identity::web::Form::none,
-              .body_max = posted && page.handler == upload ? employees_bytes_max + (std::size_t{64} << 10)
-                                                           : std::size_t{64} << 10},
-             page.handler);
-  }
+  add_signed_in_pages(router, services, identity::Assurance::substantial, pages);
 }
 
 }  // namespace dayaq::services::web

@@ -239,35 +239,21 @@ Result<Response> show(Visit& visit, const ServicesWeb& services) {
 }  // namespace
 
 void add_ministry_pages(http::Router& router, const ServicesWeb& services) {
-  struct Page {
-    Method method;
-    const char* pattern;
-    const char* operation;
-    const char* summary;
-    Handler handler;
-  };
-  constexpr auto pages = std::to_array<Page>({
+  constexpr auto pages = std::to_array<SignedInPage>({
       {Method::get, "/office/services", "page_office_services", "A ministry's services.", list},
-      {Method::post, "/office/services/check", "page_office_service_check", "Checks a service file.", check},
-      {Method::post, "/office/services/submit", "page_office_service_submit", "Submits it.", submit},
+      {Method::post, "/office/services/check", "page_office_service_check", "Checks a service file.", check,
+       file_max},
+      {Method::post, "/office/services/submit", "page_office_service_submit", "Submits it.", submit,
+       file_max},
       {Method::post, "/office/services/publish", "page_office_service_publish",
-       "Another official publishes it.", publish},
+       "Another official publishes it.", publish, file_max},
       {Method::post, "/office/services/suspend", "page_office_service_suspend", "Suspends a service.",
-       suspend},
-      {Method::post, "/office/services/resume", "page_office_service_resume", "Takes it up again.", resume},
+       suspend, file_max},
+      {Method::post, "/office/services/resume", "page_office_service_resume", "Takes it up again.", resume,
+       file_max},
       {Method::get, "/office/services/{service}", "page_office_service", "A service in figures.", show},
   });
-  for (const Page& page : pages) {
-    add_page(router, services,
-             {.method = page.method,
-              .pattern = page.pattern,
-              .operation = page.operation,
-              .summary = page.summary,
-              .signed_in = identity::Assurance::substantial,
-              .form = page.method == Method::post ? identity::web::Form::session : identity::web::Form::none,
-              .body_max = page.method == Method::post ? file_max : std::size_t{64} << 10},
-             page.handler);
-  }
+  add_signed_in_pages(router, services, identity::Assurance::substantial, pages);
 }
 
 }  // namespace dayaq::services::web

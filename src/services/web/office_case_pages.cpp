@@ -373,34 +373,18 @@ std::optional<Action> office_action(std::string_view name, LocalizedText reason)
 }
 
 void add_case_pages(http::Router& router, const ServicesWeb& services) {
-  using identity::web::Form;
-  constexpr auto level = identity::Assurance::substantial;
-  struct Page {
-    Method method;
-    const char* pattern;
-    const char* operation;
-    const char* summary;
-    Handler handler;
-  };
-  constexpr auto pages = std::to_array<Page>({
+  constexpr std::size_t body_max = std::size_t{192} << 10;
+  constexpr auto pages = std::to_array<SignedInPage>({
       {Method::post, "/office/cases/find", "page_office_case_find", "Looks a case up, for a stated reason.",
-       find},
-      {Method::get, "/office/cases/{number}", "page_office_case", "A case that the office has.", show},
+       find, body_max},
+      {Method::get, "/office/cases/{number}", "page_office_case", "A case that the office has.", show,
+       body_max},
       {Method::post, "/office/cases/{number}", "page_office_case_act", "Takes it up, decides it, asks.",
-       act_on_case},
-      {Method::get, "/office/cases/{number}/files/{file}", "page_office_case_file", "A document of it.",
-       file},
+       act_on_case, body_max},
+      {Method::get, "/office/cases/{number}/files/{file}", "page_office_case_file", "A document of it.", file,
+       body_max},
   });
-  for (const Page& page : pages) {
-    add_page(router, services,
-             {.method = page.method,
-              .pattern = page.pattern,
-              .operation = page.operation,
-              .summary = page.summary,
-              .signed_in = level,
-              .form = page.method == Method::post ? Form::session : Form::none},
-             page.handler);
-  }
+  add_signed_in_pages(router, services, identity::Assurance::substantial, pages);
 }
 
 }  // namespace dayaq::services::web

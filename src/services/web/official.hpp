@@ -7,6 +7,7 @@
 
 namespace dayaq::services::web {
 
+using identity::web::identifying_official;
 using identity::web::Official;
 using identity::web::official;
 using identity::web::public_official;

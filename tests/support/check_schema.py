@@ -1,5 +1,7 @@
-"""Holds docs/service.schema.json to the parser: it accepts every file that the parser accepts, and refuses those bad
-files whose fault lies in one place alone (marked "the schema refuses this too"). Run by file_schema_test."""
+"""Holds a file's JSON Schema to its parser: it accepts every good file, and refuses those bad files whose fault lies in one
+place alone (marked "the schema refuses this too"). Run by the tests of the parsers' routes.
+
+usage: check_schema.py SCHEMA FOLDER_OF_GOOD_FILES FOLDER_OF_BAD_FILES"""
 import json
 import pathlib
 import sys
@@ -24,17 +26,17 @@ def errors_of(validator, path):
 
 
 def main():
-    root = pathlib.Path(sys.argv[1])
-    schema = json.loads((root / "docs/service.schema.json").read_text(encoding="utf-8"))
+    schema_file, good_files, bad_files = map(pathlib.Path, sys.argv[1:])
+    schema = json.loads(schema_file.read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(schema)
     faults = []
-    good = sorted((root / "country/az/services").rglob("*.yaml"))
+    good = sorted(good_files.rglob("*.yaml"))
     for path in good:
         for error in errors_of(validator, path):
             faults.append(f"{path}: the schema refuses a good file: {error.json_path} {error.message[:200]}")
     refused = 0
-    for path in sorted((root / "src/services/test_data/bad_files").glob("*.yaml")):
+    for path in sorted(bad_files.glob("*.yaml")):
         if "# the schema refuses this too" not in path.read_text(encoding="utf-8"):
             continue
         refused += 1
