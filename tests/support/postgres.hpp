@@ -18,10 +18,10 @@ class PostgresServer {
   PostgresServer();
   PostgresServer(const PostgresServer&) = delete;
   PostgresServer& operator=(const PostgresServer&) = delete;
-  /// Stops the server and removes the cluster.
+  /// Kills the server and removes the cluster.
   ~PostgresServer();
 
-  /// The program's shared server, made at the first call and stopped when the program ends.
+  /// The program's shared server, made at the first call and killed when the program ends.
   static PostgresServer& shared();
 
   /// A new, empty database: "postgresql://postgres@127.0.0.1:PORT/test_N".
