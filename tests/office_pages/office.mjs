@@ -2,7 +2,7 @@
 // Pictures go to FOLDER. The last line says how many checks passed.
 import fs from 'node:fs';
 import readline from 'node:readline';
-import { addAuthenticator, at, check, enrol, finish, judge, judgePages, newBrowser, step, submit } from '../services_pages/browser.mjs';
+import { addAuthenticator, at, check, enrol, finish, judge, judgePages, newBrowser, step, submit } from '../pages/chromium.mjs';
 
 const base = process.argv[2].replace(/\/$/, '');
 const setup = JSON.parse(fs.readFileSync(process.argv[3], 'utf8'));
@@ -282,10 +282,10 @@ await step('judged', async () => {
   const fresh = new URL(await one.page.locator('.grid .card a').first().getAttribute('href'), base).pathname;
   await judgePages(base, await two.context.storageState(), [`/office?organisation=${agency}`, `/office/cases?organisation=${agency}`,
     `/office/cases?organisation=${agency}&service=looked-at`, caseUrl(numbers[5]), `/office/services?organisation=${agency}`,
-    `/office/services/looked-at?organisation=${agency}`], shots);
+    `/office/services/looked-at?organisation=${agency}`], { shots });
   await judgePages(base, await one.context.storageState(), [`/office/permits?organisation=${employer}`, `${list}?organisation=${employer}`,
     `${list}?organisation=${employer}&show=ended`, `${fresh}?organisation=${employer}`,
-    `${fresh}/print?organisation=${employer}`], shots);
+    `${fresh}/print?organisation=${employer}`], { shots });
 });
 
 await finish();

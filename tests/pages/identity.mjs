@@ -4,125 +4,16 @@
 // virtual authenticator. Then every page is judged in three languages at 320 and 1280 pixels as in run.mjs, and
 // everything but passkeys is done without scripts. The last line says how many checks passed.
 import crypto from 'node:crypto';
-import fs from 'node:fs';
 import http from 'node:http';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
+import * as shared from './chromium.mjs';
+import { addAuthenticator, at, check, judge, step, submit, totp } from './chromium.mjs';
 
-const here = path.dirname(fileURLToPath(import.meta.url));
 const base = process.argv[2].replace(/\/$/, '');
 const [citizen, official] = JSON.parse(process.argv[3]);
 const shots = process.argv[4];
-const axe = fs.readFileSync(path.join(here, 'node_modules/axe-core/axe.min.js'), 'utf8');
-const languages = ['az', 'en', 'ru'];
-const bytesMax = 50_000;
-let passed = 0;
-let failed = 0;
-function check(good, what) {
-  if (good) passed += 1;
-  else {
-    failed += 1;
-    console.log(`FAILED ${what}`);
-  }
-}
-
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync'],
-});
-
-// -- browsers, and a passkey in one
-
-async function newBrowser(options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: 'en', ...options });
-  await context.addCookies([{ name: 'lang', value: 'en', url: base }]);
-  const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
-  return { context, page };
-}
-
-async function addAuthenticator(page) {
-  const devtools = await page.context().newCDPSession(page);
-  await devtools.send('WebAuthn.enable');
-  await devtools.send('WebAuthn.addVirtualAuthenticator', {
-    options: { protocol: 'ctap2', ctap2Version: 'ctap2_1', transport: 'internal', hasResidentKey: true,
-      hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true },
-  });
-  return devtools;
-}
-
-async function submit(page, selector) {
-  await Promise.all([page.waitForNavigation({ waitUntil: 'load' }), page.click(selector)]);
-}
-const at = (page) => new URL(page.url()).pathname;
-
-function totp(secret) {
-  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
-  const bits = [...secret.replaceAll(' ', '')].map((c) => letters.indexOf(c).toString(2).padStart(5, '0')).join('');
-  const key = Buffer.from(bits.match(/.{8}/g).map((b) => parseInt(b, 2)));
-  const step = Buffer.alloc(8);
-  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
-  const mac = crypto.createHmac('sha1', key).update(step).digest();
-  const offset = mac[19] & 15;
-  return String((mac.readUInt32BE(offset) & 0x7fffffff) % 1_000_000).padStart(6, '0');
-}
-
-// -- judging
-
-async function judge(page, name, { scripts = 0 } = {}) {
-  const seen = await page.evaluate(() => ({
-    sideways: document.documentElement.scrollWidth - innerWidth,
-    headings: document.querySelectorAll('h1').length,
-    scripts: [...document.scripts].filter((s) => !s.dataset.axe).length,
-    inline: document.querySelectorAll('[style], script:not([src])').length,
-    title: document.title.length,
-  }));
-  check(seen.sideways <= 0, `${name}: ${seen.sideways} pixels wider than the window`);
-  check(seen.headings === 1, `${name}: ${seen.headings} h1`);
-  check(seen.scripts <= scripts, `${name}: ${seen.scripts} scripts`);
-  check(seen.inline === 0, `${name}: inline style or script`);
-  check(seen.title > 3, `${name}: no title`);
-  await page.evaluate(axe);
-  const result = await page.evaluate(() => globalThis.axe.run());
-  const found = result.violations.map((v) => `${v.id} (${v.nodes.slice(0, 2).map((n) => n.target.join(' ')).join('; ')})`);
-  check(found.length === 0, `${name}: ${found.join(', ')}`);
-}
-
-/// Pages that a state (cookies) sees, in each language, width and in the dark.
-async function judgePages(state, paths, options = {}) {
-  for (const language of languages) {
-    for (const [width, colorScheme] of [[320, 'light'], [1280, 'dark']]) {
-      const context = await browser.newContext({ viewport: { width, height: 900 }, bypassCSP: true, colorScheme,
-        storageState: state });
-      const page = await context.newPage();
-      for (const address of paths) {
-        const name = `${address} ${language} ${width} ${colorScheme}`;
-        const complaints = [];
-        const sizes = [];
-        const onConsole = (m) => { if (['error', 'warning'].includes(m.type())) complaints.push(m.text()); };
-        const onResponse = (r) => sizes.push(r.body().then((b) => b.length, () => 0));
-        page.on('console', onConsole);
-        page.on('response', onResponse);
-        const response = await page.goto(`${base}${address}${address.includes('?') ? '&' : '?'}lang=${language}`);
-        check(response.status() === 200, `${name}: status ${response.status()}`);
-        check(at(page) === address.split('?')[0], `${name}: leads to ${page.url()}`);
-        const bytes = (await Promise.all(sizes)).reduce((a, b) => a + b, 0);
-        check(bytes < bytesMax, `${name}: ${bytes} bytes`);
-        check(await page.getAttribute('html', 'lang') === language, `${name}: wrong language`);
-        await judge(page, name, options);
-        check(complaints.length === 0, `${name}: ${complaints.join('; ')}`);
-        if (shots && language === 'en') {
-          await page.screenshot({ path: path.join(shots, `${address.replace(/\W+/g, '_')}_${width}.png`), fullPage: true });
-        }
-        page.off('console', onConsole);
-        page.off('response', onResponse);
-      }
-      await context.close();
-    }
-  }
-}
+const judgePages = (state, paths, options = {}) => shared.judgePages(base, state, paths, { shots, ...options });
+/// With the policy that the pages come with: the script of passkeys must pass it.
+const newBrowser = (options = {}) => shared.newBrowser(base, { bypassCSP: false, ...options });
 
 // -- a relying party: where clients are sent back to, and what they are told from behind
 
@@ -155,24 +46,10 @@ async function post(address, form, secret) {
 
 // -- the tests, one after another; each says where it ended when it fails
 
-async function step(name, body) {
-  try {
-    await body();
-  } catch (error) {
-    check(false, `${name}: ${error.message.split('\n')[0]} ${error.stack.split('\n').filter((l) => l.includes('identity.mjs')).join(' ')}`);
-  }
-}
-
-async function enrol(person, page) {
-  await page.goto(`${base}/enrol`);
-  await page.fill('#nid', person.fin);
-  await page.fill('#code', person.code);
-  await submit(page, 'form[action="/enrol/code"] button');
-  await submit(page, 'form[data-passkey] button');
-}
+const enrol = (person, page) => shared.enrol(base, person, page);
 
 const one = await newBrowser();
-const key = await addAuthenticator(one.page);
+await addAuthenticator(one.page);
 const two = await newBrowser();
 await addAuthenticator(two.page);
 
@@ -580,7 +457,5 @@ await step('a lost phone', async () => {
   check(at(one.page) !== '/my' && await one.page.locator('.note.bad[role=status]').count() === 1, 'the lost passkey still opens');
 });
 
-await browser.close();
 party.close();
-console.log(`${passed} passed, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
+await shared.finish();

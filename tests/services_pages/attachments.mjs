@@ -6,7 +6,7 @@
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import readline from 'node:readline';
-import { at, check, enrol, addAuthenticator, finish, judge, newBrowser, step, submit } from './browser.mjs';
+import { at, check, enrol, addAuthenticator, finish, judge, newBrowser, step, submit } from '../pages/chromium.mjs';
 
 const base = process.argv[2].replace(/\/$/, '');
 const [citizen, official] = JSON.parse(process.argv[3]);

@@ -4,7 +4,7 @@
 // the office marks who came. FOLDER takes the calendar files and pictures. The calendar of the test is open day and night,
 // one person at a time (tests/booking_pages_test.py).
 import fs from 'node:fs';
-import { at, check, enrol, addAuthenticator, finish, judge, judgePages, newBrowser, step, submit } from './browser.mjs';
+import { at, check, enrol, addAuthenticator, finish, judge, judgePages, newBrowser, step, submit } from '../pages/chromium.mjs';
 
 const base = process.argv[2].replace(/\/$/, '');
 const [citizen, official] = JSON.parse(process.argv[3]);
@@ -149,7 +149,7 @@ await step('at the door', async () => {
   check(at(one.page) === first, 'the application still waits');
   check(/came|Came/.test(await text(one.page, '.history')), 'the history does not say so');
   await judgePages(base, appointment, ['/office/calendar?organisation=digital-agency&calendar=service-centre-1', `${second}/appointment`,
-    `${second}/appointment?change=1`], folder);
+    `${second}/appointment?change=1`], { shots: folder });
   const left = missed.getTime() + 1_000 - Date.now();
   if (left > 0) await new Promise((done) => { setTimeout(done, left); });
   await two.page.goto(office);

@@ -3,7 +3,7 @@
 // A citizen finds services, applies one question a page, stops and goes on with another device, goes back, sends twice,
 // pays, shows and prints a permit, appeals and withdraws; an official fills in with somebody at a counter. Every page is
 // judged as in tests/pages. Pictures go to FOLDER. The last line says how many checks passed.
-import { at, check, enrol, addAuthenticator, finish, judge, judgePages, newBrowser, step, submit } from './browser.mjs';
+import { at, check, enrol, addAuthenticator, finish, judge, judgePages, newBrowser, step, submit } from '../pages/chromium.mjs';
 
 const base = process.argv[2].replace(/\/$/, '');
 const [citizen, official] = JSON.parse(process.argv[3]);
@@ -258,11 +258,11 @@ if (!process.env.SHORT) await step('every page', async () => {
   await one.page.goto(`${base}/my/permits`);
   const permit = await one.page.$eval('.cards a', (a) => new URL(a.href).pathname);
   await judgePages(base, undefined, ['/services', '/services?q=xidm', '/services?q=nowhere', '/services/leaving-home', '/services/small-business-support',
-    '/services/employee-permit', '/services/service-centre-appointment'], shots);
+    '/services/employee-permit', '/services/service-centre-appointment'], { shots });
   const draft = ['where', 'who', 'day', 'seats', 'animals', 'needs', 'phone', 'note'].map((f) => `/services/everything/apply/${f}`);
   await judgePages(base, state, ['/services/leaving-home', '/services/small-business-support', '/my/cases', ...cases.map((c) => `${c}?sent=1`), '/my/permits', permit,
-    ...draft, '/services/leaving-home/apply/reason', '/services/service-centre-appointment/apply/needs'], shots);
-  await judgePages(base, await two.context.storageState(), ['/office/assist?organisation=digital-agency'], shots);
+    ...draft, '/services/leaving-home/apply/reason', '/services/service-centre-appointment/apply/needs'], { shots });
+  await judgePages(base, await two.context.storageState(), ['/office/assist?organisation=digital-agency'], { shots });
 });
 
 await finish();
