@@ -7,7 +7,7 @@
 //   limited=Name=value;...  normal=Name=value;...  unpaid=TEXT  accept=1  interim=S  pace=N  copy=1
 //   proxy_auth= proxy_acct= proxy_secret= proxy_old=1  operator's server; old: it sends no
 //   Message-Authenticator
-//   auth_port= acct_port= radsec_port= radsec_name= certificate= key= authority=
+//   auth_port= acct_port= radsec_port= radsec_name= radsec_changes= certificate= key= authority=
 //   durable=0  nothing is written
 //
 // Prints one JSON line with its ports, then answers each line of standard input with one line of JSON:
@@ -98,6 +98,8 @@ void set(Setup& setup, const std::string& name, const std::string& value) {
     o.acct_port = std::uint16_t(number());
   } else if (name == "radsec_port") {
     o.radsec_port = std::uint16_t(number());
+  } else if (name == "radsec_changes") {
+    o.radsec_changes = number() != 0;
   } else if (name == "radsec_name") {
     o.radsec_names.push_back(value);
   } else if (name == "certificate") {

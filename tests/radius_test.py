@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """RADIUS at the edge against code that nobody here wrote: FreeRADIUS as the operator's server behind it, in front of it
 and as a network access server that takes changes; radclient; the npm package `radius`; a capture of ocserv."""
-import json, os, random, re, shutil, socket, ssl, struct, subprocess, tempfile, threading, time, unittest
+import hashlib, json, os, random, re, shutil, socket, ssl, struct, subprocess, tempfile, threading, time, unittest
 
 from harness import ROOT, main
 from radius_stand import LINE, Edge, FreeRadius, certificates, free_port, radclient
@@ -269,6 +269,49 @@ class RadSec(Stand):
             stream.sendall(b"\x01\x01\x00\x05rest")  # a length that can't be ends the connection
             self.assertIsNone(read_packet(stream))
         self.assertEqual(edge.counts()["octets"], 1000)
+
+
+    def test_changes_go_back_on_the_connection_of_the_server_and_reach_it_after_a_reconnect(self):
+        edge = self.radsec_edge("radsec_changes=1", "pace=1000")
+        sessions = 300
+
+        def start(stream, status, octets=0):
+            stream.sendall(b"".join(accounting(i % 256, b"radsec", status, f"r{i}", f"late{i}@isp.az", (octets, 0))
+                                    for i in range(sessions)))
+
+        def take(stream, requests, answer=True):
+            """Reads until so many changes came; answers them; the filters that they brought, by session."""
+            filters, data = {}, b""
+            stream.settimeout(60)
+            while len(filters) < requests:
+                data += stream.recv(65536)
+                while len(data) >= 4 and len(data) >= struct.unpack(">H", data[2:4])[0]:
+                    raw, data = data[:struct.unpack(">H", data[2:4])[0]], data[struct.unpack(">H", data[2:4])[0]:]
+                    if raw[0] != 43:  # CoA-Request; the rest are answers to accounting
+                        continue
+                    request = parse(raw)
+                    right = raw[:4] + bytes(16) + raw[20:] + b"radsec"
+                    self.assertEqual(hashlib.md5(right).digest(), raw[4:20])
+                    filters[request["get"](44)[0]] = request["get"](11)[0]
+                    if answer:
+                        reply = packet(COA_ACK, raw[1], raw[4:20], [])
+                        stream.sendall(reply[:4] + hashlib.md5(reply + b"radsec").digest() + reply[20:])
+            return filters
+
+        with self.connect(edge, "client") as stream:
+            start(stream, 1)
+            edge.wait_for("sessions", sessions)
+            for i in range(sessions):
+                edge.say(f"grant late{i}@isp.az 1")
+            self.assertEqual(set(take(stream, sessions).values()), {b"edu"})
+            edge.wait_for("coa_acknowledged", sessions)
+            edge.say("grant late0@isp.az -")
+            self.assertEqual(take(stream, 1, answer=False), {b"r0": b"paid"})
+        with self.connect(edge, "client") as stream:  # the first connection ended before that was answered
+            request = access_request(1, b"radsec", [attribute(1, GRANTED), attribute(32, b"bng1")])
+            stream.sendall(request)
+            self.assertEqual(take(stream, 1), {b"r0": b"paid"})
+            edge.wait_for("coa_acknowledged", sessions + 1)
 
 
 class Npm(Stand):

@@ -20,11 +20,47 @@ void Responder::want(std::uint32_t slot, std::uint64_t signature) {
     session.again = true;
     return;
   }
-  const Client& client = clients_.at(session.client);
-  if (signature == session.applied || signature == session.refused || !client.changes) return;
+  if (signature == session.applied || signature == session.refused) return;
   if (signature == 0 && profiles_.normal().encoded.empty()) return;
-  const Endpoint server{.address = client.coa_to.value_or(session.sender), .port = client.coa_port};
-  session.changing = changes_.add(server, session.client, {.slot = slot, .lease = session.lease});
+  const auto server = where_to_change(session);
+  if (!server) return;
+  session.changing = changes_.add(*server, session.client, {.slot = slot, .lease = session.lease});
+}
+
+/// Nothing if its network access server takes no changes, or isn't connected now.
+std::optional<Endpoint> Responder::where_to_change(const Session& session) const {
+  if (session.client == clients_.radsec()) {
+    const auto stream = streams_.find(session.nas);
+    return stream == streams_.end() ? std::nullopt : std::optional(stream->second);
+  }
+  const Client& client = clients_.at(session.client);
+  if (!client.changes) return std::nullopt;
+  return Endpoint{.address = client.coa_to.value_or(session.sender), .port = client.coa_port};
+}
+
+/// A proxy's connection carries several network access servers, and one that reconnects leaves its old
+/// connection behind: each is told on the connection on which it was heard last.
+void Responder::note_stream(const Work& work) {
+  if (!options_.radsec_changes) return;
+  const std::string sender = to_string(work.in->from.address);
+  const std::uint64_t nas = siphash(mark_key_, origin_of(*work.packet, sender));
+  const auto known = streams_.find(nas);
+  if (known != streams_.end()) {
+    if (known->second == work.in->from) return;
+    known->second = work.in->from;
+  } else if (streams_.size() < Changes::servers_max) {
+    streams_.emplace(nas, work.in->from);
+  } else {
+    return;
+  }
+  back_.insert(nas);
+}
+
+void Responder::closed(const Endpoint& stream) {
+  std::erase_if(streams_, [&](const auto& entry) { return entry.second == stream; });
+  changes_.close(stream, [&](const Changes::Item& item) {
+    if (sessions_.holds(item.slot, item.lease)) sessions_.at(item.slot).changing = false;
+  });
 }
 
 void Responder::re_authorise(std::span<const SubscriptionKey> keys, Moment now) {
@@ -42,12 +78,15 @@ void Responder::step_through_all(Moment now) {
   std::size_t looked_at = 0;
   for (; *next_of_all_ < sessions_.slots() && looked_at < sessions_a_step; ++*next_of_all_, ++looked_at) {
     const std::uint32_t slot = *next_of_all_;
-    if (!sessions_.used(slot)) continue;
+    if (!sessions_.used(slot) || (!walk_nas_.empty() && !walk_nas_.contains(sessions_.at(slot).nas)))
+      continue;
     sessions_.at(slot).refused.reset();
     const Candidates key{.keys = {sessions_.at(slot).key}, .count = 1};
     want(slot, profiles_.entitlement(key, engine_, now.wall).signature());
   }
-  if (*next_of_all_ >= sessions_.slots()) next_of_all_.reset();
+  if (*next_of_all_ < sessions_.slots()) return;
+  next_of_all_.reset();
+  walk_nas_.clear();
 }
 
 /// Sessions that were not heard of for three intervals (and an hour) can't be told anything; the engine ends
@@ -139,6 +178,10 @@ void Responder::from_nas(const Endpoint& from, BytesView bytes, Moment now, std:
 }
 
 void Responder::tick(Moment now, std::vector<Outgoing>& out) {
+  if (!next_of_all_ && !back_.empty()) {  // what they missed while they were away
+    next_of_all_ = 0;
+    walk_nas_.swap(back_);
+  }
   if (next_of_all_) step_through_all(now);
   changes_.tick(
       now.steady,
@@ -149,9 +192,9 @@ void Responder::tick(Moment now, std::vector<Outgoing>& out) {
         ++counts_.coa_sent;
         out.push_back({.way = Way::change, .to = to, .bytes = packet});
       },
-      [&](const Changes::Sent& sent) {
+      [&](const Changes::Item& item) {
         ++counts_.coa_unanswered;  // the session's next Interim asks for it again
-        if (sessions_.holds(sent.item.slot, sent.item.lease)) sessions_.at(sent.item.slot).changing = false;
+        if (sessions_.holds(item.slot, item.lease)) sessions_.at(item.slot).changing = false;
       });
   if (now.steady - swept_ < std::chrono::seconds(1)) return;
   swept_ = now.steady;

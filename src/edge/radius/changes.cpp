@@ -3,6 +3,11 @@
 #include <algorithm>
 
 namespace dayaq::edge::radius {
+namespace {
+
+constexpr std::chrono::seconds stream_patience{30};
+
+}  // namespace
 
 bool Changes::add(const Endpoint& server, std::uint32_t client, const Item& item) {
   auto found = servers_.find(server);
@@ -40,7 +45,9 @@ void Changes::send_waiting(Server& server, Steady now, const Build& build, const
     made.serial = ++serial_;
     made.sends = 1;
     send(server.endpoint, made.packet);
-    due_.push({.at = now + std::chrono::seconds(2), .server = &server, .id = id, .serial = made.serial});
+    const std::chrono::seconds patience =
+        server.endpoint.stream != 0 ? stream_patience : std::chrono::seconds(2);
+    due_.push({.at = now + patience, .server = server.endpoint, .id = id, .serial = made.serial});
     server.sent[id] = std::make_unique<Sent>(std::move(made));
     server.tokens -= 1;
     ++server.outstanding;
@@ -52,10 +59,13 @@ void Changes::repeat_due(Steady now, const Send& send, const GiveUp& give_up) {
   while (!due_.empty() && due_.top().at <= now) {
     const Due due = due_.top();
     due_.pop();
-    std::unique_ptr<Sent>& sent = due.server->sent[due.id];
+    const auto found = servers_.find(due.server);
+    if (found == servers_.end()) continue;  // its connection has ended
+    Server& server = *found->second;
+    std::unique_ptr<Sent>& sent = server.sent[due.id];
     if (!sent || sent->serial != due.serial) continue;  // answered meanwhile
-    if (sent->sends < sends_max) {
-      send(due.server->endpoint, sent->packet);
+    if (server.endpoint.stream == 0 && sent->sends < sends_max) {
+      send(server.endpoint, sent->packet);
       due_.push({.at = now + std::chrono::seconds(1 << ++sent->sends),
                  .server = due.server,
                  .id = due.id,
@@ -63,9 +73,22 @@ void Changes::repeat_due(Steady now, const Send& send, const GiveUp& give_up) {
       continue;
     }
     const std::unique_ptr<Sent> given_up = std::move(sent);
-    --due.server->outstanding;
+    --server.outstanding;
     --under_way_;
-    give_up(*given_up);
+    give_up(given_up->item);
+  }
+}
+
+void Changes::close(const Endpoint& server, const GiveUp& give_up) {
+  const auto found = servers_.find(server);
+  if (found == servers_.end()) return;
+  const std::unique_ptr<Server> gone = std::move(found->second);
+  servers_.erase(found);
+  waiting_ -= gone->queue.size();
+  under_way_ -= gone->outstanding;
+  for (const Item& item : gone->queue) give_up(item);
+  for (const auto& sent : gone->sent) {
+    if (sent) give_up(sent->item);
   }
 }
 

@@ -2,8 +2,10 @@
 // answered.
 //
 // queued -> sent (a token of its server's bucket, one of its 256 identifiers) -> ACK or NAK, or sent again
-// after 2, 4, 8 s and given up 16 s after the last. Plain bookkeeping: whoever owns it builds the packets.
-// @see RFC 5176
+// after 2, 4, 8 s and given up 16 s after the last. On a RadSec connection, which loses nothing, it is sent
+// once and given up after 30 s, or when the connection ends. Plain bookkeeping: whoever owns it builds the
+// packets.
+// @see RFC 5176; RFC 6613 section 2.6.1 (nothing is sent again on a stream)
 #pragma once
 
 #include <chrono>
@@ -44,13 +46,15 @@ class Changes {
   /// Makes the request for `item` with this identifier; an empty `packet` drops it.
   using Build = std::function<Sent(const Item& item, std::uint32_t client, std::uint8_t id)>;
   using Send = std::function<void(const Endpoint& to, const Bytes& packet)>;
-  using GiveUp = std::function<void(const Sent& sent)>;
+  using GiveUp = std::function<void(const Item& item)>;
 
   /// False if there are too many servers.
   bool add(const Endpoint& server, std::uint32_t client, const Item& item);
   void tick(Steady now, const Build& build, const Send& send, const GiveUp& give_up);
   /// The request that a reply from `server` with this identifier would answer, or null.
   [[nodiscard]] const Sent* find(const Endpoint& server, std::uint8_t id) const;
+  /// The connection has ended, and with it all that waited for it or for its answers.
+  void close(const Endpoint& server, const GiveUp& give_up);
   /// It is answered; its identifier is free.
   Sent take(const Endpoint& server, std::uint8_t id);
 
@@ -70,7 +74,7 @@ class Changes {
   };
   struct Due {
     Steady at;
-    Server* server = nullptr;
+    Endpoint server;
     std::uint8_t id = 0;
     std::uint64_t serial = 0;
     bool operator>(const Due& other) const { return at > other.at; }

@@ -22,7 +22,7 @@ struct RadiusChanges : testing::Test {
           return Changes::Sent{.item = item, .client = client, .packet = {std::byte(43), std::byte(id)}};
         },
         [&](const Endpoint& to, const Bytes& packet) { sent.emplace_back(to, packet); },
-        [&](const Changes::Sent&) { ++given_up; });
+        [&](const Changes::Item&) { ++given_up; });
   }
 };
 
@@ -48,6 +48,25 @@ TEST_F(RadiusChanges, AreRepeatedUnderTheSameIdentifierThenGivenUp) {
   for (const auto& [to, packet] : sent) EXPECT_EQ(packet, sent[0].second);
   EXPECT_EQ(given_up, 1);
   EXPECT_EQ(changes.under_way(), 0u);
+}
+
+TEST_F(RadiusChanges, OnAStreamAreSentOnceAndGivenUpAtItsEnd) {
+  const Endpoint stream{.address = {}, .port = 3, .stream = 7};
+  changes.add(stream, 0, {.slot = 1, .lease = {}});
+  for (int second_of = 0; second_of < 29; ++second_of) tick(std::chrono::seconds(1));
+  EXPECT_EQ(sent.size(), 1u);
+  EXPECT_EQ(given_up, 0);
+  for (int second_of = 0; second_of < 5; ++second_of) tick(std::chrono::seconds(1));
+  EXPECT_EQ(given_up, 1);
+  for (std::uint32_t i = 0; i < 100; ++i) changes.add(stream, 0, {.slot = i, .lease = {}});
+  changes.add(first, 1, {.slot = 1, .lease = {}});
+  tick(std::chrono::milliseconds(100));
+  changes.close(stream, [&](const Changes::Item&) { ++given_up; });
+  EXPECT_EQ(given_up, 101);
+  EXPECT_EQ(changes.waiting(), 0u);
+  EXPECT_EQ(changes.under_way(), 1u) << "the other's";
+  for (int second_of = 0; second_of < 60; ++second_of) tick(std::chrono::seconds(1));
+  EXPECT_EQ(changes.under_way(), 0u) << "timers of what has gone do no harm";
 }
 
 TEST_F(RadiusChanges, AnAnswerEndsTheRepeating) {

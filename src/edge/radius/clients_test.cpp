@@ -31,5 +31,23 @@ TEST(RadiusClients, KeepTheirNumbersWhenTheListChanges) {
   EXPECT_TRUE(third.at(*number_of_one).changes);
 }
 
+TEST(Clients, AreFoundByTheLongestPrefix) {
+  const ClientOptions options[] = {{.address = "10.0.0.0/8", .secret = "a", .coa_address = {}},
+                                   {.address = "10.1.0.0/16", .secret = "b", .coa_address = {}},
+                                   {.address = "10.1.2.3", .secret = "c", .coa_address = {}},
+                                   {.address = "2001:db8::/33", .secret = "d", .coa_address = {}}};
+  const auto clients = *Clients::create(options);
+  const auto secret = [&](std::string_view address) {
+    const auto found = clients.find(*parse_address(address));
+    return found ? std::string(as_text(clients.at(*found).secret.bytes())) : std::string();
+  };
+  EXPECT_EQ(secret("10.9.9.9"), "a");
+  EXPECT_EQ(secret("10.1.9.9"), "b");
+  EXPECT_EQ(secret("10.1.2.3"), "c");
+  EXPECT_EQ(secret("2001:db8:7fff::1"), "d");
+  EXPECT_EQ(secret("2001:db8:8000::1"), "");
+  EXPECT_EQ(secret("11.0.0.1"), "");
+}
+
 }  // namespace
 }  // namespace dayaq::edge::radius

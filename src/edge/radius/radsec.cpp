@@ -63,9 +63,8 @@ bool certified(SSL* ssl, const std::vector<std::string>& names) {
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  using OnEnd = std::function<void(std::uint32_t)>;
   Connection(tcp::socket socket, asio::ssl::context& tls, const std::vector<std::string>& names,
-             Endpoint from, const RadSec::OnPackets& on_packets, OnEnd on_end)
+             Endpoint from, const RadSec::OnPackets& on_packets, RadSec::OnEnd on_end)
       : stream_(std::move(socket), tls),
         names_(names),
         deadline_(stream_.get_executor()),
@@ -102,7 +101,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     error_code ignored;
     deadline_.cancel();
     stream_.lowest_layer().close(ignored);
-    on_end_(from_.stream);
+    on_end_(from_);
   }
 
  private:
@@ -165,7 +164,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   asio::steady_timer deadline_;
   const Endpoint from_;
   const RadSec::OnPackets& on_packets_;
-  OnEnd on_end_;
+  RadSec::OnEnd on_end_;
   std::array<std::byte, 4 * packet_bytes_max> buffer_{};
   std::size_t held_ = 0, unsent_ = 0;
   std::deque<Bytes> queue_;
@@ -174,11 +173,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
 class RadSecOnAsio final : public RadSec {
  public:
-  RadSecOnAsio(asio::io_context& loop, OnPackets on_packets)
+  RadSecOnAsio(asio::io_context& loop, OnPackets on_packets, OnEnd on_end)
       : loop_(loop),
         tls_(asio::ssl::context::tls_server),
         acceptor_(loop),
-        on_packets_(std::move(on_packets)) {}
+        on_packets_(std::move(on_packets)),
+        on_end_(std::move(on_end)) {}
 
   Result<void> listen(const ServerOptions& options, int inherited) {
     DAYAQ_TRY_OK(configure(tls_, options));
@@ -252,9 +252,11 @@ class RadSecOnAsio final : public RadSec {
     while (++last_ == 0 || connections_.contains(last_)) {
     }
     const Endpoint from{.address = to_address(peer.address()), .port = peer.port(), .stream = last_};
-    const auto connection =
-        std::make_shared<Connection>(std::move(socket), tls_, names_, from, on_packets_,
-                                     [this](std::uint32_t number) { connections_.erase(number); });
+    const auto connection = std::make_shared<Connection>(std::move(socket), tls_, names_, from, on_packets_,
+                                                         [this](const Endpoint& ended) {
+                                                           connections_.erase(ended.stream);
+                                                           on_end_(ended);
+                                                         });
     connections_.emplace(last_, connection);
     connection->start();
   }
@@ -265,6 +267,7 @@ class RadSecOnAsio final : public RadSec {
   tcp::acceptor acceptor_;
   asio::steady_timer pause_{loop_};
   const OnPackets on_packets_;
+  const OnEnd on_end_;
   std::unordered_map<std::uint32_t, std::shared_ptr<Connection>> connections_;
   std::uint32_t last_ = 0;
   std::uint16_t port_ = 0;
@@ -273,8 +276,8 @@ class RadSecOnAsio final : public RadSec {
 }  // namespace
 
 Result<std::unique_ptr<RadSec>> RadSec::start(asio::io_context& loop, const ServerOptions& options,
-                                              OnPackets on_packets, int inherited) {
-  auto out = std::make_unique<RadSecOnAsio>(loop, std::move(on_packets));
+                                              OnPackets on_packets, OnEnd on_end, int inherited) {
+  auto out = std::make_unique<RadSecOnAsio>(loop, std::move(on_packets), std::move(on_end));
   DAYAQ_TRY_OK(out->listen(options, inherited));
   return out;
 }

@@ -66,7 +66,7 @@ void Responder::handle(std::span<const Incoming> batch, Moment now, std::vector<
 }
 
 /// True if the engine is to be asked about it.
-bool Responder::prepare(const Incoming& in, Work& work, Moment, std::vector<Outgoing>& out) {
+bool Responder::prepare(const Incoming& in, Work& work, Moment now, std::vector<Outgoing>& out) {
   work.in = &in;
   auto packet = Packet::parse(in.bytes);
   if (!packet) {
@@ -82,12 +82,13 @@ bool Responder::prepare(const Incoming& in, Work& work, Moment, std::vector<Outg
     return false;
   }
   work.client = *client;
-  const bool streamed = in.from.stream != 0;  // RadSec carries all in one
+  const bool streamed = in.from.stream != 0;  // RadSec carries all in one, both ways
   switch (packet->code()) {
     case Code::access_request:
       if (!streamed && in.accounting_port) break;
       if (!prove(*packet, clients_.at(*client))) return false;
       ++counts_.access;
+      if (streamed) note_stream(work);
       if (access_on_) {
         work.fingerprint = access_on_->fingerprint(in.from, *packet);
         if (known_again(work, *access_on_, Way::access_on, out)) return false;
@@ -98,6 +99,7 @@ bool Responder::prepare(const Incoming& in, Work& work, Moment, std::vector<Outg
       if (!streamed && !in.accounting_port) break;
       if (!prove(*packet, clients_.at(*client))) return false;
       ++counts_.accounting;
+      if (streamed) note_stream(work);
       if (accounting_on_) {
         work.fingerprint = accounting_on_->fingerprint(in.from, *packet);
         if (known_again(work, *accounting_on_, Way::accounting_on, out)) return false;
@@ -105,6 +107,11 @@ bool Responder::prepare(const Incoming& in, Work& work, Moment, std::vector<Outg
       return prepare_accounting(work);
     case Code::status_server:
       if (prove(*packet, clients_.at(*client))) answer_status(work, out);
+      return false;
+    case Code::coa_ack:
+    case Code::coa_nak:
+      if (!streamed) break;
+      from_nas(in.from, in.bytes, now, out);
       return false;
     default:
       break;

@@ -9,7 +9,7 @@
 //   no
 //                        grant covers goes on to the operator's server.
 //   Status-Server        answered.
-//   CoA-ACK, CoA-NAK     of the changes that this edge asked for.
+//   CoA-ACK, CoA-NAK     of the changes that this edge asked for, over UDP or on the RadSec connection.
 //
 // 1. Nothing is answered that isn't proved: an unknown client, a wrong authenticator or
 // Message-Authenticator, or
@@ -18,6 +18,9 @@
 // 3. A session is never disconnected: when a quota ends or a grant changes, it gets other attributes.
 // 4. One thread at a time.
 #pragma once
+
+#include <unordered_map>
+#include <unordered_set>
 
 #include "edge/journal.hpp"
 #include "edge/radius/changes.hpp"
@@ -68,15 +71,22 @@ class Responder {
   /// A packet of the operator's server on our socket.
   void from_operator(bool accounting, std::uint32_t socket, BytesView bytes, Moment now,
                      std::vector<Outgoing>& out);
-  /// A packet on the socket for changes.
+  /// A RadSec connection has ended: what it was to be told waits until its network access servers are back.
+  void closed(const Endpoint& stream);
+  /// A packet on the socket for changes, or an answer to one on a RadSec connection.
   void from_nas(const Endpoint& from, BytesView bytes, Moment now, std::vector<Outgoing>& out);
   /// Every 20 ms while changes wait, else once a second.
   void tick(Moment now, std::vector<Outgoing>& out);
   /// The subscriptions' grants changed: their sessions are changed if it matters to them.
   void re_authorise(std::span<const SubscriptionKey> keys, Moment now);
   /// All sessions, a step at a time in tick().
-  void re_authorise_all() { next_of_all_ = 0; }
-  [[nodiscard]] bool busy() const { return changes_.waiting() + changes_.under_way() != 0 || next_of_all_; }
+  void re_authorise_all() {
+    next_of_all_ = 0;
+    walk_nas_.clear();
+  }
+  [[nodiscard]] bool busy() const {
+    return changes_.waiting() + changes_.under_way() != 0 || next_of_all_ || !back_.empty();
+  }
   [[nodiscard]] Server::Counts counts() const;
 
  private:
@@ -107,6 +117,8 @@ class Responder {
   void close_sessions(Work& work, Moment now);
 
   // change.cpp
+  void note_stream(const Work& work);
+  [[nodiscard]] std::optional<Endpoint> where_to_change(const Session& session) const;
   void want(std::uint32_t slot, std::uint64_t signature);
   void step_through_all(Moment now);
   void forget_silent(Moment now);
@@ -121,6 +133,9 @@ class Responder {
   Sessions sessions_;
   Changes changes_;
   std::optional<std::uint32_t> next_of_all_;
+  std::unordered_set<std::uint64_t> walk_nas_;           ///< whose sessions alone are looked at; empty: all
+  std::unordered_set<std::uint64_t> back_;               ///< came back on another connection: looked at next
+  std::unordered_map<std::uint64_t, Endpoint> streams_;  ///< where each network access server is heard
   std::uint32_t next_silent_ = 0;
   Steady swept_{};
   std::vector<Work> works_;

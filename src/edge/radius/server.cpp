@@ -78,7 +78,7 @@ class ServerOnAsio final : public Server {
                                responder_->handle(batch, now(), out_);
                                dispatch();
                              },
-                             inherited(2)));
+                             [this](const Endpoint& ended) { responder_->closed(ended); }, inherited(2)));
     }
     return {};
   }
@@ -247,6 +247,10 @@ class ServerOnAsio final : public Server {
             ->letters.push_back({.to = message.to, .bytes = message.bytes});
         return;
       case Way::change:
+        if (message.to.stream != 0) {
+          radsec_->send(message.to.stream, std::move(message.bytes));
+          return;
+        }
         coa_->letters.push_back({.to = message.to, .bytes = message.bytes});
         return;
       case Way::access_on:

@@ -36,6 +36,8 @@ struct ServerOptions {
   std::string tls_certificate, tls_key, tls_authority;
   /// Names of which one must be in a RadSec client's certificate; empty: any that the authority signed.
   std::vector<std::string> radsec_names;
+  /// CoA-Requests go back on the RadSec connection on which a network access server's packets come.
+  bool radsec_changes = false;
   std::vector<ClientOptions> clients;
   LineKind line = LineKind::fixed;
   SipKey feed_key;

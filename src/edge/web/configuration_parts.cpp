@@ -137,6 +137,7 @@ void read_radius(Fields& top, Configuration& out) {
     fields.text("tls_key", server.tls_key);
     fields.text("tls_authority", server.tls_authority);
     fields.texts("radsec_names", server.radsec_names);
+    fields.truth("radsec_changes", server.radsec_changes);
     fields.need("clients");
     read_nas(fields, server);
     fields.need("service");

@@ -88,6 +88,7 @@ diameter:
 #   tls_certificate: edge.crt
 #   tls_key: edge.key
 #   tls_authority: network-ca.pem
+#   radsec_changes: true      # CoA goes back on the connection that the NAS opened
 #   clients:
 #     - {address: 10.0.0.0/8, secret: change-me, coa_address: "10.0.0.1:3799"}
 #   service: "data:all"       # what a session of unmarked traffic is counted as
