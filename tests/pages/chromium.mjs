@@ -90,13 +90,13 @@ export async function judge(page, name, { scripts = 0 } = {}) {
   check(seen.inline === 0, `${name}: inline styles or scripts`);
   check(seen.title > 3, `${name}: no title`);
   await page.evaluate(axe);
-  const result = await page.evaluate(() => globalThis.axe.run());
+  const result = await page.evaluate(() => globalThis.axe.run({ resultTypes: ['violations'] }));
   const found = result.violations.map((v) => `${v.id} (${v.nodes.slice(0, 2).map((n) => n.target.join(' ')).join('; ')})`);
   check(found.length === 0, `${name}: ${found.join(', ')}`);
 }
 
 /// Pages that somebody with these cookies sees, in each language, narrow and light and wide and dark; pictures of the narrow
-/// Azerbaijani and the wide English ones go to `shots`.
+/// Azerbaijani and the wide English ones go to `shots`. `scripts`: how many a page may have, or a function of its path.
 export async function judgePages(base, state, paths, { shots, scripts = 0 } = {}) {
   for (const language of languages) {
     for (const [width, colorScheme] of [[320, 'light'], [1280, 'dark']]) {
@@ -106,8 +106,12 @@ export async function judgePages(base, state, paths, { shots, scripts = 0 } = {}
         const complaints = [];
         const sizes = [];
         const onConsole = (m) => { if (['error', 'warning'].includes(m.type())) complaints.push(m.text()); };
+        const onError = (e) => complaints.push(String(e));
+        const onFailed = (r) => complaints.push(`${r.url()} ${r.failure()?.errorText}`);
         const onResponse = (r) => sizes.push(r.body().then((b) => b.length, () => 0));
         page.on('console', onConsole);
+        page.on('pageerror', onError);
+        page.on('requestfailed', onFailed);
         page.on('response', onResponse);
         const response = await page.goto(`${base}${address}${address.includes('?') ? '&' : '?'}lang=${language}`);
         check(response.status() === 200, `${name}: status ${response.status()}`);
@@ -115,12 +119,14 @@ export async function judgePages(base, state, paths, { shots, scripts = 0 } = {}
         const bytes = (await Promise.all(sizes)).reduce((a, b) => a + b, 0);
         check(bytes < bytesMax, `${name}: ${bytes} bytes`);
         check(await page.getAttribute('html', 'lang') === language, `${name}: wrong language`);
-        await judge(page, name, { scripts });
+        await judge(page, name, { scripts: typeof scripts === 'function' ? scripts(at(page)) : scripts });
         check(complaints.length === 0, `${name}: ${complaints.join('; ')}`);
         if (shots && language === (width === 320 ? 'az' : 'en')) {
           await page.screenshot({ path: path.join(shots, `${address.replace(/\W+/g, '_')}_${width}.png`), fullPage: true });
         }
         page.off('console', onConsole);
+        page.off('pageerror', onError);
+        page.off('requestfailed', onFailed);
         page.off('response', onResponse);
       }
       await context.close();
