@@ -177,7 +177,13 @@ class Signals(unittest.TestCase):
             edge.config["diameter"]["clients"][1] = {"origin_host": "new.test.example"}
             edge.config["radius"]["clients"][0]["secret"] = "another-secret"
             edge.config["settle_every"] = "7s"
+            listener = socket.create_server(("127.0.0.1", 0))
+            listener.settimeout(60)
+            edge.config["diameter"]["charging_systems"] = [{"origin_host": "ocs.test.example",
+                                                            "address": f"127.0.0.1:{listener.getsockname()[1]}"}]
             edge.reload()
+            listener.accept()[0].close()  # it is connected to without a restart
+            listener.close()
             with self.assertRaises((AssertionError, OSError)):
                 for _ in range(200):
                     old.request(280)

@@ -85,7 +85,15 @@ class WiredEdge final : public Edge {
 
   void reload(const web::Configuration& configuration, web::Keys keys) override {
     access_->replace(std::move(keys.http_tokens));
-    if (node_ && configuration.diameter) node_->use_clients(configuration.diameter->clients);
+    if (node_ && configuration.diameter) {
+      node_->use_clients(configuration.diameter->clients);
+      const auto& systems = configuration.diameter->charging_systems;
+      {
+        const std::scoped_lock lock(engine_->mutex());
+        credit_control_->use_relays(!systems.empty());
+      }
+      node_->use_charging_systems(systems);
+    }
     if (radius_ && configuration.radius) {
       if (const auto used = radius_->use_clients(configuration.radius->clients); !used) {
         log::error("radius.clients", "the clients of the file were not taken", used.error());

@@ -95,6 +95,7 @@ void EngineCore::apply_sibling(std::uint64_t number, const Record& record, Insta
   Record& copy = records.front();
   copy.kind = RecordKind(std::uint8_t(record.kind) | sibling_copy);
   copy.origin = number;
+  if (state_.refunded_before(record)) copy.verdict &= std::uint8_t(~verdict_bit::account);
   const Record planned = copy;
   state_.plan_copy(planned, records);
   const std::uint64_t last = journal_.append_all(records);

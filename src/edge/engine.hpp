@@ -26,6 +26,7 @@
 #include <mutex>
 #include <span>
 
+#include "edge/accounts.hpp"
 #include "edge/journal.hpp"
 #include "edge/replica.hpp"
 
@@ -78,6 +79,24 @@ class Engine {
   /// Whether payments are deferred for the subscription: limited service instead of a cut-off.
   virtual bool defers(SubscriptionKey key, LineKind line, Instant now) = 0;
 
+  /// Units that an event debited, as whoever asked for them may bring them back.
+  struct Debit {
+    LeaseId lease;
+    std::uint8_t edge = 0;  ///< that debited
+    ServiceIndex service = no_service;
+    bool limited = false;  ///< the benefit has a quota, and this is its period
+    AccountKey account;
+    std::uint64_t units = 0;
+    Instant at;
+  };
+  /// What the event `id` debited, while it is known: ten minutes.
+  [[nodiscard]] virtual std::optional<Debit> debit(const LeaseId& /*id*/) const { return std::nullopt; }
+  /// Gives back `units` of it (0: all), once, whichever edge is asked and however often: settled less, and
+  /// the quota of the period in which it was debited has them again. The caller has made sure that the debit
+  /// is real. not_covered if it is older than refund_within.
+  static constexpr std::chrono::hours refund_within{24};
+  virtual Verdict refund(const Debit& /*debit*/, std::uint64_t /*units*/, Instant /*now*/) { return {}; }
+
   /// What is known of one lease.
   struct LeaseView {
     SubscriptionKey key = 0;
@@ -114,7 +133,7 @@ class Engine {
 
   struct Counts {
     std::uint64_t granted = 0, not_covered = 0, used_up = 0, limited = 0, refused = 0, repeated = 0,
-                  orphans = 0, reversed = 0, unjournaled = 0;
+                  orphans = 0, reversed = 0, unjournaled = 0, refunded = 0;
     std::uint64_t leases = 0, accounts = 0;
     std::array<std::uint64_t, 7> used{};  ///< by feed::Benefit, in its unit
   };

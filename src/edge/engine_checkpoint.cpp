@@ -162,7 +162,8 @@ std::uint64_t EngineCore::keep_leases(std::uint64_t before) {
       record.cumulative = lease.cumulative;
       charge_to(record, lease);
       record.verdict = lease.verdict;
-      record.used = lease.phase == Phase::event ? lease.slice : lease.earlier;
+      const bool one_shot = lease.phase == Phase::event || lease.phase == Phase::refund;
+      record.used = one_shot ? lease.slice : lease.earlier;
       record.reserved = lease.reserved;
       record.origin = lease.held;
       write_down({&record, 1});

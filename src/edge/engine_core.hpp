@@ -29,6 +29,8 @@ class EngineCore final : public Engine {
   void prefetch_lease(const LeaseId& id) override { state_.leases.prefetch(id); }
   bool defers(SubscriptionKey key, LineKind line, Instant now) override;
   [[nodiscard]] std::optional<LeaseView> lease(const LeaseId& id) const override;
+  [[nodiscard]] std::optional<Debit> debit(const LeaseId& id) const override;
+  Verdict refund(const Debit& debit, std::uint64_t units, Instant now) override;
   void apply_sibling(std::uint64_t number, const Record& record, Instant now) override;
   void sibling_heard(std::uint8_t edge, Instant now) override;
   void sibling_stands(std::uint8_t edge, std::uint64_t ours, std::uint64_t kept) override;

@@ -8,6 +8,10 @@ namespace dayaq::edge {
 
 using std::chrono::seconds;
 
+namespace {
+constexpr std::uint64_t refund_of = 0x7265'6675'6e64'0000;  // tells a refund's lease from its debit's
+}  // namespace
+
 bool EngineCore::candidates(SubscriptionKey key, LineKind line, ServiceIndex service, Instant now) {
   grants_.clear();
   candidates_.clear();
@@ -244,6 +248,8 @@ Verdict EngineCore::decide(const Ask& ask, Instant now) {
   }
   Verdict verdict;
   switch (ask.phase) {
+    case Phase::refund:
+      return {};
     case Phase::event:
       verdict = decide_event(ask, now);
       break;
@@ -370,6 +376,55 @@ Verdict EngineCore::decide_event(const Ask& ask, Instant now) {
   counts_.used[std::size_t(choice.of->line->kind)] += units;
   commit({&record, 1}, verdict);
   ask_for_rights(choice, units, now);
+  return verdict;
+}
+
+std::optional<Engine::Debit> EngineCore::debit(const LeaseId& id) const {
+  const Lease* lease = state_.leases.find(id);
+  if (lease == nullptr || lease->phase != Phase::event || lease->account.measure == 0) return std::nullopt;
+  return Debit{.lease = id,
+               .edge = lease->holder,
+               .service = lease->service,
+               .limited = (lease->verdict & verdict_bit::account) != 0,
+               .account = lease->account,
+               .units = lease->slice,
+               .at = lease->at};
+}
+
+/// A refund is a lease of its own, named by the debit: asked for again, by whatever session, it is the same.
+Verdict EngineCore::refund(const Debit& debit, std::uint64_t units, Instant now) {
+  pass_time(now);
+  if (must_refuse()) return {.outcome = Outcome::refused};
+  units = units == 0 ? debit.units : std::min(units, debit.units);
+  const LeaseId id{.high = debit.lease.high ^ refund_of, .low = debit.lease.low};
+  Verdict verdict{.outcome = Outcome::granted, .measure = debit.account.measure};
+  if (const Lease* known = state_.leases.find(id)) {
+    verdict.repeated = true;
+    verdict.slice = known->slice;
+    verdict.sequence = known->record > journal_.durable() ? known->record : 0;
+    ++counts_.repeated;
+    return verdict;
+  }
+  if (units == 0 || debit.service >= services_.size() || now - debit.at > refund_within) return {};
+  verdict.slice = units;
+  Record record;
+  record.phase = Phase::refund;
+  record.benefit = debit.account.benefit;
+  record.service = debit.service;
+  record.edge = options_.edge;
+  record.lease = id;
+  record.key = debit.account.key;
+  record.measure = debit.account.measure;
+  record.period_start = debit.account.start;
+  record.used = units;
+  record.reserved = debit.edge;
+  record.at = record.until = now;
+  if (debit.limited) {
+    record.verdict =
+        std::uint8_t(verdict_bit::account | std::uint8_t(debit.account.period) << verdict_bit::period_shift);
+  }
+  commit({&record, 1}, verdict);
+  ++counts_.refunded;
   return verdict;
 }
 

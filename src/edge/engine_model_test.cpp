@@ -167,6 +167,33 @@ class World {
     late.erase(late.begin() + std::ptrdiff_t(i));
   }
 
+  /// A message is sent: used at once, and now and then refunded, once or several times, by whichever edge.
+  void event(Node& node) {
+    const Ask ask{.key = who,
+                  .service = data,
+                  .lease = {.high = 8, .low = ++next_id * 0x9e3779b97f4a7c15u},
+                  .phase = Phase::event,
+                  .requested = 1 + random.below(50)};
+    if (node.engine->decide(ask, now).outcome != Outcome::granted) return;
+    real_used += ask.requested;
+    counted[{ask.lease.low, 0}] = ask.requested;
+    const auto debit = node.engine->debit(ask.lease);
+    RC_ASSERT(debit && debit->units == ask.requested && debit->edge == node.options.edge);
+    debits.push_back(*debit);
+  }
+  void refund(Node& node) {
+    if (debits.empty()) return;
+    const Engine::Debit& debit = debits[random.below(debits.size())];
+    const Verdict verdict = node.engine->refund(debit, 0, now);
+    if (verdict.outcome == Outcome::not_covered) {  // too late, by the clock
+      RC_ASSERT(now - debit.at > Engine::refund_within);
+      return;
+    }
+    RC_ASSERT(verdict.outcome == Outcome::granted && verdict.slice == debit.units);
+    if (!refunded.insert(debit.lease.low).second) return;
+    real_used -= debit.units;
+  }
+
   [[nodiscard]] std::uint64_t outstanding() const {
     std::uint64_t sum = 0;
     for (const Session& session : sessions) sum += session.slice;
@@ -193,7 +220,20 @@ class World {
 
   [[nodiscard]] std::uint64_t reported() const {
     std::uint64_t sum = 0;
-    for (const auto& [what, used] : counted) sum += used;
+    for (const auto& [what, used] : counted) {
+      if (!refunded.contains(what.first)) sum += used;
+    }
+    return sum;
+  }
+  /// As the edges' settlers add up their journals.
+  [[nodiscard]] std::uint64_t settled() const {
+    std::uint64_t sum = 0;
+    for (const Node& node : nodes) {
+      (void)node.journal->read(0, [&](std::uint64_t, const Record& record) {
+        if (record.counts()) sum += record.gives_back() ? 0 - record.used : record.used;
+        return true;
+      });
+    }
     return sum;
   }
   [[nodiscard]] std::pair<std::uint64_t, std::uint64_t> sums(const Node& node) const {
@@ -221,6 +261,8 @@ class World {
   std::vector<Ask> late;
   std::set<std::pair<std::uint64_t, const Node*>> avoid;
   std::map<std::pair<std::uint64_t, std::uint32_t>, std::uint64_t> counted;
+  std::vector<Engine::Debit> debits;
+  std::set<std::uint64_t> refunded;  ///< leases of events
   std::uint64_t real_used = 0;
   Instant now = *parse_instant("2026-11-21T18:00:00Z");
 };
@@ -236,6 +278,8 @@ TEST(EngineModel, OneEdgeNeverGrantsMoreThanTheQuotaAndCountsWhatWasReported) {
       if (what == 2) world.now -= hours(1 + int(world.random.below(50)));
       if (what == 3) node.engine->tick(world.now);
       if (what == 4) world.stray();
+      if (what >= 5 && what < 9) world.event(node);
+      if (what == 9) world.refund(node);
       world.now += seconds(1);
       world.exchange(world.random.below(world.sessions.size()), node);
       RC_ASSERT(world.real_used + world.outstanding() <= quota);
@@ -265,6 +309,8 @@ void edges_apart(std::uint64_t seed, std::uint8_t edges, feed::WhenSilent silent
       if (from != to) world.link(from, to, what < 14);
     }
     if (what >= 36) world.stray();
+    if (what >= 30 && what < 34) world.event(world.nodes[any()]);
+    if (what == 34 || what == 35) world.refund(world.nodes[any()]);
     world.now += seconds(1);
     // A session stays with its edge mostly, and fails over now and then.
     const std::size_t session = world.random.below(world.sessions.size());
@@ -281,6 +327,7 @@ void edges_apart(std::uint64_t seed, std::uint8_t edges, feed::WhenSilent silent
   std::uint64_t all = 0;
   for (const Node& node : world.nodes) all += world.sums(node).first;
   RC_ASSERT(all == world.reported());
+  RC_ASSERT(world.settled() == world.reported());
   for (Node& node : world.nodes) {
     const auto before = world.sums(node);
     RC_ASSERT(before.first + before.second == all);

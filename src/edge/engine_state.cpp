@@ -6,8 +6,9 @@ namespace dayaq::edge {
 namespace {
 
 constexpr std::int64_t second_us = 1'000'000;
-constexpr std::int64_t tombstone_us = 600 * second_us;    ///< what ended is known that long
-constexpr std::int64_t unreserved_us = 7200 * second_us;  ///< what holds nothing, likewise
+constexpr std::int64_t tombstone_us = 600 * second_us;         ///< what ended is known that long
+constexpr std::int64_t refund_us = 2 * 24 * 3600 * second_us;  ///< longer than Engine::refund_within
+constexpr std::int64_t unreserved_us = 7200 * second_us;       ///< what holds nothing, likewise
 
 bool has_account(std::uint8_t verdict) {
   return (verdict & verdict_bit::account) != 0;
@@ -49,11 +50,12 @@ AccountKey account_of(const Record& record) {
 void EngineState::add_used(const AccountKey& account, std::int64_t units, bool own, std::uint64_t number) {
   if (!accounts.newer(account, number)) return;
   Account& of = accounts.at(account);
-  std::uint64_t& sum = own ? of.used : of.siblings;
-  if (units >= 0) {
-    sum += std::uint64_t(units);
+  if (!own) {  // a refund may be heard of before its debit: the sum is below zero until then
+    of.siblings += std::uint64_t(units);
+  } else if (units >= 0) {
+    of.used += std::uint64_t(units);
   } else {
-    subtract(sum, std::uint64_t(-units));
+    subtract(of.used, std::uint64_t(-units));
   }
 }
 
@@ -76,7 +78,10 @@ void EngineState::release(Lease& lease) {
 
 void EngineState::set_deadline(Lease& lease) {
   const std::int64_t validity = lease.until > lease.at ? (lease.until - lease.at).count() : 0;
-  const std::int64_t keep = lease.ended ? tombstone_us : lease.slice == 0 ? unreserved_us : 2 * validity;
+  const std::int64_t keep = lease.phase == Phase::refund ? refund_us
+                            : lease.ended                ? tombstone_us
+                            : lease.slice == 0           ? unreserved_us
+                                                         : 2 * validity;
   // After a start all have their time again: how long nobody was here, a clock that may have been set can't
   // say.
   lease.deadline = time_us + keep;
@@ -112,7 +117,7 @@ void EngineState::move(Lease& lease, const Record& record, bool own, bool fresh)
   lease.verdict = record.verdict;
   lease.holder = record.edge;
   lease.phase = record.phase;
-  lease.ended = record.phase == Phase::stop || record.phase == Phase::event;
+  lease.ended = record.phase == Phase::stop || record.phase == Phase::event || record.phase == Phase::refund;
   lease.reserved = record.reserved;
   lease.slice = record.phase == Phase::event ? record.used : record.reserved;
   lease.at = record.at;
@@ -151,6 +156,41 @@ void EngineState::apply_lease(const Record& record, std::uint64_t number, bool o
                               .account = account_of(record)});
   }
   set_deadline(lease);
+}
+
+/// Only the account of who had debited it changes, and only when the refund is first heard of: then no edge
+/// can grant a unit again that another, which heard of it too, has granted again already.
+void EngineState::apply_refund(const Record& record, std::uint64_t number, bool own) {
+  bool fresh = false;
+  Lease& lease = leases.at(record.lease, fresh);
+  if (has_account(record.verdict)) {
+    add_used(account_of(record), -std::int64_t(record.used), record.reserved == edge_, number);
+  }
+  if (fresh) {
+    Record event = record;
+    event.reserved = 0;
+    move(lease, event, own, true);
+    lease.ended = true;
+    lease.slice = record.used;
+    lease.number = record.number;
+  }
+  lease.mark(record.number);
+  lease.record = number;
+  if (own && edges_ > 1) {
+    if (!lease.counted) lease.counted = std::make_unique<std::vector<Counted>>();
+    prune(lease);
+    lease.counted->push_back({.record = number,
+                              .number = record.number,
+                              .refund = true,
+                              .service = record.service,
+                              .used = record.used,
+                              .account = account_of(record)});
+  }
+  set_deadline(lease);
+}
+
+bool EngineState::refunded_before(const Record& copy) const {
+  return copy.phase == Phase::refund && leases.find(copy.lease) != nullptr;
 }
 
 void EngineState::apply_reversal(const Record& record, std::uint64_t number, bool own) {
@@ -202,7 +242,9 @@ void EngineState::apply_kept(const Record& record, std::uint64_t number) {
   move(lease, record, false, true);
   lease.ended = record.orphan;  // a kept record has no beginning to miss: the flag says that it has ended
   lease.number = record.number;
-  lease.earlier = record.phase == Phase::event ? 0 : record.used;
+  const bool one_shot = record.phase == Phase::event || record.phase == Phase::refund;
+  lease.earlier = one_shot ? 0 : record.used;
+  if (one_shot) lease.slice = record.used;
   lease.cumulative = record.cumulative;
   lease.held = record.origin;
   lease.held_account = lease.account;
@@ -226,14 +268,12 @@ void EngineState::apply(const Record& record, std::uint64_t number) {
   }
   switch (RecordKind(std::uint8_t(record.kind) & std::uint8_t(~sibling_copy))) {
     case RecordKind::lease:
+      if (record.phase == Phase::refund) return apply_refund(record, number, own);
       return apply_lease(record, number, own);
     case RecordKind::reversal:
       return apply_reversal(record, number, own);
     case RecordKind::closed:
       return apply_closed(record, number);
-    case RecordKind::settled:
-      settled = std::max(settled, record.used);
-      return;
     case RecordKind::kept:
       return apply_kept(record, number);
     case RecordKind::transfer:
@@ -257,6 +297,7 @@ void EngineState::plan_copy(const Record& copy, std::vector<Record>& out) const 
       if (copy.edge > edge_) continue;  // the one with the lower number keeps it
       Record reversal;
       reversal.kind = RecordKind::reversal;
+      reversal.phase = own.refund ? Phase::refund : Phase::start;
       reversal.benefit = own.account.benefit;
       reversal.service = own.service;
       reversal.edge = edge_;
@@ -275,7 +316,7 @@ void EngineState::plan_copy(const Record& copy, std::vector<Record>& out) const 
       out.push_back(reversal);
     }
   }
-  if (twice) return;
+  if (twice || copy.phase == Phase::refund) return;
   const bool moved = moves(*lease, copy);
   const bool from_slice = moved && lease->holder == edge_ && has_account(lease->verdict);
   const std::uint64_t granted = from_slice ? lease->reserved : moved ? 0 : lease->held;
@@ -295,7 +336,8 @@ void EngineState::plan_copy(const Record& copy, std::vector<Record>& out) const 
 EngineState::Left EngineState::left(const AccountKey& account, const feed::BenefitLine& line) const {
   const Account* of = accounts.find(account);
   std::uint64_t own = of == nullptr ? 0 : of->used + of->reserved;
-  std::uint64_t theirs = of == nullptr ? 0 : of->siblings;
+  std::uint64_t theirs =
+      of == nullptr ? 0 : std::uint64_t(std::max<std::int64_t>(0, std::int64_t(of->siblings)));
   std::int64_t rights = 0;
   if (edges_ > 1) {
     if (const auto at = shared.find(account); at != shared.end()) {

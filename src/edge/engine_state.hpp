@@ -57,6 +57,8 @@ class EngineState {
   /// What this edge journals together with a sibling's record, before that is applied: reversals of what both
   /// counted, and the rights that go with a lease that moved there.
   void plan_copy(const Record& copy, std::vector<Record>& out) const;
+  /// Whether a sibling's record is a refund that was heard of already: the account has had its units back.
+  [[nodiscard]] bool refunded_before(const Record& copy) const;
 
   /// Units that this edge may still grant of the quota, and whether it is only for want of rights that it
   /// isn't more.
@@ -100,6 +102,7 @@ class EngineState {
  private:
   void apply_lease(const Record& record, std::uint64_t number, bool own);
   void move(Lease& lease, const Record& record, bool own, bool fresh);
+  void apply_refund(const Record& record, std::uint64_t number, bool own);
   void apply_reversal(const Record& record, std::uint64_t number, bool own);
   void apply_closed(const Record& record, std::uint64_t number);
   void apply_kept(const Record& record, std::uint64_t number);

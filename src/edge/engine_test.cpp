@@ -267,5 +267,43 @@ TEST_F(EngineTest, AfterARestartAllIsAsItWas) {
   EXPECT_EQ(edge.engine->lease(edge.data(3, 0, Phase::start).lease)->reserved, 690u);
 }
 
+TEST_F(EngineTest, ARefundGivesBackWhatAnEventDebitedOnce) {
+  covered(data_of(10));
+  const Ask event = edge.data(1, 0, Phase::event, 0, 8);
+  EXPECT_FALSE(edge.engine->debit(event.lease));
+  EXPECT_EQ(edge.ask(event).slice, 8u);
+  const auto left = [&] { return edge.engine->look(1, LineKind::mobile, edge.education, edge.now).slice; };
+  EXPECT_EQ(left(), 2u);
+  const auto debit = edge.engine->debit(event.lease);
+  ASSERT_TRUE(debit);
+  EXPECT_EQ(debit->units, 8u);
+  const Verdict back = edge.engine->refund(*debit, 5, edge.now);
+  EXPECT_EQ(back.outcome, Outcome::granted);
+  EXPECT_EQ(back.slice, 5u);
+  EXPECT_EQ(left(), 7u);
+  edge.restart();
+  const Verdict again = edge.engine->refund(*debit, 0, edge.now);
+  EXPECT_TRUE(again.repeated);
+  EXPECT_EQ(again.slice, 5u);
+  edge.tick_for(minutes(30));  // long after the event itself is forgotten
+  EXPECT_FALSE(edge.engine->debit(event.lease));
+  EXPECT_TRUE(edge.engine->refund(*debit, 0, edge.now).repeated);
+  EXPECT_EQ(left(), 7u);
+  EXPECT_EQ(edge.engine->counts().refunded, 0u) << "since the restart";
+}
+
+TEST_F(EngineTest, NoMoreIsRefundedThanWasDebitedAndNothingAfterADay) {
+  covered(data_of(10));
+  const auto debited = [&](std::uint64_t session) {
+    const Ask event = edge.data(session, 0, Phase::event, 0, 2);
+    edge.ask(event);
+    return *edge.engine->debit(event.lease);
+  };
+  EXPECT_EQ(edge.engine->refund(debited(1), 100, edge.now).slice, 2u);
+  const auto late = debited(2);
+  EXPECT_EQ(edge.engine->refund(late, 0, edge.now + hours(25)).outcome, Outcome::not_covered);
+  EXPECT_FALSE(edge.engine->debit(edge.data(3, 0, Phase::start).lease)) << "no event";
+}
+
 }  // namespace
 }  // namespace dayaq::edge

@@ -19,7 +19,6 @@ enum class RecordKind : std::uint8_t {
   lease = 1,     ///< one request: `used` is counted, `reserved` and `until` replace the lease's
   reversal = 2,  ///< takes back what this edge counted under (lease, number): a sibling had counted it
   closed = 3,    ///< supervision ended a lease that fell silent: the reservation is given back
-  settled = 4,   ///< all records up to `used` are in settlement batch number `reserved`
   // The engine's own book-keeping: counts nothing, whoever settles passes over it.
   kept = 5,      ///< a lease as it stands, written again so that old files may go; `used`: its window
   want = 6,      ///< asks the siblings for rights to grant; `reserved`: what is left here
@@ -44,7 +43,7 @@ struct Record {
   std::int32_t period_start = 0;  ///< the quota period's first civil day, days since 1970; 0 for `regime`
   std::uint64_t used = 0;
   std::uint64_t cumulative = 0;  ///< RADIUS: the lease's counter after this
-  std::uint64_t reserved = 0;    ///< the slice granted with this
+  std::uint64_t reserved = 0;    ///< the slice granted with this; a refund: the edge that had debited it
   Instant at;
   Instant until;             ///< when the slice lapses
   std::uint8_t verdict = 0;  ///< the rest of the verdict, for a repeated question (engine_state.hpp)
@@ -52,6 +51,8 @@ struct Record {
   [[nodiscard]] bool copied() const { return (std::uint8_t(kind) & sibling_copy) != 0; }
   /// Whether it belongs into a settlement: this edge's own usage, or what it takes back of it.
   [[nodiscard]] bool counts() const { return kind == RecordKind::lease || kind == RecordKind::reversal; }
+  /// Whether `used` lessens what is settled: a refund, or a reversal of anything else.
+  [[nodiscard]] bool gives_back() const { return (kind == RecordKind::reversal) != (phase == Phase::refund); }
   friend bool operator==(const Record&, const Record&) = default;
 };
 

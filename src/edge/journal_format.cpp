@@ -10,6 +10,8 @@
 namespace dayaq::edge {
 namespace {
 
+constexpr std::uint8_t unused_kind = 4;  // never written by any version
+
 constexpr std::array<std::byte, 4> magic{std::byte('D'), std::byte('Y'), std::byte('J'), std::byte('1')};
 
 constexpr std::array<std::uint32_t, 256> make_table() {
@@ -100,8 +102,8 @@ std::optional<Record> decode_record(std::span<const std::byte, record_bytes> in)
   const auto phase = take<std::uint8_t>(at);
   const auto outcome = take<std::uint8_t>(at);
   const std::uint8_t plain = kind & std::uint8_t(~sibling_copy);
-  if (plain < 1 || plain > std::uint8_t(RecordKind::transfer) || phase > std::uint8_t(Phase::event) ||
-      outcome > std::uint8_t(Outcome::refused)) {
+  if (plain < 1 || plain > std::uint8_t(RecordKind::transfer) || plain == unused_kind ||
+      phase > std::uint8_t(Phase::refund) || outcome > std::uint8_t(Outcome::refused)) {
     return std::nullopt;
   }
   record.kind = RecordKind(kind);

@@ -17,6 +17,7 @@ struct Counted {
   std::uint32_t number = 0;  ///< of the request; cumulative reports: see `to`
   bool cumulative = false;
   bool has_account = false;
+  bool refund = false;
   ServiceIndex service = no_service;
   std::uint64_t used = 0;
   std::uint64_t to = 0;  ///< cumulative: the counter after it; it counted (to - used, to]

@@ -35,8 +35,7 @@ std::int32_t DayFinder::day_of(Instant t) {
 }
 
 SettlementSums::Added SettlementSums::add(const Record& record, DayFinder& days) {
-  const bool reversal = record.kind == RecordKind::reversal;
-  if ((record.kind != RecordKind::lease && !reversal) || record.measure == 0 || record.used == 0) {
+  if (!record.counts() || record.measure == 0 || record.used == 0) {
     return Added::skipped;
   }
   const Key key{.measure = record.measure,
@@ -52,7 +51,7 @@ SettlementSums::Added SettlementSums::add(const Record& record, DayFinder& days)
     found = sums_.emplace(key, Sum{}).first;
   }
   const auto used = std::int64_t(record.used);
-  const std::int64_t units = found->second.units + (reversal ? -used : used);
+  const std::int64_t units = found->second.units + (record.gives_back() ? -used : used);
   constexpr std::uint32_t requests_max = (std::uint32_t(1) << 31) / services_max;
   if (units > units_max || units < -units_max || found->second.requests == requests_max) return Added::full;
   found->second.units = units;

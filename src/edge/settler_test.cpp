@@ -210,7 +210,7 @@ TEST_F(SettlerTest, ABatchCountsByOneListOfResources) {
 TEST_F(SettlerTest, PassesOverWhatIsNotItsOwnToSettle) {
   use(0);
   use(10, 0, RecordKind::closed);
-  use(10, 0, RecordKind::settled);
+  use(10, 0, RecordKind::kept);
   use(10, 0, RecordKind(std::uint8_t(RecordKind::lease) | 0x80));  // a sibling's, copied
   journal.append({.used = 10, .at = clock.now()});                 // of no measure
   use(std::uint64_t(1) << 60);

@@ -67,6 +67,7 @@ enum class Phase : std::uint8_t {
   update,  ///< reports what was used and wants the next slice
   stop,    ///< reports what was used; the lease ends
   event,   ///< one shot: `requested` (default 1) is used at once
+  refund,  ///< what an event debited is given back; never asked: Engine::refund()
 };
 
 /// One question of a network about one lease.

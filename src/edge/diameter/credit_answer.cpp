@@ -72,6 +72,7 @@ void write_implied(Writer& writer, const PartAnswer& answer, const CreditControl
   if (answer.validity.count() > 0)
     writer.u32(avp::validity_time, to_u32(std::uint64_t(answer.validity.count())));
   if (answer.final_units != PartAnswer::Final::none) write_final(writer, answer, options);
+  if (answer.refund) writer.bytes(avp::refund_information, *answer.refund, vendor_3gpp);
 }
 
 }  // namespace
@@ -142,6 +143,7 @@ void write_part(Writer& writer, const CreditPart& part, const PartAnswer& answer
   const bool ends = answer.final_units != PartAnswer::Final::none;
   if (answer.granted != 0 && !ends) write_threshold(writer, answer, options.threshold_percent);
   if (ends) write_final(writer, answer, options);
+  if (answer.refund) writer.bytes(avp::refund_information, *answer.refund, vendor_3gpp);
   writer.u32(avp::result_code, answer.result_code);
   writer.group_end(group);
 }

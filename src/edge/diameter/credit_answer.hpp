@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "edge/diameter/credit_control.hpp"
+#include "edge/diameter/credit_refund.hpp"
 #include "edge/diameter/credit_request.hpp"
 
 namespace dayaq::edge::diameter {
@@ -18,6 +19,7 @@ struct PartAnswer {
   feed::Benefit kind = feed::Benefit::data;
   std::chrono::seconds validity{0};
   enum class Final : std::uint8_t { none, terminate, limited } final_units = Final::none;
+  std::optional<RefundInformation> refund;  ///< of an event: brings back what it debited
 };
 
 inline constexpr std::chrono::seconds limited_validity{1800};  ///< ask again: the debt may be paid

@@ -3,6 +3,7 @@ set(credit_control_sources
   credit_answer.cpp
   credit_control.cpp
   credit_decision.cpp
+  credit_refund.cpp
   credit_relay.cpp
   credit_repeats.cpp
   credit_request.cpp
@@ -23,6 +24,7 @@ set(credit_control_headers
   credit_answer.hpp
   credit_control.hpp
   credit_decision.hpp
+  credit_refund.hpp
   credit_relay.hpp
   credit_repeats.hpp
   credit_request.hpp

@@ -371,6 +371,10 @@ std::size_t CreditControl::session_count() const {
 std::size_t CreditControl::session_bytes() const {
   return state_->sessions.bytes();
 }
+void CreditControl::use_relays(bool relays) {
+  state_->options.relays = relays;
+}
+
 void CreditControl::attach(OtherSessions* other) {
   state_->other = other;
 }

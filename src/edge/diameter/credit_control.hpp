@@ -111,6 +111,8 @@ class CreditControl {
   [[nodiscard]] std::size_t session_count() const;
   /// Once a second or so: ends sessions that have been silent for twice their validity.
   void tick(Instant now);
+  /// Whether there are charging systems behind from now on (CreditControlOptions::relays).
+  void use_relays(bool relays);
   /// Gx beside Gy: its sessions are re-authorised by the same calls. May be null; outlives this.
   void attach(OtherSessions* other);
   [[nodiscard]] std::size_t session_bytes() const;  ///< memory of the sessions, about

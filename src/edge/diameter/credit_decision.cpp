@@ -68,7 +68,7 @@ bool Decider::concerns(const Question& question) {
     const SessionLease* lease =
         question.session ? Sessions::lease(*question.session, part.lease_part()) : nullptr;
     if (lease && lease->holder == Holder::edge) return true;
-    return covered(question, part);
+    return covered(question, part) || (!part.refund.empty() && debit_of(question, part));
   });
 }
 
@@ -80,6 +80,9 @@ void Decider::decide(const Question& question, Decided& out) {
   out.sequence = 0;
   out.validity = {};
   out.refused = out.whole_upstream = false;
+  if (is_event(question.request) && *question.request.action == RequestedAction::refund) {
+    return refund(question, out);
+  }
   if (is_event(question.request) && *question.request.action != RequestedAction::direct_debiting) {
     return enquire(question, out);
   }
@@ -206,6 +209,8 @@ PartDecision Decider::debited(const Question& question, const Part& part, Decide
   decision.keep_open = verdict.keep_open;
   decision.answer.kind = part.kind;
   decision.answer.granted = std::max<std::uint64_t>({verdict.slice, part.part.asked.of(part.kind), 1});
+  if (const auto debit = engine_.debit(part.lease))
+    decision.answer.refund = encode_refund(*debit, refund_key_);
   return decision;
 }
 
@@ -260,7 +265,41 @@ void Decider::end_unnamed(const Question& question, Decided& out) {
   }
 }
 
-/// Refunds, balance checks and price enquiries: about what is granted, there is nothing to pay.
+/// What a refund is of: by the Refund-Information that it brings back, else the event of the same session.
+std::optional<Engine::Debit> Decider::debit_of(const Question& question, const CreditPart& part) const {
+  if (!part.refund.empty()) return decode_refund(part.refund, refund_key_);
+  return engine_.debit(
+      lease_id(question.request.origin_host, question.request.session_id, part.lease_part()));
+}
+
+/// What an event debited is given back, once. What nobody here debited the charging system may have; where
+/// there is none, there was nothing to pay.
+void Decider::refund(const Question& question, Decided& out) {
+  for (const CreditPart& part : question.request.parts) {
+    const auto debit = debit_of(question, part);
+    Verdict verdict;
+    if (debit && debit->account.key == question.key) {
+      const ServiceRule* rule = rule_for(question.request, part);
+      const Units& units = part.asks ? part.asked : part.used;
+      verdict = engine_.refund(*debit, rule ? units.of(rule->kind) : 0, question.now);
+    }
+    if (verdict.outcome == Outcome::refused) {
+      out.refused = true;
+      return;
+    }
+    out.sequence = std::max(out.sequence, verdict.sequence);
+    if (verdict.outcome == Outcome::granted) {
+      out.parts.push_back(here(result::success));
+    } else if (question.relays) {
+      out.parts.push_back(upstream(Upstream::as_it_came));
+    } else {
+      out.parts.push_back(here(covered(question, part) ? result::success : result::end_user_service_denied));
+    }
+  }
+  conclude(question, out);
+}
+
+/// Balance checks and price enquiries: about what is granted, there is nothing to pay.
 void Decider::enquire(const Question& question, Decided& out) {
   const CreditRequest& request = question.request;
   const bool ours =

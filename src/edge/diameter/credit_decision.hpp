@@ -29,7 +29,8 @@ struct Decided {
 
 class Decider {
  public:
-  Decider(const CreditControlOptions& options, Engine& engine) : options_(options), engine_(engine) {}
+  Decider(const CreditControlOptions& options, Engine& engine)
+      : options_(options), engine_(engine), refund_key_(refund_key(options.feed_key)) {}
 
   void decide(const Question& question, Decided& out);
   /// Whether any part would be answered here; nothing is counted.
@@ -57,12 +58,15 @@ class Decider {
   Verdict ask(const Question& question, const Part& part, Phase phase, std::uint64_t used, bool wants,
               Decided& out);
   void end_unnamed(const Question& question, Decided& out);
+  void refund(const Question& question, Decided& out);
+  [[nodiscard]] std::optional<Engine::Debit> debit_of(const Question& question, const CreditPart& part) const;
   void enquire(const Question& question, Decided& out);
   void without_parts(const Question& question, Decided& out);
   void conclude(const Question& question, Decided& out) const;
 
   const CreditControlOptions& options_;
   Engine& engine_;
+  const SipKey refund_key_;
   std::vector<SessionLease> ending_;
 };
 

@@ -161,5 +161,61 @@ TEST_F(CreditEngine, AfterARestartWhatThisEdgeGrantedIsStillNotTheChargingSystem
   EXPECT_EQ(used(feed::Benefit::data), 700u);
 }
 
+/// An event about messages, or its refund.
+Ccr message_event(std::uint32_t action, std::string session, std::uint32_t end_to_end, std::uint64_t units,
+                  BytesView information = {}) {
+  Ccr event{.type = 4,
+            .session = std::move(session),
+            .context = std::string(sms_context),
+            .many = false,
+            .end_to_end = end_to_end};
+  Writer writer(event.more);
+  writer.u32(avp::requested_action, action);
+  const auto asked = writer.group_begin(avp::requested_service_unit);
+  writer.u64(avp::cc_service_specific_units, units);
+  writer.group_end(asked);
+  if (!information.empty()) writer.bytes(avp::refund_information, information, vendor_3gpp);
+  return event;
+}
+
+TEST_F(CreditEngine, ARefundBringsBackWhatAnEventDebitedOnceWhateverSessionAsks) {
+  grant(feed::Benefit::messages, "", 10);
+  const Reaction debited = control->on_request(message_event(0, "a", 1, 8).build(), "pgw.test", now);
+  const auto information =
+      find_avp(BytesView(debited.message).subspan(header_bytes), avp::refund_information, vendor_3gpp);
+  ASSERT_TRUE(information);
+  const Bytes brought(information->data.begin(), information->data.end());
+  const auto left = [&] {
+    return engine->look(key_of(number), LineKind::mobile, settings.services[1].service, now).slice;
+  };
+  EXPECT_EQ(left(), 2u);
+  now += std::chrono::hours(3);  // the event's own lease is long forgotten
+  for (int i = 0; i < 3700; ++i) engine->tick(now - std::chrono::hours(3) + std::chrono::seconds(i));
+  start();
+  EXPECT_THAT(answer(message_event(1, "b", 2, 8, brought)), HasSubstr("268=2001"));
+  EXPECT_EQ(left(), 10u);
+  EXPECT_THAT(answer(message_event(1, "b", 2, 8, brought)), HasSubstr("268=2001"));
+  EXPECT_THAT(answer(message_event(1, "c", 3, 8, brought)), HasSubstr("268=2001"));
+  EXPECT_EQ(left(), 10u) << "once";
+  Bytes forged = brought;
+  forged[50] ^= std::byte(1);
+  EXPECT_EQ(engine->counts().refunded, 1u);
+  answer(message_event(1, "d", 4, 8, forged));
+  EXPECT_EQ(engine->counts().refunded, 1u);
+}
+
+TEST_F(CreditEngine, ARefundOfTheSameSessionNeedsNoInformationAndWhatWasNotOursGoesOn) {
+  grant(feed::Benefit::messages, "", 10);
+  answer(message_event(0, "a", 1, 3));
+  Ccr refund = message_event(1, "a", 2, 3);
+  refund.number = 1;
+  EXPECT_THAT(answer(refund), HasSubstr("268=2001"));
+  EXPECT_EQ(engine->counts().refunded, 1u);
+  settings.relays = true;
+  start();
+  const Reaction reaction = control->on_request(message_event(1, "paid", 3, 3).build(), "pgw.test", now);
+  EXPECT_EQ(reaction.kind, Reaction::Kind::relay);
+}
+
 }  // namespace
 }  // namespace dayaq::edge::diameter

@@ -142,6 +142,8 @@ class RequestReader {
   std::optional<Fault> of_vendor(const Avp& avp) {
     if (avp.vendor == vendor_3gpp && avp.code == avp::service_information) {
       service_information_ = avp.data;
+    } else if (avp.vendor == vendor_3gpp && avp.code == avp::refund_information) {
+      own_.refund = avp.data;
     } else {
       understood(avp);
     }
@@ -232,7 +234,9 @@ class RequestReader {
     AvpReader reader(group.data);
     Avp avp;
     while (reader.next(avp)) {
-      if (avp.vendor != 0) {
+      if (avp.vendor == vendor_3gpp && avp.code == avp::refund_information) {
+        part.refund = avp.data;
+      } else if (avp.vendor != 0) {
         understood(avp);
       } else if (auto fault = of_part(avp, part)) {
         return fault;

@@ -37,6 +37,7 @@ struct CreditPart {
   bool asks = false;     ///< Requested-Service-Unit is there
   bool reports = false;  ///< Used-Service-Unit is there
   Units asked, used;
+  BytesView refund;  ///< Refund-Information, as an answer of ours gave it
   /// What tells its lease from others of the session; 0 if it names neither group nor service.
   [[nodiscard]] std::uint64_t lease_part() const;
 };

@@ -49,7 +49,8 @@ inline constexpr std::uint32_t cc_input_octets = 412, cc_output_octets = 414, cc
 inline constexpr std::uint32_t time_quota_threshold = 868, volume_quota_threshold = 869,
                                reporting_reason = 872, service_information = 873, unit_quota_threshold = 1226,
                                charging_rule_install = 1001, charging_rule_remove = 1002,
-                               charging_rule_base_name = 1004, charging_rule_name = 1005;
+                               charging_rule_base_name = 1004, charging_rule_name = 1005,
+                               refund_information = 2022;
 }  // namespace avp
 
 namespace result {

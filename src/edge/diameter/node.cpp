@@ -66,6 +66,10 @@ class RunningNode final : public Node {
       core->use_clients(std::move(clients));
     });
   }
+  void use_charging_systems(std::vector<PeerOptions> systems) override {
+    asio::post(core_->context(),
+               [core = core_.get(), systems = std::move(systems)] { core->use_charging_systems(systems); });
+  }
   [[nodiscard]] Counts counts() const override { return core_->counts(); }
 
  private:

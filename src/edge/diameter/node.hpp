@@ -23,6 +23,7 @@ struct PeerOptions {
   bool tls = false;
   /// Over TLS, the name in its certificate: empty for its Origin-Host, "*" for any that the authority signed.
   std::string certificate_name;
+  friend bool operator==(const PeerOptions&, const PeerOptions&) = default;
 };
 
 struct NodeOptions {
@@ -74,6 +75,11 @@ class Node {
   /// Who may connect from now on. Whoever is connected and no longer may be is told to leave (DPR
   /// DO_NOT_WANT_TO_TALK_TO_YOU) after what was asked is answered; the others notice nothing. Any thread.
   virtual void use_clients(std::vector<PeerOptions> clients) = 0;
+
+  /// The charging systems from now on, in order of preference. One that stays keeps its connection and what
+  /// it was asked; one that is gone gets nothing more, and a DPR (DO_NOT_WANT_TO_TALK_TO_YOU) once it has
+  /// answered. Any thread.
+  virtual void use_charging_systems(std::vector<PeerOptions> systems) = 0;
 
   struct Counts {
     std::uint64_t requests = 0, answers = 0, relayed = 0, relay_failed = 0, busy = 0, malformed = 0,

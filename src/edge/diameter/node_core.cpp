@@ -117,7 +117,7 @@ Result<void> NodeCore::open() {
   return {};
 }
 
-Result<void> NodeCore::configure_tls() {
+Result<void> NodeCore::load_tls(asio::ssl::context& context, bool server) const {
   const auto strict = asio::ssl::context::default_workarounds | asio::ssl::context::no_sslv2 |
                       asio::ssl::context::no_sslv3 | asio::ssl::context::no_tlsv1 |
                       asio::ssl::context::no_tlsv1_1;
@@ -126,33 +126,34 @@ Result<void> NodeCore::configure_tls() {
                 "The certificate, key or authority for Diameter over TLS can't be used.",
                 what + ": " + error.message());
   };
-  const auto load = [&](asio::ssl::context& context, bool server) -> Result<void> {
-    error_code error;
-    context.set_options(strict);
-    if (!options_.tls_certificate.empty()) {
-      context.use_certificate_chain_file(options_.tls_certificate, error);
-      if (error) return failed(options_.tls_certificate, error);
-      context.use_private_key_file(options_.tls_key, asio::ssl::context::pem, error);
-      if (error) return failed(options_.tls_key, error);
-    }
-    if (!options_.tls_authority.empty()) {
-      context.load_verify_file(options_.tls_authority, error);
-      if (error) return failed(options_.tls_authority, error);
-      context.set_verify_mode(asio::ssl::verify_peer | asio::ssl::verify_fail_if_no_peer_cert);
-    } else if (!server) {
-      context.set_default_verify_paths(error);
-      context.set_verify_mode(asio::ssl::verify_peer);
-    }
-    return {};
-  };
+  error_code error;
+  context.set_options(strict);
+  if (!options_.tls_certificate.empty()) {
+    context.use_certificate_chain_file(options_.tls_certificate, error);
+    if (error) return failed(options_.tls_certificate, error);
+    context.use_private_key_file(options_.tls_key, asio::ssl::context::pem, error);
+    if (error) return failed(options_.tls_key, error);
+  }
+  if (!options_.tls_authority.empty()) {
+    context.load_verify_file(options_.tls_authority, error);
+    if (error) return failed(options_.tls_authority, error);
+    context.set_verify_mode(asio::ssl::verify_peer | asio::ssl::verify_fail_if_no_peer_cert);
+  } else if (!server) {
+    context.set_default_verify_paths(error);
+    context.set_verify_mode(asio::ssl::verify_peer);
+  }
+  return {};
+}
+
+Result<void> NodeCore::configure_tls() {
   const bool listens = options_.tls_port != 0 || options_.inherited.listeners.size() > 1;
   if (listens) {
     tls_server_.emplace(asio::ssl::context::tls_server);
-    DAYAQ_TRY_OK(load(*tls_server_, true));
+    DAYAQ_TRY_OK(load_tls(*tls_server_, true));
   }
   if (std::ranges::any_of(options_.charging_systems, &PeerOptions::tls)) {
     tls_client_.emplace(asio::ssl::context::tls_client);
-    DAYAQ_TRY_OK(load(*tls_client_, false));
+    DAYAQ_TRY_OK(load_tls(*tls_client_, false));
   }
   return {};
 }
@@ -284,6 +285,19 @@ void NodeCore::use_clients(std::vector<PeerOptions> clients) {
       peer->disconnect(disconnect_cause::do_not_want);
     }
   }
+}
+
+void NodeCore::use_charging_systems(const std::vector<PeerOptions>& systems) {
+  if (phase_ != Phase::running) return;
+  if (!tls_client_ && std::ranges::any_of(systems, &PeerOptions::tls)) {
+    tls_client_.emplace(asio::ssl::context::tls_client);
+    if (const auto loaded = load_tls(*tls_client_, false); !loaded) {
+      tls_client_.reset();
+      return log::error("diameter.charging_systems", "the charging systems of the file were not taken",
+                        loaded.error());
+    }
+  }
+  relay_->use_systems(systems, SteadyClock::now());
 }
 
 /// A second connection of a peer that is here: RFC 6733 section 5.6.4 would refuse it, and a peer that lost

@@ -36,7 +36,8 @@ class NodeCore final : public PeerHost {
   void begin_hand_over(std::chrono::milliseconds wait, std::function<void(Inheritance)> done);
   [[nodiscard]] std::vector<int> stop_accepting();
 
-  void use_clients(std::vector<PeerOptions> clients);  ///< on the loop
+  void use_clients(std::vector<PeerOptions> clients);                  ///< on the loop
+  void use_charging_systems(const std::vector<PeerOptions>& systems);  ///< on the loop
 
   void wake();                             ///< any thread: the journal has come further
   void re_authorise(SubscriptionKey key);  ///< any thread, also under the edge's lock
@@ -65,6 +66,7 @@ class NodeCore final : public PeerHost {
   };
   Result<void> listen(std::uint16_t port, bool tls, int inherited);
   Result<void> configure_tls();
+  Result<void> load_tls(asio::ssl::context& context, bool server) const;
   void accept(Listener& listener);
   void take(tcp::socket socket, bool tls);
   void take_over(Inheritance::Connection& connection);

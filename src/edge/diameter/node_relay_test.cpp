@@ -178,5 +178,43 @@ TEST_F(RelayToTwo, ConnectsAgainToOneThatSaidItWasRebooting) {
   first.emplace(first_place.accept("ocs1.example"));
 }
 
+TEST_F(RelayToTwo, ChangesItsChargingSystemsWhileTheyAreAsked) {
+  options.relay_timeout = 60s;
+  open();
+  pgw->send(credit_request("relay;1", 5));
+  const auto under_way = request_at(*first, "ocs1.example");
+  ASSERT_TRUE(under_way);
+  TestSystem third_place;
+  node->use_charging_systems({{.origin_host = "ocs3.example", .address = third_place.address()},
+                              {.origin_host = "ocs2.example", .address = second_place.address()}});
+  TestPeer third = third_place.accept("ocs3.example");
+  ASSERT_TRUE(eventually([&] { return state("ocs3.example") == "open" && state("ocs1.example").empty(); }));
+  EXPECT_EQ(state("ocs2.example"), "open") << "who stays notices nothing";
+  pgw->send(credit_request("relay;2", 6));
+  const auto preferred = request_at(third, "ocs3.example");
+  ASSERT_TRUE(preferred);
+  third.send(credit_answer(*preferred, "ocs3.example"));
+  EXPECT_EQ(pgw->receive_result(), result::success);
+  // What the one that is gone was asked it may still answer; then it is told to leave.
+  first->send(credit_answer(*under_way, "ocs1.example"));
+  const auto late = pgw->receive();
+  ASSERT_TRUE(late);
+  EXPECT_EQ(origin_of(*late), "ocs1.example");
+  std::optional<Bytes> told;
+  while ((told = first->receive()) && header_of(*told).command != command::disconnect_peer) {
+  }
+  ASSERT_TRUE(told);
+  first->close();
+  // And back again, in a place that has become free.
+  node->use_charging_systems({{.origin_host = "ocs1.example", .address = first_place.address()}});
+  first.emplace(first_place.accept("ocs1.example"));
+  ASSERT_TRUE(eventually([&] { return state("ocs1.example") == "open" && node->counts().peers.size() == 2; }));
+  pgw->send(credit_request("relay;3", 7));
+  ASSERT_TRUE(request_at(*first, "ocs1.example"));
+  node->use_charging_systems({});
+  pgw->send(credit_request("relay;4", 8));
+  EXPECT_EQ(pgw->receive_result(), result::unable_to_deliver) << "there is nobody now";
+}
+
 }  // namespace
 }  // namespace dayaq::edge::diameter

@@ -1,5 +1,6 @@
 #include "edge/diameter/relay.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.hpp"
@@ -8,15 +9,62 @@ namespace dayaq::edge::diameter {
 
 Relay::Relay(PeerHost& host, const std::vector<PeerOptions>& systems, const Times& times,
              std::function<double()> jitter, Calls calls)
-    : host_(host), times_(times), calls_(std::move(calls)) {
-  for (const PeerOptions& options : systems) {
-    systems_.push_back({.options = options,
-                        .watchdog = std::make_shared<Watchdog>(times.watchdog, jitter),
-                        .peer = nullptr,
-                        .connecting = false,
-                        .again = TimePoint::min()});
-    if (systems_.size() == 64) break;  // as many as `tried` has bits
+    : host_(host), times_(times), calls_(std::move(calls)), jitter_(std::move(jitter)) {
+  use_systems(systems, TimePoint::min());
+}
+
+/// Where one of the file has its place: where it had it, or one that nobody has.
+std::size_t Relay::place_for(const PeerOptions& options) const {
+  std::size_t free = npos;
+  for (std::size_t i = 0; i < systems_.size(); ++i) {
+    const System& system = systems_[i];
+    if (system.options == options && !system.leaving) return i;
+    if (system.retired && !system.peer && !system.connecting && free == npos) free = i;
   }
+  if (free != npos) return free;
+  return systems_.size() < systems_max ? systems_.size() : npos;
+}
+
+void Relay::use_systems(const std::vector<PeerOptions>& systems, TimePoint now) {
+  order_.clear();
+  for (System& system : systems_) {
+    if (!system.retired) system.leave_by = now + times_.timeout;
+    system.retired = true;
+  }
+  for (const PeerOptions& options : systems) {
+    const std::size_t place = place_for(options);
+    if (place == npos) {
+      log::warning("diameter.charging_systems_many", "A charging system of the file is left out",
+                   {{"peer", options.origin_host}});
+      continue;
+    }
+    if (place == systems_.size()) systems_.emplace_back();
+    System& system = systems_[place];
+    if (!system.watchdog || system.options != options) {
+      system = {};
+      system.options = options;
+      system.watchdog = std::make_shared<Watchdog>(times_.watchdog, jitter_);
+    }
+    system.retired = false;
+    if (std::ranges::find(order_, place) == order_.end()) order_.push_back(place);
+  }
+  if (now != TimePoint::min()) tick(now);
+}
+
+/// Told to leave once nothing is waited for from it.
+void Relay::let_go(std::size_t index, TimePoint now) {
+  System& system = systems_[index];
+  if (!system.peer) {
+    system.leaving = false;
+    return;
+  }
+  const bool asked =
+      std::ranges::any_of(waiting_, [&](const auto& entry) { return entry.second.system == index; });
+  if (system.leaving || (asked && now < system.leave_by)) return;
+  system.leaving = true;
+  log::warning("diameter.peer_unlisted", "A peer is no longer in the file",
+               {{"peer", system.options.origin_host}});
+  system.peer->disconnect(disconnect_cause::do_not_want);
 }
 
 void Relay::connect_all(TimePoint now) {
@@ -25,13 +73,13 @@ void Relay::connect_all(TimePoint now) {
 
 void Relay::connect(std::size_t index, TimePoint now) {
   System& system = systems_[index];
-  if (stopped_ || system.peer || system.connecting || now < system.again) return;
+  if (stopped_ || system.retired || system.peer || system.connecting || now < system.again) return;
   system.connecting = true;
   system.again = now + times_.reconnect;
   calls_.connect(system.options, [this, index](std::unique_ptr<Stream> stream, const std::string& why) {
     System& target = systems_[index];
     target.connecting = false;
-    if (stopped_) return;
+    if (stopped_ || target.retired) return;
     if (!stream) {
       log::warning("diameter.charging_system_away", "A charging system can't be reached",
                    {{"peer", target.options.origin_host}, {"why", why}});
@@ -47,7 +95,7 @@ void Relay::connect(std::size_t index, TimePoint now) {
 /// no better one: its capabilities exchange has shown that it lives.
 std::size_t Relay::choose(std::uint64_t tried) const {
   std::size_t reopening = npos;
-  for (std::size_t i = 0; i < systems_.size(); ++i) {
+  for (const std::size_t i : order_) {
     const auto& peer = systems_[i].peer;
     if (!peer || !peer->open() || (tried >> i & 1) != 0) continue;
     const auto state = systems_[i].watchdog->state();
@@ -76,7 +124,7 @@ void Relay::transmit(Waiting&& waiting, std::size_t system, bool again) {
   set_hop_by_hop(waiting.relayed.request, hop_by_hop);
   if (again) set_retransmitted(waiting.relayed.request);
   systems_[system].peer->send(waiting.relayed.request);
-  if (!again && systems_.size() > 1) {
+  if (!again && order_.size() > 1) {
     due_.emplace(waiting.sent + times_.timeout / 2, Due{.hop_by_hop = hop_by_hop, .half = true});
   }
   due_.emplace(waiting.deadline, Due{.hop_by_hop = hop_by_hop});
@@ -158,6 +206,7 @@ void Relay::tick(TimePoint now) {
     if (resend(due.hop_by_hop) && silent && silent->open()) silent->probe();
   }
   for (std::size_t i = 0; i < systems_.size(); ++i) {
+    if (systems_[i].retired) let_go(i, now);
     if (const auto peer = systems_[i].peer) {
       peer->tick(now);
     } else {
@@ -193,7 +242,8 @@ bool Relay::any_connected() const {
 }
 
 void Relay::describe(std::vector<std::pair<std::string, std::string>>& out) const {
-  for (const System& system : systems_) {
+  for (const std::size_t i : order_) {
+    const System& system = systems_[i];
     out.emplace_back(system.options.origin_host, system.peer ? system.peer->state_name() : "down");
   }
 }

@@ -10,6 +10,7 @@
 // - After its whole time, or when there is nobody to send it to, a request is given back unanswered.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -51,6 +52,9 @@ class Relay {
         std::function<double()> jitter, Calls calls);
 
   void connect_all(TimePoint now);
+  /// In place of those so far. Of those that are gone, what they were asked is waited for before they are
+  /// told.
+  void use_systems(const std::vector<PeerOptions>& systems, TimePoint now);
   /// False if there is nobody to send it to: `relayed` is then as it was.
   bool send(Relayed& relayed, TimePoint now);
   /// An answer from a charging system. False if nothing waits for it (or from it).
@@ -75,6 +79,9 @@ class Relay {
     std::shared_ptr<Peer> peer;  ///< null while not connected
     bool connecting = false;
     TimePoint again = TimePoint::min();  ///< when to connect again
+    bool retired = false;                ///< no longer in the file: nothing more is sent to it
+    bool leaving = false;                ///< and has been told
+    TimePoint leave_by{};
   };
   struct Waiting {
     Relayed relayed;
@@ -88,18 +95,23 @@ class Relay {
   bool resend(std::uint32_t hop_by_hop);
   void give_back(std::uint32_t hop_by_hop, BytesView answer);
   void connect(std::size_t system, TimePoint now);
+  [[nodiscard]] std::size_t place_for(const PeerOptions& options) const;
+  void let_go(std::size_t system, TimePoint now);
 
+  static constexpr std::size_t systems_max = 64;  ///< as many as `tried` has bits
   static constexpr std::size_t npos = std::size_t(-1);
   PeerHost& host_;
   const Times times_;
   Calls calls_;
-  std::vector<System> systems_;
+  std::deque<System> systems_;                          ///< a place is used again once who had it has gone
+  std::vector<std::size_t> order_;                      ///< of those in the file
   std::unordered_map<std::uint32_t, Waiting> waiting_;  ///< by the hop-by-hop it was last sent with
   struct Due {
     std::uint32_t hop_by_hop = 0;
     bool half = false;  ///< of its time: try another
   };
   std::multimap<TimePoint, Due> due_;  ///< may name what has been answered since
+  std::function<double()> jitter_;
   bool stopped_ = false;
 };
 

@@ -159,6 +159,7 @@ std::map<std::string, std::string> written_parts(const YAML::Node& root) {
     const auto name = part.first.as<std::string>("");
     YAML::Node value = YAML::Clone(part.second);
     if ((name == "diameter" || name == "radius") && value.IsMap()) value.remove("clients");
+    if (name == "diameter" && value.IsMap()) value.remove("charging_systems");
     write_value(value, out[name]);
   }
   return out;
