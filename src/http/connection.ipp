@@ -1,6 +1,6 @@
 // One connection, from accept to close: a coroutine on its I/O thread. Included by server.cpp alone.
 //
-//   idle --first byte--> head --complete--> [body] --whole--> handling --answered--> idle
+//   idle --first byte--> head --complete--> [held] --> [body] --whole--> handling --answered--> idle
 //     any of them --refused, expired, Connection: close--> flush --> [lingering] --> closed
 //
 // 1. Requests are answered in order: the next head is looked at when the answer before it has been written
@@ -16,9 +16,12 @@
 // body, so the
 //    connection ends; it lingers until the caller has seen the answer, since closing on unread bytes makes
 //    the kernel send a reset that may overtake the answer.
+// 5. Whom the gate holds (asked before their time, again) costs nothing until the end of that: nothing is
+// read, nothing is written, and no worker is taken. Then the gate is asked again.
 #pragma once
 
 #include <openssl/ssl.h>
+#include <poll.h>
 
 #include <array>
 #include <boost/asio/ssl/stream.hpp>
@@ -95,7 +98,10 @@ class Connection final : public ConnectionBase {
     cancel();
   }
 
+  void release() override { std::exchange(held_, nullptr).resume(); }
+
   void stop_if_idle() override {
+    if (held_) return release_now();
     // Who has just connected is about to ask: it gets a moment, and its answer says that the connection
     // closes.
     const bool patient =
@@ -116,12 +122,13 @@ class Connection final : public ConnectionBase {
   void abort() override {
     aborted_ = true;
     keep_alive_ = false;
+    if (held_) return release_now();
     if (waiting_) return deliver(sequence_, server_stops());
     cancel();
   }
 
  private:
-  enum class State : std::uint8_t { idle, head, body, handling, writing, lingering };
+  enum class State : std::uint8_t { idle, head, held, body, handling, writing, lingering };
   static constexpr std::chrono::milliseconds linger_max{1000};
   static constexpr std::chrono::milliseconds linger_min{100};         ///< when the server is stopping
   static constexpr std::chrono::milliseconds first_request_max{250};  ///< the same
@@ -205,6 +212,32 @@ class Connection final : public ConnectionBase {
     Connection& connection_;
   };
 
+  /// Does nothing for as long as the gate said, or until the server stops.
+  class Hold {
+   public:
+    explicit Hold(Connection& connection) : connection_(connection) {}
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> self) {
+      from_ = SteadyClock::now();
+      connection_.state_ = State::held;
+      connection_.deadline = TimePoint::max();
+      connection_.held_ = self;
+      connection_.held_until_ = from_ + connection_.request_.gate_hold;
+      connection_.shared_.held.fetch_add(1, std::memory_order_relaxed);
+      connection_.io_->hold(connection_, connection_.held_until_);
+    }
+    void await_resume() const {
+      connection_.shared_.held.fetch_sub(1, std::memory_order_relaxed);
+      connection_.request_.gate_held +=
+          std::chrono::duration_cast<std::chrono::milliseconds>(SteadyClock::now() - from_);
+      connection_.request_.gate_hold = std::chrono::milliseconds(0);
+    }
+
+   private:
+    Connection& connection_;
+    TimePoint from_;
+  };
+
   /// A TLS handshake or shutdown; gives whether it succeeded.
   class TlsStep {
    public:
@@ -257,6 +290,14 @@ class Connection final : public ConnectionBase {
           break;
         }
         bool admitted = admit();
+        while (!admitted && may_hold()) {
+          co_await Flush(*this);
+          co_await Hold(*this);
+          if (hung_up()) break;
+          admitted = admit_held();
+        }
+        if (failed_) break;
+        if (!admitted) leave_body();
         if (admitted && !take_whole_body()) admitted = co_await read_body();
         if (failed_) break;
         if (admitted) {
@@ -267,6 +308,7 @@ class Connection final : public ConnectionBase {
             deadline = started_ + shared_.options.request_timeout;
             co_await AwaitAnswer(*this);
           }
+          if (request_.gate_refused && may_hold()) co_await Hold(*this);
         }
         finish_answer();
         if (!large_body_.empty() || out_.size() > batch_max) co_await Flush(*this);
@@ -413,19 +455,70 @@ class Connection final : public ConnectionBase {
     match_ = shared_.router.match(request_.method, request_.path);
     Admission admission = admit_by_head(match_, request_, framing_, shared_.authenticator);
     ask_on_worker_ = admission.ask_on_worker;
-    request_.gate_cookie.clear();
     request_.gate_refused = false;
+    request_.gate_held = request_.gate_hold = std::chrono::milliseconds(0);
+    request_.gate_cookie.clear();
+    request_.parameters = std::move(match_.parameters);
     gated_ = match_.route != nullptr && match_.route->gate != nullptr && !admission.refusal;
-    if (gated_ && !ask_on_worker_) admission.refusal = match_.route->gate->refuse(request_);
-    const bool admitted = !admission.refusal;
-    gated_ = gated_ && admitted;
-    if (!admitted) response_ = std::move(*admission.refusal);
-    if (!admitted && framing_.has_body() && !take_whole_body()) {
+    if (!admission.refusal) return ask_gate();
+    response_ = std::move(*admission.refusal);
+    return false;
+  }
+
+  /// False: response_ says why not.
+  bool ask_gate() {
+    if (!gated_ || ask_on_worker_) return true;
+    auto refusal = match_.route->gate->refuse(request_);
+    if (!refusal) return true;
+    response_ = std::move(*refusal);
+    return false;
+  }
+
+  /// Its time has come. Whoever sends more meanwhile doesn't wait for answers: this one, and no other.
+  bool admit_held() {
+    started_ = SteadyClock::now();
+    if (!whole_request_is_all()) {
       keep_alive_ = false;
       linger_ = true;
     }
-    request_.parameters = std::move(match_.parameters);
-    return admitted;
+    return ask_gate();
+  }
+
+  /// The gate asks for it, and there is room. Without room the connection ends with the answer.
+  bool may_hold() {
+    if (request_.gate_hold.count() == 0 || shared_.stopping.load(std::memory_order_relaxed)) return false;
+    if (shared_.held.load(std::memory_order_relaxed) < shared_.options.held_max) return true;
+    keep_alive_ = false;
+    linger_ = true;
+    return false;
+  }
+
+  /// Who is held isn't read: their going shows here. Half a goodbye counts as a whole one.
+  bool hung_up() {
+    pollfd asked{.fd = stream_.lowest_layer().native_handle(), .events = POLLRDHUP, .revents = 0};
+    failed_ = failed_ || (::poll(&asked, 1, 0) == 1 && asked.revents != 0);
+    return failed_;
+  }
+
+  /// Nothing has come behind the request.
+  [[nodiscard]] bool whole_request_is_all() {
+    const std::size_t rest = filled_ - begin_ - framing_.head_size;
+    if (framing_.chunked) return true;  // where it ends isn't known yet
+    return rest < framing_.content_length || (rest == framing_.content_length && silent());
+  }
+
+  /// Nobody reads the body of a refused request: the connection ends with the answer.
+  void leave_body() {
+    gated_ = false;
+    if (framing_.has_body() && !take_whole_body()) {
+      keep_alive_ = false;
+      linger_ = true;
+    }
+  }
+
+  void release_now() {
+    io_->let_go(*this, held_until_);
+    release();
   }
 
   void dispatch() {
@@ -572,8 +665,8 @@ class Connection final : public ConnectionBase {
   bool aborted_ = false;
   bool refused_body_ = false;
   bool ask_on_worker_ = false;
-  bool gated_ = false;  ///< the route has a gate, which has let the request in or will be asked by a worker
-  bool giving_ = false;       ///< the read was cancelled to give the socket away
+  bool gated_ = false;   ///< the route has a gate, which has let the request in or will be asked by a worker
+  bool giving_ = false;  ///< the read was cancelled to give the socket away
   bool cancelled_ = false;    ///< the last read was
   bool dispatching_ = false;  ///< a handler runs on this thread now: its answer needs no detour
 
@@ -594,6 +687,8 @@ class Connection final : public ConnectionBase {
   std::uint64_t sequence_ = 0;
   std::atomic<std::uint64_t> wanted_{0};  ///< the request whose answer is awaited, 0 if none
   std::coroutine_handle<> waiting_;
+  std::coroutine_handle<> held_;
+  TimePoint held_until_;
   TimePoint started_;
   TimePoint finished_;
 

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -13,6 +14,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -43,6 +45,7 @@ struct Shared {
   std::atomic<bool> stopping{false};
   std::atomic<bool> giving{false};  ///< with stopping: sockets go to the next process
   std::atomic<int> connections{0};
+  std::atomic<int> held{0};
   std::atomic<std::uint64_t> overloaded{0};
   std::mutex mutex;
   std::condition_variable changed;  ///< told when the last connection ends while stopping
@@ -82,6 +85,7 @@ class ConnectionBase : public ResponseSink, public std::enable_shared_from_this<
   virtual void give_if_idle() = 0;  ///< the same, and its socket goes to the next process
   virtual void abort() = 0;         ///< the server can't wait any longer
   virtual void deliver(std::uint64_t request, Response&& response) = 0;
+  virtual void release() = 0;  ///< it was held, and its time has come
 
   ConnectionBase* previous = nullptr;
   ConnectionBase* next = nullptr;
@@ -95,7 +99,7 @@ class ConnectionBase : public ResponseSink, public std::enable_shared_from_this<
 class IoThread : public std::enable_shared_from_this<IoThread> {
  public:
   IoThread(std::size_t number, std::chrono::milliseconds tick)
-      : number_(number), tick_every_(tick), tick_(context) {
+      : number_(number), tick_every_(tick), tick_(context), release_(context) {
     update_date();
   }
 
@@ -113,6 +117,7 @@ class IoThread : public std::enable_shared_from_this<IoThread> {
     asio::post(context, [this] {
       ended_ = true;
       tick_.cancel();
+      release_.cancel();
       work_.reset();
     });
     if (thread_.joinable()) thread_.join();
@@ -140,6 +145,21 @@ class IoThread : public std::enable_shared_from_this<IoThread> {
       ConnectionBase* next = connection->next;  // the action may end the connection, and only this one
       action(*connection);
       connection = next;
+    }
+  }
+
+  /// Until release(); the connection does nothing meanwhile.
+  void hold(ConnectionBase& connection, TimePoint until) {
+    const auto at = held_.emplace(until, &connection);
+    if (at == held_.begin()) schedule_release(until);
+  }
+
+  /// No longer: release() won't come.
+  void let_go(ConnectionBase& connection, TimePoint until) {
+    for (auto [at, end] = held_.equal_range(until); at != end; ++at) {
+      if (at->second != &connection) continue;
+      held_.erase(at);
+      return;
     }
   }
 
@@ -196,14 +216,35 @@ class IoThread : public std::enable_shared_from_this<IoThread> {
     });
   }
 
+  /// Those whose time has come, a few at a time and a little apart: what is admitted goes between.
+  void schedule_release(TimePoint first) {
+    if (ended_) return;
+    release_.expires_at(std::max(first, SteadyClock::now() + release_apart));
+    release_.async_wait([this](error_code error) {
+      if (error) return;
+      const TimePoint now = SteadyClock::now();
+      for (int i = 0; i < release_max && !held_.empty() && held_.begin()->first <= now; ++i) {
+        ConnectionBase& connection = *held_.begin()->second;
+        held_.erase(held_.begin());
+        connection.release();
+      }
+      if (!held_.empty()) schedule_release(held_.begin()->first);
+    });
+  }
+
   void update_date() {
     date_ = format_http_date(std::chrono::floor<std::chrono::seconds>(SystemClock().now()));
   }
+
+  static constexpr int release_max = 64;
+  static constexpr std::chrono::milliseconds release_apart{4};
 
   const std::size_t number_;
   const std::chrono::milliseconds tick_every_;
   asio::executor_work_guard<asio::io_context::executor_type> work_{context.get_executor()};
   asio::steady_timer tick_;
+  asio::steady_timer release_;
+  std::multimap<TimePoint, ConnectionBase*> held_;
   ConnectionBase* first_ = nullptr;
   std::string date_;
   std::mutex mutex_;  ///< guards answers_ and closed_

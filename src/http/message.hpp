@@ -1,6 +1,7 @@
 // Requests and responses as the rooms see them: plain values, no Beast.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -13,6 +14,7 @@
 #include "base/bytes.hpp"
 #include "base/result.hpp"
 #include "base/text.hpp"
+#include "base/time.hpp"
 #include "http/principal.hpp"
 
 namespace dayaq::http {
@@ -38,6 +40,14 @@ struct Request {
   /// A cookie (a whole Set-Cookie value) that the route's gate wants set with the answer; "" for none.
   std::string gate_cookie;
   bool gate_refused = false;  ///< the gate was asked by a worker, and refused
+  /// The gate's word on a caller who asks before their time, beside its refusal: the connection is neither
+  /// answered nor read for so long; then the gate is asked again. 0: answered at once.
+  std::chrono::milliseconds gate_hold{0};
+  std::chrono::milliseconds gate_held{0};  ///< how long this request has been held
+  /// The gate's note for the next requests of this connection: who was told last not to ask before when.
+  /// Behind a proxy many share a connection, so it holds for nobody else.
+  std::uint64_t gate_number = 0;
+  Instant gate_due = instant_min;
 
   [[nodiscard]] std::string_view header(
       std::string_view name) const;  ///< "" if absent; name case-insensitive

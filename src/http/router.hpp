@@ -24,7 +24,9 @@ enum class Run : std::uint8_t {
 class Gate {
  public:
   virtual ~Gate() = default;
-  /// nullopt: let in. May set request.gate_cookie.
+  /// nullopt: let in. May set request.gate_cookie and request.gate_due. With a refusal it may ask for the
+  /// request to be held (request.gate_hold); it is asked again at the end of that. Whoever hangs up while
+  /// held has gone; whoever sends more behind a held request is answered that one, and the connection ends.
   virtual std::optional<Response> refuse(Request& request) = 0;
   /// A request that was let in was answered, so long after its head had come; or refused for want of workers.
   virtual void answered(int status, std::chrono::microseconds took) noexcept = 0;
@@ -43,8 +45,8 @@ struct Route {
   /// Scripts of other sites may call it from a browser (CORS). For answers that don't go by cookies.
   bool cross_origin = false;
   Run run = Run::worker;
-  Gate* gate = nullptr;  ///< null: everybody comes in. Must outlive the server
-  bool yields = false;   ///< on a worker: behind all that doesn't yield, and never on all of them
+  Gate* gate = nullptr;             ///< null: everybody comes in. Must outlive the server
+  bool yields = false;              ///< on a worker: behind all that doesn't yield, and never on all of them
   std::size_t body_max = 64 << 10;  ///< bytes; larger is refused with 413 before it is read
   std::string operation;            ///< OpenAPI operationId: "get_person_grants"
   std::string summary;              ///< one sentence

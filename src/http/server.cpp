@@ -163,6 +163,8 @@ class ServerOfThreads final : public Server {
     const std::shared_ptr<Shared> shared = shared_;
     metrics.gauge("dayaq_http_connections", "Open connections.",
                   [shared] { return static_cast<double>(shared->connections.load()); });
+    metrics.gauge("dayaq_http_held_connections", "Connections that asked before their time, and wait for it.",
+                  [shared] { return static_cast<double>(shared->held.load()); });
     metrics.gauge("dayaq_http_queue_length", "Requests that wait for a worker.",
                   [shared] { return static_cast<double>(shared->pool.waiting()); });
     metrics.counter_from("dayaq_http_overloaded_total",

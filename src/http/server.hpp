@@ -21,6 +21,7 @@ struct ServerOptions {
   int io_threads = 1;
   int workers = 8;
   int connections_max = 20000;  ///< further ones are answered 503 and closed
+  int held_max = 10000;         ///< connections that gates hold; further ones are answered and closed
   int queue_max = 1024;         ///< requests waiting for a worker; beyond that 503 with Retry-After
   std::chrono::milliseconds queue_age_max{500};  ///< the same once the oldest of them has waited this long
   std::size_t header_max = 16 << 10;

@@ -234,7 +234,9 @@ struct Admission::State {
     out.ahead = waiting_before(number);
     const double pace = speed > 0 ? speed : rate.a_second() / share();
     const double wait = double(out.ahead) / std::max(pace, 1e-6);
-    out.wait = seconds(std::int64_t(std::ceil(std::min(wait, double(wait_max.count())))));
+    const double bounded = std::min(wait, double(wait_max.count()));
+    out.wait = seconds(std::int64_t(std::ceil(bounded)));
+    out.turn = std::chrono::milliseconds(std::int64_t(bounded * 1000));
     out.again = std::clamp(out.wait / 4, seconds(4), seconds(120));
     out.keep = age_max;
     return out;
@@ -269,6 +271,7 @@ std::optional<Place> Admission::look(std::string_view text, std::string_view hol
     if (ticket->number >= state.horizon) {
       out = state.place_of(ticket->number);
       out.ticket = text;
+      out.given = ticket->at;
       return out;
     }
     State::Mark* const mark = state.mark_of(ticket->number);
@@ -310,7 +313,7 @@ Place Admission::enter(std::string_view text, std::string_view holder, Instant t
     } else {
       out = state.place_of(ticket.number);
       out.lapsed = lapsed;
-      ticket.at = now;
+      ticket.at = out.given = now;
     }
   }
   out.ticket = write_ticket(state.key, ticket, holder);

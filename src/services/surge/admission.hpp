@@ -13,8 +13,8 @@
 //   the budget    grows by the rate; each number that is claimed for the first time takes one from it
 //   the horizon   moves on by rate / (share of numbers that are claimed), while there is budget: places of
 //                 those who have gone away are not waited for
-//   the rate      follows how long answers take: a little more each half second while they are quick, a
-//                 quarter less when more than one of twenty is slow
+//   the rate      follows how long answers take: more while they are quick, less by how much they are slow
+//                 (rate.hpp)
 //
 // What holds, and is tested by a model (admission_model_test.cpp):
 //   1. Nobody's number comes up before a smaller one.
@@ -46,7 +46,7 @@ namespace dayaq::services::surge {
 struct Options {
   double rate_max = 1500;  ///< admitted a second at most; lowered while answers are slow
   double rate_min = 20;
-  std::chrono::milliseconds slow{200};  ///< answers slower than this lower the rate
+  std::chrono::milliseconds slow{100};  ///< the rate keeps the mean of answers' times about here
   std::chrono::seconds pass{600};       ///< whoever is admitted finishes within this
   std::chrono::seconds patience{600};   ///< a number that has come up is kept this long
   std::chrono::seconds grace{15};       ///< a number that isn't claimed within this counts as abandoned
@@ -55,13 +55,15 @@ struct Options {
 
 struct Place {
   bool admitted = false;
-  bool lapsed = false;            ///< not admitted, but was until lately: what they send may be taken still
-  std::string ticket;             ///< for the cookie `place`; a pass if admitted
-  std::uint64_t number = 0;       ///< 0 beside a pass
-  std::uint64_t ahead = 0;        ///< how many are before them, those who will turn out to have gone away too
-  std::chrono::seconds wait{0};   ///< estimated by how fast numbers come up
-  std::chrono::seconds again{0};  ///< when to ask next: soon if the number is near, seldom if it is far
-  std::chrono::seconds keep{0};   ///< how long the cookie is of use
+  bool lapsed = false;           ///< not admitted, but was until lately: what they send may be taken still
+  std::string ticket;            ///< for the cookie `place`; a pass if admitted
+  std::uint64_t number = 0;      ///< 0 beside a pass
+  std::uint64_t ahead = 0;       ///< how many are before them, those who will turn out to have gone away too
+  Instant given;                 ///< when the number was; of who waits
+  std::chrono::seconds wait{0};  ///< estimated by how fast numbers come up
+  std::chrono::milliseconds turn{0};  ///< the same, not rounded up
+  std::chrono::seconds again{0};      ///< when to ask next: soon if the number is near, seldom if it is far
+  std::chrono::seconds keep{0};       ///< how long the cookie is of use
 };
 
 /// What outlives the process: a few numbers. Whoever waits carries the rest.

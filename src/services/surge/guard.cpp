@@ -12,6 +12,12 @@ namespace {
 using http::Method;
 using http::Request;
 using http::Response;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr seconds soonest{4};             ///< nobody who waits is told to come sooner
+constexpr milliseconds hold_max{10'000};  ///< shorter than what programs wait for an answer
+constexpr milliseconds hold_min{50};
 
 /// "12 400", grouped as all three languages do.
 std::string grouped(std::uint64_t number) {
@@ -67,29 +73,57 @@ http::Route Guard::guarded(http::Route route) {
   return route;
 }
 
+Guard::Guard(Admission& admission, const Clock& clock, bool secure)
+    : admission_(admission),
+      clock_(clock),
+      cookie_(secure ? "__Host-place" : "place"),
+      secure_(secure),
+      hurried_([] {
+        Response out = http::problem(503, "surge.hurry", "Too soon",
+                                     "You were told when to ask again. Your place is kept until then.");
+        out.headers.emplace_back("Retry-After", std::to_string(soonest.count()));
+        return out;
+      }()) {}
+
+milliseconds Guard::hold_of(const Request& request, const Place& place, Instant now) {
+  const milliseconds left = hold_max - request.gate_held;
+  if (left < hold_min) return milliseconds(0);
+  const bool told_here = request.gate_number == place.number + 1;
+  const Instant due = std::max(place.given + soonest, told_here ? request.gate_due : instant_min);
+  const auto early = std::chrono::ceil<milliseconds>(due - now);
+  const milliseconds turn = std::max(place.turn + hold_min / 2, hold_min);
+  if (early.count() > 0) return std::min({early + hold_min, turn, left});
+  return request.gate_held.count() > 0 && turn <= left ? turn : milliseconds(0);  // almost there
+}
+
 std::optional<Response> Guard::refuse(Request& request) {
   const std::string_view shown = http::cookie_value(request.header("cookie"), cookie_);
-  const Place place = admission_.enter(shown, holder_of(request), clock_.now());
+  const Instant now = clock_.now();
+  const Place place = admission_.enter(shown, holder_of(request), now);
   if (place.ticket != shown) {
     request.gate_cookie = fmt::format("{}={}; Path=/; HttpOnly; SameSite=Lax{}; Max-Age={}", cookie_,
                                       place.ticket, secure_ ? "; Secure" : "", place.keep.count());
   }
   const bool reads = request.method == Method::get || request.method == Method::head;
   if (place.admitted || (place.lapsed && !reads)) return std::nullopt;
-  return waiting(request, place);
-}
-
-Response Guard::waiting(const Request& request, const Place& place) const {
+  if (place.ticket == shown) request.gate_hold = hold_of(request, place, now);
+  if (request.gate_hold.count() > 0) return hurried_;
   // A few seconds apart by number: those who were turned away together don't come back together.
   const std::int64_t soon = place.again.count();
-  const std::int64_t again = soon + std::int64_t(place.number % std::uint64_t(1 + soon / 4));
+  const seconds again(soon + std::int64_t(place.number % std::uint64_t(1 + soon / 4)));
+  request.gate_number = place.number + 1;
+  request.gate_due = now + place.again;
+  return waiting(request, place, again);
+}
+
+Response Guard::waiting(const Request& request, const Place& place, seconds again) const {
   Response out;
   if (have_pages_ && request.header("accept").find("text/html") != std::string_view::npos) {
     out = Response::html(pages_[std::size_t(request.language)].at(place), 503);
     const bool reads = request.method == Method::get || request.method == Method::head;
     const bool asked = reads && !request.query.empty();
-    out.headers.emplace_back("Refresh", fmt::format("{}; url={}{}{}", again, request.path, asked ? "?" : "",
-                                                    asked ? request.query : std::string_view()));
+    out.headers.emplace_back("Refresh", fmt::format("{}; url={}{}{}", again.count(), request.path,
+                                                    asked ? "?" : "", asked ? request.query : ""));
   } else {
     out = http::problem(
         503, "surge.wait", "Many are waiting",
@@ -97,7 +131,7 @@ Response Guard::waiting(const Request& request, const Place& place) const {
                     "again with it after the seconds of Retry-After.",
                     place.ahead, place.wait.count(), cookie_));
   }
-  out.headers.emplace_back("Retry-After", std::to_string(again));
+  out.headers.emplace_back("Retry-After", std::to_string(again.count()));
   out.headers.emplace_back("Cache-Control", "no-store");
   return out;
 }

@@ -6,6 +6,10 @@
 // The waiting page asks again by itself (the header Refresh; no script), seldom while the place is far off.
 // Who comes by a program gets problem details, 503 "surge.wait", with Retry-After. What is sent with a pass
 // that has just ended is still taken: nobody loses what they have written.
+//
+// Whoever sees the gate for the first time, or comes when told to, is answered at once. Whoever asks again
+// before that is *held*: their connection is neither read nor answered until their number is expected to come
+// up, or they may ask, or ten seconds have passed. In a storm of clicks that is most of what is sent.
 #pragma once
 
 #include <array>
@@ -46,8 +50,7 @@ using WaitingPages = std::array<WaitingPage, 3>;  ///< by Language
 class Guard final : public http::Gate {
  public:
   /// @param secure  served over HTTPS: the cookie is bound to the host
-  Guard(Admission& admission, const Clock& clock, bool secure)
-      : admission_(admission), clock_(clock), cookie_(secure ? "__Host-place" : "place"), secure_(secure) {}
+  Guard(Admission& admission, const Clock& clock, bool secure);
   /// Before the server starts. Without it everybody gets problem details.
   void set_pages(WaitingPages pages) { pages_ = std::move(pages), have_pages_ = true; }
 
@@ -60,12 +63,17 @@ class Guard final : public http::Gate {
   void answered(int status, std::chrono::microseconds took) noexcept override;
 
  private:
-  [[nodiscard]] http::Response waiting(const http::Request& request, const Place& place) const;
+  /// How long an ask that came before its time waits; 0: it is answered now.
+  [[nodiscard]] static std::chrono::milliseconds hold_of(const http::Request& request, const Place& place,
+                                                         Instant now);
+  [[nodiscard]] http::Response waiting(const http::Request& request, const Place& place,
+                                       std::chrono::seconds again) const;
 
   Admission& admission_;
   const Clock& clock_;
   const std::string cookie_;
   const bool secure_;
+  const http::Response hurried_;  ///< where there is no room to hold whoever asks too soon
   WaitingPages pages_;
   bool have_pages_ = false;
 };

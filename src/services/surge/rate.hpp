@@ -1,12 +1,16 @@
 // How many may be admitted a second: follows how long answers take. Plain values; time comes in.
 //
-//   quick start   until the first slow answers: a quarter more each half second in which the rate was used
-//   then          soon back to nine tenths of where it was too much, and from there a fiftieth more each half
-//                 second in which it was used
-//   slow          more than one of twenty answers took longer than `slow`: down at once to what was served
-//                 of what was asked, and a twentieth more; then a second's peace, in which queues empty
+//   quick         the mean of answers' times is below half of `slow`: nothing waits. A quarter more each half
+//                 second in which the rate was used, until answers were slow once; a tenth after that, and a
+//                 fiftieth from nine tenths of where it was too much
+//   saturated     something waits for workers all the time, so all that can be done is done, and the time
+//   says
+//                 how much waits. The rate is steered to keep that at `slow`: less by how much the time grew
+//                 (that is how much more came than was done) and by how far it is above `slow`
+//   silent        somebody was admitted and nothing is answered for two seconds: half
 //
 // A rate that isn't used doesn't grow: what was never tried isn't promised.
+// @see Pan et al.: PIE, RFC 8033 section 4.2: the same two terms, for packets
 #pragma once
 
 #include <chrono>
@@ -30,16 +34,18 @@ class Rate {
   [[nodiscard]] double a_second() const { return rate_; }
 
  private:
-  void lower(Instant now);
+  void end_window(double seconds);
+  void follow(double mean, double seconds, bool was_used);
 
   double min_, max_, rate_;
-  std::chrono::microseconds slow_;
-  std::optional<Instant> window_;  ///< when the half second began
-  std::optional<Instant> silent_;  ///< since when somebody was admitted and nothing was answered
-  Instant peace_ = instant_min;    ///< no lowering before
+  double slow_;                    ///< seconds, as all that follow
+  std::optional<Instant> window_;  ///< when it began
+  double silent_ = 0;              ///< for how long somebody was admitted and nothing was answered
   bool quick_start_ = true;
   double broke_at_ = 0;  ///< the rate that was too much last
-  std::uint64_t used_ = 0, asked_ = 0, answered_ = 0, slow_answers_ = 0;
+  double mean_ = 0;      ///< of answers' times, in the window before
+  double took_ = 0;      ///< all times of this window's answers
+  std::uint64_t used_ = 0, asked_ = 0, answered_ = 0;
 };
 
 }  // namespace dayaq::services::surge
