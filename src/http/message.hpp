@@ -35,7 +35,8 @@ struct Request {
   Language language = Language::az;
   std::string remote_address;
   /// DER of the certificate that the caller proved to hold (ServerOptions::tls_client_authorities); null
-  /// without one. Verified: its chain, its dates, its purpose; not whether it was revoked.
+  /// without one. Verified: its chain, its dates, its purpose; not whether it was revoked. With
+  /// ServerOptions::tls_client_any nothing of it is.
   std::shared_ptr<const Bytes> client_certificate;
   /// A cookie (a whole Set-Cookie value) that the route's gate wants set with the answer; "" for none.
   std::string gate_cookie;

@@ -57,7 +57,7 @@ int choose_http_1_1(SSL*, const unsigned char** out, unsigned char* out_size, co
 }
 
 /// Callers may show a certificate of these authorities. @see RFC 8446 section 4.3.2
-Result<void> ask_for_certificates(SSL_CTX* native, const std::string& authorities) {
+Result<void> ask_for_certificates(SSL_CTX* native, const std::string& authorities, bool any) {
   if (authorities.empty()) return {};
   STACK_OF(X509_NAME)* const names = SSL_load_client_CA_file(authorities.c_str());
   if (names == nullptr || SSL_CTX_load_verify_locations(native, authorities.c_str(), nullptr) != 1) {
@@ -67,7 +67,11 @@ Result<void> ask_for_certificates(SSL_CTX* native, const std::string& authoritie
         fmt::format("The authorities of identity cards in {} can't be read. Give a PEM file.", authorities));
   }
   SSL_CTX_set_client_CA_list(native, names);  // takes them over
-  SSL_CTX_set_verify(native, SSL_VERIFY_PEER, nullptr);
+  const auto take_any = [](int, X509_STORE_CTX* context) {
+    X509_STORE_CTX_set_error(context, X509_V_OK);
+    return 1;
+  };
+  SSL_CTX_set_verify(native, SSL_VERIFY_PEER, any ? +take_any : nullptr);
   // Without a resumption that nobody checked: a card that was taken out is asked for again.
   SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(native, 0);
@@ -90,7 +94,7 @@ Result<void> configure_tls(asio::ssl::context& tls, const ServerOptions& options
   if (error) return bad(options.tls_certificate, error);
   tls.use_private_key_file(options.tls_key, asio::ssl::context::pem, error);
   if (error) return bad(options.tls_key, error);
-  return ask_for_certificates(native, options.tls_client_authorities);
+  return ask_for_certificates(native, options.tls_client_authorities, options.tls_client_any);
 }
 
 class ServerOfThreads final : public Server {

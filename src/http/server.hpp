@@ -37,6 +37,10 @@ struct ServerOptions {
   /// are refused with one that these authorities didn't issue, that has expired, or isn't for TLS clients.
   /// Who has one is in Request::client_certificate. Empty: nobody is asked.
   std::string tls_client_authorities;
+  /// Whichever certificate's key a caller proves to hold is taken, and whoever serves judges it: so that a person
+  /// is told what is wrong with theirs, instead of a failed connection. Nothing of Request::client_certificate is
+  /// verified then but that its key is the caller's.
+  bool tls_client_any = false;
   /// A listening socket that the process before handed over (upgrade in place), taken instead of address and
   /// port; -1: none.
   int inherited_listener = -1;

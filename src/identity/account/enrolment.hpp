@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "crypto/client_certificate.hpp"
 #include "crypto/sign.hpp"
 #include "identity/account/accounts.hpp"
 #include "identity/activation.hpp"
@@ -97,10 +98,20 @@ Result<TypedCode> check_typed(store::Session& db, const Accounts& accounts,
 
 // -- identity cards
 
+/// Says whether an authority takes a certificate back. Called by worker threads; may block.
+class CardRevocation {
+ public:
+  virtual ~CardRevocation() = default;
+  /// `leaf`: a card, not an authority between it and the anchor. unknown: nothing of now is known.
+  [[nodiscard]] virtual crypto::Standing standing(BytesView certificate, BytesView authority, bool leaf,
+                                                  Instant now) const = 0;
+};
+
 struct CardPolicy {
   std::vector<Bytes> anchors;        ///< DER of the authorities that issue cards; none: no cards here
   std::vector<Bytes> intermediates;  ///< DER, offered to the chain
   std::string country = "AZ";        ///< of serial numbers such as "PNOAZ-5ABC123"
+  const CardRevocation* revocation = nullptr;  ///< outlives this; null: nobody asks whether a card was revoked
 };
 struct Card {
   registry::NationalId national_id;
@@ -108,7 +119,11 @@ struct Card {
 };
 /// A certificate with which a browser or a program has proved over mutual TLS that it holds the key. `chain`
 /// holds what the other side sent after it.
-///   - forbidden "card.untrusted"   leads to none of the anchors, isn't valid now, or is an authority itself
+///   - forbidden "card.untrusted"   leads to none of the anchors, or is an authority itself
+///   - forbidden "card.expired"     isn't valid any more, or not yet
+///   - forbidden "card.purpose"     isn't for signing in: the card's other certificate, for documents
+///   - forbidden "card.revoked"     its authority has taken it back
+///   - unavailable "card.standing"  whether it has can't be found out now
 ///   - forbidden "card.serial"      its subject's serialNumber isn't a national id. @see X.520 5.2.9, ETSI EN
 ///                                  319 412-1 section 5.1.3
 ///   - invalid_input "cose.certificate"

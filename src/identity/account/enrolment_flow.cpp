@@ -169,12 +169,15 @@ Result<EnrolView> Enrolling::code(std::string_view text, std::string_view nation
   return s.choose(std::move(state), caller, now);
 }
 
+Result<Card> Enrolling::read_card(BytesView leaf, std::span<const Bytes> chain, Instant now) const {
+  return check_card(state_->settings.cards, state_->accounts.registry.country.national_id_rule(), leaf, chain, now);
+}
+
 Result<EnrolView> Enrolling::card(std::string_view text, BytesView leaf, std::span<const Bytes> chain,
                                   const Caller& caller, Instant now) {
   const State& s = *state_;
   DAYAQ_TRY(EnrolState state, s.opened(text, {Step::ask, Step::code}, caller, now));
-  DAYAQ_TRY(const Card card,
-            check_card(s.settings.cards, s.accounts.registry.country.national_id_rule(), leaf, chain, now));
+  DAYAQ_TRY(const Card card, read_card(leaf, chain, now));
   const DrawnActivation drawn = draw_activation(s.accounts, Enrolment::card, now, s.settings.activation);
   DAYAQ_TRY(const auto proof,
             s.db.write([&](store::Session& db) { return prove_by_card(db, s.accounts, card, drawn, now); }));

@@ -85,6 +85,8 @@ class Enrolling {
   /// whose it is; forbidden "enrol.refused": everything else that is wrong, in one text.
   Result<EnrolView> code(std::string_view state, std::string_view national_id, std::string_view typed,
                          const Caller& caller, Instant now);
+  /// Whose card this is; errors of check_card. May ask the authority's responder, and so block.
+  [[nodiscard]] Result<Card> read_card(BytesView leaf, std::span<const Bytes> chain, Instant now) const;
   /// A certificate that was proved over mutual TLS, DER. Errors of check_card; forbidden "enrol.refused".
   Result<EnrolView> card(std::string_view state, BytesView leaf, std::span<const Bytes> chain,
                          const Caller& caller, Instant now);

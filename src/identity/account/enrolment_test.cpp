@@ -276,9 +276,9 @@ TEST_F(Cards, AnUntrustedCertificateIsRefused) {
   policy.anchors.push_back(own.der);
   EXPECT_EQ(code_of(check(own)), "card.untrusted") << "a card that was configured as an anchor";
   const auto late = CardMaker::make({.subject = {{"serialNumber", "5ABC123"}}, .until = now - 1s}, &root);
-  EXPECT_EQ(code_of(check(late)), "card.untrusted");
+  EXPECT_EQ(code_of(check(late)), "card.expired");
   const auto early = CardMaker::make({.subject = {{"serialNumber", "5ABC123"}}, .from = now + 1s}, &root);
-  EXPECT_EQ(code_of(check(early)), "card.untrusted");
+  EXPECT_EQ(code_of(check(early)), "card.expired");
   policy.anchors.clear();
   EXPECT_EQ(code_of(check(CardMaker::card("5ABC123", root))), "card.untrusted") << "no anchors, no cards";
   policy.anchors = {root.der};

@@ -68,6 +68,8 @@ struct Caller {
   std::string client;   ///< OAuth client on whose behalf, "" for our own pages
 };
 
+struct Card;
+
 class SignIn {
  public:
   SignIn(store::Database& db, Accounts& accounts, const webauthn::RelyingParty& party,
@@ -98,8 +100,9 @@ class SignIn {
   /// one or on the writer's, where it must neither block nor throw.
   void passkey_async(std::string_view state, std::string_view response_json, const Caller& caller,
                      Instant now, std::function<void(Result<SignInView>)> done);
-  /// The certificate that the browser's TLS connection was made with, already verified by the caller.
-  Result<SignInView> card(std::string_view state, const Fingerprint& card, const Caller& caller, Instant now);
+  /// The card that the browser's TLS connection was made with, already verified by the caller (check_card). It says
+  /// who comes, so that nobody need have typed it.
+  Result<SignInView> card(std::string_view state, const Card& card, const Caller& caller, Instant now);
   /// Asks whether the phone has confirmed: step `confirm` again, or `done`.
   Result<SignInView> poll(std::string_view state, const Caller& caller, Instant now);
   /// Where a finished sign-in goes on, as its wish said.

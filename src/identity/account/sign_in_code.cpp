@@ -7,6 +7,7 @@
 #include "crypto/cose.hpp"
 #include "crypto/password.hpp"
 #include "crypto/sign.hpp"
+#include "identity/account/enrolment.hpp"
 #include "identity/account/sign_in_steps.hpp"
 
 namespace dayaq::identity {
@@ -158,14 +159,16 @@ Result<SignInView> SignIn::code(std::string_view state, std::string_view typed, 
   return s.answer(a, std::move(committed), drawn, caller, now);
 }
 
-Result<SignInView> SignIn::card(std::string_view state, const Fingerprint& card, const Caller& caller,
-                                Instant now) {
+Result<SignInView> SignIn::card(std::string_view state, const Card& card, const Caller& caller, Instant now) {
   const SignInSteps& s = *state_;
-  DAYAQ_TRY(const Attempt a, s.open(state, caller, now, bit(Step::choose)));
+  DAYAQ_TRY(Attempt a, s.open(state, caller, now, bit(Step::identify) | bit(Step::choose)));
+  const PersonId person = s.accounts.registry.person_id(card.national_id);
+  if (a.person != PersonId() && a.person != person) return refused("another person's card");
+  a.person = person;
   const Drawn drawn = s.draw(a, a.person);
   auto committed = s.db.write([&](store::Session& session) -> Result<Outcome> {
     DAYAQ_TRY(const auto account, s.usable_account(session, a.person));
-    DAYAQ_TRY(const auto mine, card_of(session, a.person, card));
+    DAYAQ_TRY(const auto mine, card_of(session, a.person, card.fingerprint));
     if (!account || !mine || mine->worth_at(now) == Assurance::none) return Outcome{};
     DAYAQ_TRY_OK(note_used(session, s.accounts, *mine, now));
     return s.accept(session, a, *account, {*mine, AuthenticatorKind::card, now}, drawn, caller, now);

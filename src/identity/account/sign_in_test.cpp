@@ -7,6 +7,7 @@
 #include <functional>
 #include <thread>
 
+#include "identity/account/enrolment.hpp"
 #include "identity/account/sign_in_state.hpp"
 #include "support/signing_in.hpp"
 
@@ -17,6 +18,10 @@ using namespace test;
 
 INSTANTIATE_TEST_SUITE_P(Engines, SigningIn, testing::ValuesIn(test::engines),
                          [](auto& i) { return test::name_of(i.param); });
+
+registry::NationalId national_id(const test::SignInNode& node, std::string_view text) {
+  return must(node.accounts->registry.country.national_id_rule().parse(text));
+}
 
 // -- the ways in
 
@@ -81,9 +86,20 @@ TEST_P(SigningIn, WithACard) {
   const Fingerprint print{std::byte{9}};
   (void)node.add(aysel, CardPrint{print});
   const auto view = choose(named(aysel_id, {.least = Assurance::high}), Kind::card);
-  EXPECT_EQ(code_of(sign_in().card(view->state, Fingerprint{std::byte{8}}, browser, now())),
+  const auto card = [&](std::string_view id, const Fingerprint& of) {
+    return Card{national_id(node, id), of};
+  };
+  EXPECT_EQ(code_of(sign_in().card(view->state, card(aysel_id, {std::byte{8}}), browser, now())),
             "signin.refused");
-  EXPECT_EQ(done(sign_in().card(view->state, print, browser, now())).assurance, Assurance::high);
+  EXPECT_EQ(code_of(sign_in().card(view->state, card(nobody_id, print), browser, now())), "signin.refused")
+      << "another person was named";
+  EXPECT_EQ(done(sign_in().card(view->state, card(aysel_id, print), browser, now())).assurance,
+            Assurance::high);
+  // A card says itself who comes.
+  const SignInView start = begin({.least = Assurance::high});
+  EXPECT_EQ(code_of(sign_in().card(start.state, card(nobody_id, print), browser, now())), "signin.refused");
+  EXPECT_EQ(done(sign_in().card(start.state, card(aysel_id, print), browser, now())).person, aysel);
+  EXPECT_EQ(code_of(sign_in().card(start.state, card(aysel_id, print), browser, now())), "signin.state");
 }
 
 // -- each step takes its own text alone, in its time, once, in its browser, undamaged
@@ -172,13 +188,13 @@ TEST_P(SigningIn, EveryStepTakesItsOwnTextAlone) {
     note('c', code_of(sign_in().choose(s, Kind::totp, browser, now())));
     note('t', code_of(sign_in().code(s, "1", browser, now())));
     note('p', code_of(sign_in().passkey(s, "{}", browser, now())));
-    note('k', code_of(sign_in().card(s, {}, browser, now())));
+    note('k', code_of(sign_in().card(s, Card{national_id(node, nobody_id), {}}, browser, now())));
     note('w', code_of(sign_in().poll(s, browser, now())));
     note('d', code_of(sign_in().then(s, browser, now())));
     EXPECT_EQ(view->step, step);
     return out;
   };
-  EXPECT_EQ(takes(identify, Step::identify), "ip");
+  EXPECT_EQ(takes(identify, Step::identify), "ipk");
   EXPECT_EQ(takes(chosen, Step::choose), "cpk");
   EXPECT_EQ(takes(code, Step::code), "ct");
   EXPECT_EQ(takes(confirm, Step::confirm), "cw");
