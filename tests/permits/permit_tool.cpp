@@ -20,10 +20,10 @@
 
 #include "base/log.hpp"
 #include "http/server.hpp"
+#include "portal/qr.hpp"
 #include "regime/traffic.hpp"
 #include "registry/country_pack.hpp"
 #include "services/inspector/inspector.hpp"
-#include "services/permit/qr.hpp"
 
 namespace {
 
@@ -90,7 +90,7 @@ struct Stand {
     return {{"token", to_hex(token)},
             {"qr", qr},
             {"sms", permit::sms_text(token)},
-            {"svg", must(permit::QrCode::create(qr)).svg("permit")}};
+            {"svg", must(portal::QrCode::create(qr)).svg("permit")}};
   }
   json::object answer(const json::object& request) {
     const std::string op(request.at("op").as_string());

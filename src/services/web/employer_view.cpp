@@ -6,7 +6,7 @@
 #include <array>
 #include <charconv>
 
-#include "services/permit/qr.hpp"
+#include "portal/qr.hpp"
 #include "services/web/office_view.hpp"
 
 namespace dayaq::services::web {
@@ -338,7 +338,7 @@ Result<Response> print_page(Visit& visit, const ServicesWeb& services, const Off
   view.set("TITLE", title);
   if (rows.empty()) view.show("NONE");
   for (const ListedRow& one : rows) {
-    DAYAQ_TRY(const auto code, permit::QrCode::create(permit::qr_text(as_bytes(one.permit->token))));
+    DAYAQ_TRY(const auto code, portal::QrCode::create(permit::qr_text(as_bytes(one.permit->token))));
     portal::View& paper = view.add("PAPER");
     paper.set("NATIONAL_ID", one.row.national_id);
     paper.set("QR", code.svg(visit.fill("em_qr", {{"id", one.row.national_id}})));

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-#include "services/permit/qr.hpp"
+#include "portal/qr.hpp"
 #include "services/permit/token.hpp"
 #include "services/web/apply.hpp"
 #include "services/web/words.hpp"
@@ -123,7 +123,7 @@ Result<Response> permit_page(Visit& visit, const ServicesWeb& services) {
   // One that is over is not shown as a code: nobody should have to find out by scanning it.
   if (standing_of(*permit, visit.now).tone == "go") {
     const BytesView token = as_bytes(permit->token);
-    DAYAQ_TRY(const permit::QrCode code, permit::QrCode::create(permit::qr_text(token)));
+    DAYAQ_TRY(const portal::QrCode code, portal::QrCode::create(permit::qr_text(token)));
     view.add("QR").set("SVG", code.svg(visit.text("sv_permit_qr")));
     view.add("TEXT").set("CODE", permit::sms_text(token));
   }

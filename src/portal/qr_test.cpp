@@ -1,10 +1,10 @@
-#include "services/permit/qr.hpp"
+#include "portal/qr.hpp"
 
 #include <gtest/gtest.h>
 
 #include <sstream>
 
-namespace dayaq::services::permit {
+namespace dayaq::portal {
 namespace {
 
 TEST(QrCode, HasItsThreeFindersAndItsTiming) {
@@ -59,7 +59,7 @@ TEST(QrCode, NeedsLessRoomForCapitalsAndRefusesWhatDoesNotFit) {
        {std::string(), std::string(4'297, 'A'), std::string(4'000, 'a'), std::string(3, '\0')}) {
     const auto code = QrCode::create(bad);
     ASSERT_FALSE(code);
-    EXPECT_EQ(code.error().code, "permit.qr");
+    EXPECT_EQ(code.error().code, "portal.qr");
   }
 }
 
@@ -73,4 +73,4 @@ TEST(QrCode, IsAnSvgThatNamesItself) {
 }
 
 }  // namespace
-}  // namespace dayaq::services::permit
+}  // namespace dayaq::portal

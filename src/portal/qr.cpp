@@ -1,4 +1,4 @@
-#include "services/permit/qr.hpp"
+#include "portal/qr.hpp"
 
 #include <fmt/format.h>
 #include <qrencode.h>
@@ -7,7 +7,7 @@
 
 #include "base/text.hpp"
 
-namespace dayaq::services::permit {
+namespace dayaq::portal {
 namespace {
 
 struct FreeCode {
@@ -34,12 +34,12 @@ Result<QrCode> QrCode::create(std::string_view text, QrCorrection correction) {
   // The library takes a C string and chooses the mode of each part by itself.
   constexpr std::size_t text_max = 4'296;
   if (text.empty() || text.size() > text_max || text.find('\0') != std::string_view::npos) {
-    return fail(ErrorKind::invalid_input, "permit.qr", "This text doesn't fit a QR code.", "size");
+    return fail(ErrorKind::invalid_input, "portal.qr", "This text doesn't fit a QR code.", "size");
   }
   const std::unique_ptr<QRcode, FreeCode> made(
       QRcode_encodeString(std::string(text).c_str(), 0, level_of(correction), QR_MODE_8, 1));
   if (!made)
-    return fail(ErrorKind::invalid_input, "permit.qr", "This text doesn't fit a QR code.", "capacity");
+    return fail(ErrorKind::invalid_input, "portal.qr", "This text doesn't fit a QR code.", "capacity");
   QrCode code;
   code.size_ = made->width;
   const auto modules = static_cast<std::size_t>(made->width) * static_cast<std::size_t>(made->width);
@@ -74,4 +74,4 @@ std::string QrCode::svg(std::string_view name) const {
       side, escape_html(name), path());
 }
 
-}  // namespace dayaq::services::permit
+}  // namespace dayaq::portal

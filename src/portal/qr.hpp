@@ -1,4 +1,5 @@
-// QR codes of permits, as vectors: sharp on screen and paper, and without an image file.
+// QR codes, of permits and of keys for apps, as vectors: sharp on screen and paper, and without an image
+// file.
 // @see ISO/IEC 18004; through libqrencode
 #pragma once
 
@@ -8,7 +9,7 @@
 
 #include "base/result.hpp"
 
-namespace dayaq::services::permit {
+namespace dayaq::portal {
 
 /// How much of it may be dirty or torn: 7, 15, 25, 30 %.
 enum class QrCorrection : std::uint8_t { low, medium, quartile, high };
@@ -17,7 +18,7 @@ enum class QrCorrection : std::uint8_t { low, medium, quartile, high };
 class QrCode {
  public:
   /// The smallest code that holds the text. "DP1:" and base45 need 5.5 bits a letter, other text 8.
-  ///   - invalid_input "permit.qr"  empty, or longer than a code can hold
+  ///   - invalid_input "portal.qr"  empty, or longer than a code can hold
   static Result<QrCode> create(std::string_view text, QrCorrection correction = QrCorrection::medium);
   [[nodiscard]] int size() const { return size_; }  ///< modules a side: 21 to 177
   [[nodiscard]] bool dark(int x, int y) const {
@@ -36,4 +37,4 @@ class QrCode {
   std::vector<bool> dark_;
 };
 
-}  // namespace dayaq::services::permit
+}  // namespace dayaq::portal
