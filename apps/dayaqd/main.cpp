@@ -24,6 +24,7 @@ struct Arguments {
   std::string log_level = "info";
   std::string url;
   http::ServerOptions server;
+  int card_port = -1;  ///< of the listener that asks for identity cards; -1: none
   bool welcome = false;
   int inherit = -1;                ///< a socket to the process before
   std::vector<std::string> words;  ///< as this process was started, for the next one
@@ -89,6 +90,26 @@ Result<void> take(int socket, http::ServerOptions& options) {
   return {};
 }
 
+/// The listener that asks for identity cards, at the same address and with the same certificate. Null without one.
+Result<std::unique_ptr<http::Server>> start_card_door(const Arguments& arguments, const node::Node& node,
+                                                      const http::Router& router) {
+  if (arguments.card_port < 0) return std::unique_ptr<http::Server>();
+  const auto authorities = node.card_authorities();
+  if (arguments.server.tls_certificate.empty() || authorities.empty()) {
+    return fail(ErrorKind::invalid_input, "dayaqd.card_port",
+                "--card-port needs --tls-certificate, and `cards` in dayaq.yaml.");
+  }
+  http::ServerOptions options = arguments.server;
+  options.port = static_cast<std::uint16_t>(arguments.card_port);
+  options.workers = std::min(options.workers, 4);
+  options.connections_max = std::min(options.connections_max, 2000);
+  options.tls_client_authorities = authorities.string();
+  options.tls_client_any = true;  // the page says what is wrong with a card
+  options.inherited_listener = -1;
+  options.inherited_connections.clear();
+  return http::Server::start(options, router, nullptr);
+}
+
 /// Opens the data folder and serves, until it is told to stop or has given its sockets to the next process.
 Result<void> serve(Arguments arguments, const sigset_t& signals) {
   if (arguments.inherit >= 0) {
@@ -109,6 +130,9 @@ Result<void> serve(Arguments arguments, const sigset_t& signals) {
   node->add_api_routes(*router);
   DAYAQ_TRY_OK(node->add_page_routes(*router, *metrics, arguments.web));
   DAYAQ_TRY_OK(node->start_timers());
+  auto card_router = std::make_unique<http::Router>();
+  (void)node->add_card_routes(*card_router);
+  DAYAQ_TRY(auto card_door, start_card_door(arguments, *node, *card_router));
   DAYAQ_TRY(auto server,
             http::Server::start(arguments.server, *router, &node->authenticator(), metrics.get()));
   const std::string url = fmt::format(
@@ -130,6 +154,7 @@ Result<void> serve(Arguments arguments, const sigset_t& signals) {
       log::info("dayaqd.stopping", "stopping", {{"signal", signal}});
       tell_systemd("STOPPING=1\n");
       node->let_waiting_go();
+      if (card_door) card_door->stop();
       server->stop();
       std::error_code gone;
       std::filesystem::remove(arguments.data / "dayaqd.url", gone);
@@ -143,10 +168,12 @@ Result<void> serve(Arguments arguments, const sigset_t& signals) {
     }
     log::info("dayaqd.upgrading", "handing over", {{"pid", next->pid()}});
     node->let_waiting_go();
+    card_door.reset();  // TLS can't be handed over: the next process opens it anew
     const http::Server::Sockets sockets = server->hand_over();
     const auto saved = node->save_index();  // so that the next process is quick
     server.reset();
     router.reset();
+    card_router.reset();
     metrics.reset();
     node.reset();  // lets go of the data folder, which the next process waits for
     DAYAQ_TRY_OK(give(*next, sockets));
@@ -174,6 +201,9 @@ int run(int argc, char** argv) {
   app.add_option("--tls-client-authorities", arguments.server.tls_client_authorities,
                  "PEM file of the authorities of identity cards, which callers may show")
       ->check(CLI::ExistingFile);
+  app.add_option("--card-port", arguments.card_port,
+                 "Another port, where browsers are asked for identity cards (`cards` in dayaq.yaml)")
+      ->check(CLI::Range(0, 65535));
   app.add_option("--inherit", arguments.inherit, "Used by an upgrade in place alone")->group("");
   app.add_option("--log-level", arguments.log_level, "debug, info, warning, error, off (info)");
   app.add_flag("--welcome", arguments.welcome, "Say on standard output what to look at");

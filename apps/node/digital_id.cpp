@@ -1,8 +1,12 @@
 #include "digital_id.hpp"
 
+#include <fmt/format.h>
+
 #include <chrono>
 
+#include "base/file.hpp"
 #include "base/log.hpp"
+#include "identity/account/cards.hpp"
 #include "identity/account/enrolment_flow.hpp"
 #include "identity/account/limits.hpp"
 #include "identity/account/recovery.hpp"
@@ -23,6 +27,45 @@ void report(std::string_view what, const Result<void>& done) {
 
 }  // namespace
 
+namespace {
+
+/// What dayaq.yaml says of identity cards, read.
+struct Cards {
+  identity::CardPolicy policy;
+  std::unique_ptr<identity::CardLists> lists;
+  std::optional<identity::web::CardDoor> door;
+};
+
+Result<Cards> read_cards(const std::optional<CardSettings>& settings, Random& random) {
+  Cards out;
+  if (!settings) return out;
+  const auto certificates = [](const std::filesystem::path& path) -> Result<std::vector<Bytes>> {
+    if (path.empty()) return std::vector<Bytes>();
+    DAYAQ_TRY(const std::string text, read_file(path, 1 << 20));
+    auto read = crypto::read_certificates(text);
+    if (!read) read.error().public_text += fmt::format(" ({})", path.string());
+    return read;
+  };
+  DAYAQ_TRY(out.policy.anchors, certificates(settings->authorities));
+  DAYAQ_TRY(out.policy.intermediates, certificates(settings->intermediates));
+  out.policy.country = settings->country;
+  if (!settings->unchecked) {
+    std::vector<Bytes> all = out.policy.anchors;
+    all.insert(all.end(), out.policy.intermediates.begin(), out.policy.intermediates.end());
+    out.lists = std::make_unique<identity::CardLists>(
+        identity::CardListsOptions{
+            .authorities = std::move(all), .folder = settings->lists, .responder = settings->responder},
+        random);
+    out.policy.revocation = out.lists.get();
+  } else {
+    log::warning("identity.cards_unchecked", "nobody asks whether an identity card was revoked");
+  }
+  out.door = identity::web::CardDoor{.origin = settings->url, .proxies = settings->proxies};
+  return out;
+}
+
+}  // namespace
+
 struct DigitalId::State {
   Core& core;
   identity::web::PublicUrl url;
@@ -37,6 +80,8 @@ struct DigitalId::State {
   identity::Accounts accounts;
   identity::SignIn sign_in;
   identity::Limits limits;
+  std::unique_ptr<identity::CardLists> card_lists;  ///< null: nobody asks
+  std::optional<identity::web::CardDoor> card_door;
   identity::Enrolling enrolling;
   identity::oidc::Clients clients;
   identity::oidc::Provider provider;
@@ -50,7 +95,7 @@ struct DigitalId::State {
   std::int64_t ticks = 0;
 
   State(Core& of, identity::web::PublicUrl address, crypto::MasterKey master_key, crypto::KeyRing ring,
-        const registry::KeyRing& api_keys, const std::filesystem::path& data)
+        const registry::KeyRing& api_keys, const std::filesystem::path& data, Cards cards)
       : core(of),
         url(std::move(address)),
         party{.id = url.host, .name = "Dayaq", .origins = {url.origin}},
@@ -73,7 +118,10 @@ struct DigitalId::State {
                  .site = url.origin},
         sign_in(*core.database, accounts, party),
         limits(identity::Limits::of(master)),
-        enrolling(*core.database, accounts, limits, party, {}),
+        card_lists(std::move(cards.lists)),
+        card_door(std::move(cards.door)),
+        enrolling(*core.database, accounts, limits, party,
+                  {.activation = {}, .cards = std::move(cards.policy)}),
         provider{.db = *core.database,
                  .accounts = accounts,
                  .sessions = sessions,
@@ -114,8 +162,9 @@ Result<std::unique_ptr<DigitalId>> DigitalId::open(Core& core, registry::KeyRing
   const Instant now = core.clock.now();
   DAYAQ_TRY(const bool rotated, keys.rotate(now, core.random));
   if (rotated) log::info("identity.keys", "signing keys were rotated");
+  DAYAQ_TRY(Cards cards, read_cards(core.configuration.cards, core.random));
   auto state = std::make_unique<State>(core, std::move(url), std::move(master), std::move(keys), api_keys,
-                                       options.data);
+                                       options.data, std::move(cards));
   state->clients.set_others(identity::oidc::key_clients(api_keys, *core.organisations));
   state->sessions.add_observer(state->grants_end);
   state->sessions.add_observer(state->back_channel);
@@ -172,9 +221,14 @@ void DigitalId::add_page_routes(http::Router& router, const portal::Site& site,
       .explain = explain,
       .law = std::move(law),
       .url = state_->url,
+      .cards = state_->card_door ? &*state_->card_door : nullptr,
       .outbox = state_->core.configuration.synthetic ? state_->drop : std::filesystem::path{}});
   state_->pages = std::make_unique<identity::web::Pages>(*state_->web);
   state_->pages->add_routes(router);
+}
+bool DigitalId::add_card_routes(http::Router& router) {
+  if (state_->card_door) state_->pages->add_card_routes(router);
+  return state_->card_door.has_value();
 }
 const identity::web::Web& DigitalId::pages() const {
   return *state_->web;

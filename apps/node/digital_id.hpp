@@ -41,6 +41,9 @@ class DigitalId {
   void add_page_routes(http::Router& router, const portal::Site& site, const regime::ExplainContext& explain,
                        std::function<std::shared_ptr<const regime::NumberedLaw>()> law);
 
+  /// Where identity cards are shown: the routes of a listener that asks for them. False: dayaq.yaml names no cards.
+  bool add_card_routes(http::Router& router);
+
   /// What its pages stand on, for those of other rooms. After add_page_routes.
   [[nodiscard]] const identity::web::Web& pages() const;
 

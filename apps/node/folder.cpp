@@ -57,6 +57,52 @@ Result<std::optional<SmsSettings>> read_sms_settings(const YAML::Node& sms) {
   return std::optional(std::move(out));
 }
 
+/// `cards`. What is misspelt is refused: a list that isn't asked would let stolen cards in.
+Result<std::optional<CardSettings>> read_card_settings(const YAML::Node& cards,
+                                                       const std::filesystem::path& data) {
+  const auto refused = [](std::string_view what) {
+    return fail(ErrorKind::invalid_input, "node.configuration",
+                fmt::format("In dayaq.yaml `cards` {}.", what));
+  };
+  if (!cards || cards.IsNull()) return std::optional<CardSettings>();
+  if (!cards.IsMap()) return refused("must be a map");
+  CardSettings out;
+  for (const auto& entry : cards) {
+    const auto name = entry.first.as<std::string>();
+    if (name == "proxies") {
+      for (const YAML::Node& one : entry.second) out.proxies.push_back(one.as<std::string>());
+      continue;
+    }
+    const auto text = entry.second.as<std::string>();
+    if (name == "url") {
+      out.url = text;
+    } else if (name == "country") {
+      out.country = text;
+    } else if (name == "authorities") {
+      out.authorities = data / text;
+    } else if (name == "intermediates") {
+      out.intermediates = data / text;
+    } else if (name == "revocation_lists") {
+      out.lists = data / text;
+    } else if (name == "ocsp") {
+      out.responder = text;
+    } else if (name == "revocation" && text == "none") {
+      out.unchecked = true;
+    } else {
+      return refused(fmt::format("has `{}`, which isn't known", name));
+    }
+  }
+  const bool asked = !out.lists.empty() || !out.responder.empty();
+  if (!out.url.starts_with("https://") || out.url.find('/', 8) != std::string::npos) {
+    return refused("needs `url`, an https address without a path");
+  }
+  if (out.authorities.empty()) return refused("needs `authorities`, a PEM file");
+  if (asked == out.unchecked) {
+    return refused("needs `revocation_lists` or `ocsp`, or says `revocation: none`");
+  }
+  return std::optional(std::move(out));
+}
+
 std::unexpected<Error> bad_pin(std::string_view why, const std::filesystem::path& path) {
   return fail(ErrorKind::invalid_input, "node.pin",
               fmt::format("The token's PIN can't be read from {}: {}.", path.string(), why));
@@ -97,6 +143,7 @@ Result<Configuration> read_configuration(const std::filesystem::path& data) {
     configuration.clamd = root["clamd"].as<std::string>(configuration.clamd.string());
     DAYAQ_TRY(configuration.token, read_token_settings(root["keys"]));
     DAYAQ_TRY(configuration.sms, read_sms_settings(root["sms"]));
+    DAYAQ_TRY(configuration.cards, read_card_settings(root["cards"], data));
   } catch (const YAML::Exception& wrong) {
     return fail(ErrorKind::invalid_input, "node.configuration",
                 fmt::format("{} can't be read: {}", path.string(), wrong.what()));

@@ -31,6 +31,18 @@ struct SmsSettings {
   std::vector<std::string> addresses;  ///< that may bring messages; kannel_url's host if the file names none
 };
 
+/// Identity cards: `cards: {url, authorities, ...}`. Files and folders are absolute, or as seen from the data folder.
+struct CardSettings {
+  std::string url;                      ///< "https://id.example.az:8444": where browsers are asked for a certificate
+  std::filesystem::path authorities;    ///< PEM: the roots that cards lead to
+  std::filesystem::path intermediates;  ///< PEM: those that issue cards; "" for none
+  std::filesystem::path lists;          ///< folder of revocation lists, NAME.crl; "" for none
+  std::string responder;                ///< an OCSP responder's address; "" for none
+  bool unchecked = false;               ///< `revocation: none`: nobody asks whether a card was revoked
+  std::string country = "AZ";           ///< of serial numbers such as PNOAZ-5ABC123
+  std::vector<std::string> proxies;     ///< addresses of TLS terminators whose header Client-Cert is believed
+};
+
 /// dayaq.yaml as read.
 struct Configuration {
   std::string database;  ///< as store::Options::url wants it
@@ -38,6 +50,7 @@ struct Configuration {
   bool synthetic = false;
   std::string url;  ///< the public address, "" if the file names none: then that of this machine
   std::optional<SmsSettings> sms;      ///< none: nobody's messages are taken
+  std::optional<CardSettings> cards;   ///< none: no identity cards
   std::optional<TokenSettings> token;  ///< none: files hold the signing keys
   /// The socket of clamd, which scans what people attach: `clamd: /path`. Debian's, if the file names none.
   std::filesystem::path clamd = "/run/clamav/clamd.ctl";

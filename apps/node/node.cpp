@@ -335,6 +335,15 @@ Result<void> Node::add_page_routes(http::Router& router, http::Metrics& metrics,
   return {};
 }
 
+bool Node::add_card_routes(http::Router& router) {
+  return state_->digital_id->add_card_routes(router);
+}
+
+std::filesystem::path Node::card_authorities() const {
+  const auto& cards = state_->core.configuration.cards;
+  return cards ? cards->authorities : std::filesystem::path();
+}
+
 Result<std::vector<DemoPerson>> Node::demo_persons() {
   return node::demo_persons(*state_->core, state_->digital_id->accounts());
 }

@@ -96,6 +96,10 @@ class Node {
   /// Pages, static files, health and metrics. `web` is the folder with templates, texts and styles.
   Result<void> add_page_routes(http::Router& router, http::Metrics& metrics,
                                const std::filesystem::path& web);
+  /// What a listener that asks for identity cards serves. After add_page_routes. False: dayaq.yaml names no cards.
+  bool add_card_routes(http::Router& router);
+  /// PEM file of the authorities of identity cards; empty without cards.
+  [[nodiscard]] std::filesystem::path card_authorities() const;
   /// Two made-up persons for whoever tries the demonstration, with the codes of their digital IDs; empty on a
   /// node whose persons are real.
   Result<std::vector<DemoPerson>> demo_persons();

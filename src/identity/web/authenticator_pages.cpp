@@ -7,6 +7,7 @@
 #include "identity/account/enrolment.hpp"
 #include "identity/account/recovery.hpp"
 #include "identity/web/visit.hpp"
+#include "portal/qr.hpp"
 #include "identity/webauthn_json.hpp"
 
 namespace dayaq::identity::web {
@@ -169,7 +170,10 @@ Result<Response> totp_page(Visit& visit, BytesView secret, bool wrong) {
   if (wrong) view.show("WRONG");
   view.set("SECRET", in_groups(to_base32(secret)));
   view.set("ACCOUNT", own.national_id);
-  view.set("URI", totp_uri(secret, visit.web.party.name, own.national_id));
+  const std::string uri = totp_uri(secret, visit.web.party.name, own.national_id);
+  view.set("URI", uri);
+  DAYAQ_TRY(const portal::QrCode code, portal::QrCode::create(uri));
+  view.set("QR", code.svg(visit.text("my_totp_qr")));
   view.set("STATE", seal(visit, totp_purpose, secret));
   return visit.html("my_totp_title");
 }

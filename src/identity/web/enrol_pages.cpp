@@ -9,6 +9,7 @@
 #include "identity/account/enrolment_flow.hpp"
 #include "identity/account/recovery.hpp"
 #include "identity/web/visit.hpp"
+#include "portal/qr.hpp"
 
 namespace dayaq::identity::web {
 namespace {
@@ -67,6 +68,7 @@ Result<Response> show(Visit& visit, const EnrolView& at, Note note) {
   switch (at.step) {
     case Step::ask:
       view.add("ASK").set("WHAT", visit.text(lost ? "recover_what" : "enrol_what"));
+      add_card_form(visit, view, lost ? "/recover/card" : "/enrol/card");
       break;
     case Step::code:
       view.show("CODE");
@@ -78,6 +80,8 @@ Result<Response> show(Visit& visit, const EnrolView& at, Note note) {
       portal::View& app = view.add("TOTP");
       app.set("SECRET", in_groups(at.totp_secret));
       app.set("URI", at.totp_uri);
+      DAYAQ_TRY(const portal::QrCode code, portal::QrCode::create(at.totp_uri));
+      app.set("QR", code.svg(visit.text("my_totp_qr")));
       break;
     }
     case Step::sms:
@@ -123,7 +127,8 @@ Result<Response> go_on(Visit& visit, const Result<EnrolView>& next, Step again) 
 }
 
 Result<Response> start(Visit& visit) {
-  return show(visit, visit.web.enrolling.start(visit.page.language(), visit.caller(), visit.now), {});
+  return show(visit, visit.web.enrolling.start(visit.page.language(), visit.caller(), visit.now),
+              {.text_key = card_note_key(visit)});
 }
 
 Result<Response> request(Visit& visit) {

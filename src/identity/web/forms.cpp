@@ -76,6 +76,13 @@ bool sent_from_here(const http::Request& request, const PublicUrl& url) {
   return url.loopback && origin == fmt::format("http://{}", request.header("host"));
 }
 
+bool sent_to_door(const http::Request& request, const PublicUrl& url) {
+  const std::string_view site = request.header("sec-fetch-site");
+  if (!site.empty() && site != "same-origin" && site != "same-site") return false;
+  const std::string_view origin = request.header("origin");
+  return origin.empty() || origin == url.origin || origin == "null";
+}
+
 std::string safe_path(std::string_view wanted, std::string_view otherwise) {
   const std::string_view path = wanted.substr(0, wanted.find_first_of("?#"));
   const bool printable =

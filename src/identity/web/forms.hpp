@@ -31,6 +31,10 @@ struct PublicUrl {
 /// @see Fetch Metadata (Sec-Fetch-Site), RFC 6454 (Origin)
 [[nodiscard]] bool sent_from_here(const http::Request& request, const PublicUrl& url);
 
+/// The same for a form that leads from a page of ours to another port of this host. Its Origin is hidden ("null") by
+/// our own referrer policy; what else protects such a form is what it carries, sealed for one browser.
+[[nodiscard]] bool sent_to_door(const http::Request& request, const PublicUrl& url);
+
 inline constexpr std::size_t path_size_max = 8192;
 /// A path of this site to go on to, or `otherwise`: never another site, whatever a browser makes of slashes,
 /// backslashes and control characters.

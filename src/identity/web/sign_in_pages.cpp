@@ -57,10 +57,12 @@ void add_step(Visit& visit, portal::View& view, const SignInView& at) {
   switch (at.step) {
     case SignInView::Step::identify:
       add_passkey_form(visit, view, at);
+      add_card_form(visit, view, "/sign-in/card");
       view.show("IDENTIFY");
       break;
     case SignInView::Step::choose:
       add_passkey_form(visit, view, at);
+      add_card_form(visit, view, "/sign-in/card");
       view.show("CHOOSE");
       break;
     case SignInView::Step::code: {
@@ -128,8 +130,10 @@ Result<Response> show(Visit& visit) {
   const SignInWish wish{
       .least = least, .present = visit.session, .fresh = fresh, .login_hint = {}, .then = then};
   const SignInView at = visit.web.sign_in.start(wish, visit.caller(), visit.now);
-  const Note note = visit.session ? Note{.text_key = "id_step_up", .bad = false} : Note{};
-  return sign_in_page(visit, at, then, {}, note);
+  Note note = visit.session ? Note{.text_key = "id_step_up", .bad = false} : Note{};
+  if (const auto refused = card_note_key(visit); !refused.empty()) note = {.text_key = refused};
+  const std::string client = visit.query("client");
+  return sign_in_page(visit, at, then, visit.web.provider.clients.find(client) ? client : std::string(), note);
 }
 
 Result<Response> identify(Visit& visit) {

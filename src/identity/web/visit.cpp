@@ -301,7 +301,9 @@ namespace {
 
 Result<void> check_form(const Visit& visit, Form form) {
   if (form == Form::none || form == Form::anywhere) return {};
-  if (!sent_from_here(visit.request, visit.web.url)) {
+  const bool ours = form == Form::at_door ? sent_to_door(visit.request, visit.web.url)
+                                          : sent_from_here(visit.request, visit.web.url);
+  if (!ours) {
     return fail(ErrorKind::forbidden, "web.origin",
                 "This form came from another site. Open the page here and try again.");
   }
@@ -358,9 +360,14 @@ void add_page(http::Router& router, const Web& web, const PageRoute& route, Page
 Pages::Pages(Web web) : web_(std::move(web)) {}
 Pages::~Pages() = default;
 
+void Pages::add_card_routes(http::Router& router) {
+  add_card_pages(router, web_);
+}
+
 void Pages::add_routes(http::Router& router) {
   add_sign_in_pages(router, web_);
   add_enrol_pages(router, web_);
+  add_card_pages(router, web_);
   add_my_pages(router, web_);
   add_authenticator_pages(router, web_);
   add_relation_pages(router, web_);

@@ -69,6 +69,7 @@ class Visit {
   void set_cookie(std::string cookie) { cookies_.push_back(std::move(cookie)); }
   /// Where forms of this page may lead besides this site: the redirect URIs of a client.
   void allow_forms_to(const oidc::Client& client);
+  void allow_forms_to_origin(const std::string& origin) { form_sources_.push_back(origin); }
   void open_session(const SessionToken& opened, const Session& of);
 
  private:
@@ -89,6 +90,7 @@ enum class Form : std::uint8_t {
   none,      ///< a GET
   anybody,   ///< a form of a page that needs no session: its origin is checked
   session,   ///< its origin and the session's token are checked
+  at_door,   ///< where identity cards are shown: a form of ours, which comes from another port
   anywhere,  ///< other sites may send it: POST /oauth/authorize
 };
 struct PageRoute {
@@ -120,6 +122,7 @@ void add_signed_in_pages(http::Router& router, const Web& web, Assurance least,
 // The pages, by file.
 void add_sign_in_pages(http::Router& router, const Web& web);
 void add_enrol_pages(http::Router& router, const Web& web);
+void add_card_pages(http::Router& router, const Web& web);
 void add_my_pages(http::Router& router, const Web& web);
 void add_authenticator_pages(http::Router& router, const Web& web);
 void add_relation_pages(http::Router& router, const Web& web);
@@ -127,6 +130,11 @@ void add_access_pages(http::Router& router, const Web& web);
 void add_oauth_pages(http::Router& router, const Web& web);
 void add_office_pages(http::Router& router, const Web& web);
 void add_demo_pages(http::Router& router, const Web& web);
+
+/// The form that leads to where identity cards are shown, if they are taken here.
+void add_card_form(Visit& visit, portal::View& view, std::string_view path);
+/// Why a card was refused, as the address of the page says it (`card`); "" if it doesn't.
+[[nodiscard]] std::string_view card_note_key(const Visit& visit);
 
 /// "JBSW Y3DP ...": a secret as people type it.
 [[nodiscard]] std::string in_groups(std::string_view secret);

@@ -2,6 +2,7 @@
 //
 //   GET  /sign-in, POST /sign-in/{step}      by passkey, or by national id and another authenticator
 //   GET  /enrol, /recover and their POSTs    with an activation code; without the lost phone
+//   POST /sign-in/card, /enrol/card          with an identity card, at the door that asks for it (card_pages.cpp)
 //   POST /sign-out                           this browser's session ends
 //   GET  /my                                 what I am entitled to and why
 //        /my/authenticators, /my/sessions, /my/consents, /my/relations, /my/access, /my/data,
@@ -32,6 +33,14 @@
 
 namespace dayaq::identity::web {
 
+/// Where browsers show identity cards.
+struct CardDoor {
+  /// "https://id.example.az:8444": of a listener of ours that asks for certificates, or of a TLS terminator that does.
+  std::string origin;
+  /// Addresses of terminators whose header Client-Cert is believed. They must drop a caller's own. @see RFC 9440
+  std::vector<std::string> proxies;
+};
+
 /// What the pages stand on; all of it outlives them.
 struct Web {
   const portal::Site& site;
@@ -44,6 +53,7 @@ struct Web {
   const regime::ExplainContext& explain;
   std::function<std::shared_ptr<const regime::NumberedLaw>()> law;
   PublicUrl url;
+  const CardDoor* cards = nullptr;  ///< null: no identity cards here
   /// Where messages are dropped (FileDrop), shown at /demo/outbox; empty: no such page.
   std::filesystem::path outbox;
 };
@@ -54,6 +64,8 @@ class Pages {
   ~Pages();
   /// The routes refer to the pages, which must outlive them.
   void add_routes(http::Router& router);
+  /// Those of a listener that asks for identity cards, and nothing else.
+  void add_card_routes(http::Router& router);
 
  private:
   Web web_;
