@@ -5,6 +5,7 @@ import json, os, re, subprocess, time, unittest
 
 import harness
 from harness import Node, ROOT
+from identity_cards import IdentityCards  # noqa: F401  (tests of this program too)
 
 PERSON = re.compile(r"FIN (\w+)  activation code ([\w-]+)  ([^,\n]+)(, official of .*)?")
 

@@ -22,7 +22,7 @@ struct CardListsOptions {
   /// Of files NAME.crl (DER or PEM), put there by whoever fetches them; looked at again every `look_every`.
   std::filesystem::path folder;
   std::string responder;  ///< "http://ocsp.example.az/"; "" for none
-  std::chrono::seconds look_every{30};
+  std::chrono::seconds look_every{5};
   std::chrono::milliseconds responder_timeout{3000};
 };
 
