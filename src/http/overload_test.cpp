@@ -191,6 +191,147 @@ TEST_F(Overload, StopsUnderLoadWithoutLosingAnAdmittedRequest) {
   EXPECT_EQ(stray, 0);
 }
 
+/// Refuses; from the second ask of a connection on it first holds. Lets in once `open`.
+struct HoldingGate final : Gate {
+  std::atomic<bool> open = false;
+  std::atomic<int> asked = 0, answers = 0;
+  std::chrono::milliseconds hold{200};
+
+  std::optional<Response> refuse(Request& request) override {
+    ++asked;
+    if (open) return std::nullopt;
+    if (request.gate_number == 1 && request.gate_held.count() == 0) request.gate_hold = hold;
+    request.gate_number = 1;
+    return problem(503, "test.wait", "Wait", "Come again.");
+  }
+  void answered(int, std::chrono::microseconds) noexcept override { ++answers; }
+};
+
+struct Held : ServerFixture {
+  HoldingGate gate;
+  std::atomic<int> applied = 0;
+  static constexpr std::string_view ask = "POST /apply HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\na=bc";
+
+  void SetUp() override {
+    router.add({.method = Method::post, .pattern = "/apply", .gate = &gate, .operation = "apply"},
+               [this](const Request& request) {
+                 ++applied;
+                 return Response::text("got " + std::string(request.body));
+               });
+    add_hello();
+    start();
+  }
+  [[nodiscard]] int held() const {
+    const std::string all = metrics.expose();
+    constexpr std::string_view name = "\ndayaq_http_held_connections ";
+    return std::stoi(all.substr(all.find(name) + name.size()));
+  }
+  /// A connection that was refused once.
+  RawConnection refused() {
+    RawConnection out = connect();
+    out.send(ask);
+    EXPECT_EQ(status_in(out.read_past("Come again.")), 503);
+    return out;
+  }
+  void wait_until_held(int count) const {
+    for (int i = 0; i < 3000 && held() != count; ++i) std::this_thread::sleep_for(10ms);
+    ASSERT_EQ(held(), count);
+  }
+};
+
+TEST_F(Held, IsNeitherReadNorAnsweredUntilItsTimeAndThenAskedAgain) {
+  gate.hold = 400ms;
+  RawConnection visitor = refused();
+  const auto begun = std::chrono::steady_clock::now();
+  visitor.send(ask);
+  wait_until_held(1);
+  EXPECT_EQ(client().get("/hello")->status, 200);  // nobody else is
+  gate.open = true;
+  const std::string answer = visitor.read_past("got a=bc");
+  EXPECT_EQ(status_in(answer), 200);
+  EXPECT_EQ(answer.find("Connection: close"), std::string::npos);
+  EXPECT_GE(std::chrono::steady_clock::now() - begun, 400ms);
+  EXPECT_EQ(gate.asked, 3);
+  EXPECT_EQ(applied, 1);
+  EXPECT_EQ(held(), 0);
+  visitor.send(ask);
+  EXPECT_EQ(status_in(visitor.read_past("got a=bc")), 200);  // the connection goes on
+  EXPECT_EQ(gate.answers, 2);
+}
+
+TEST_F(Held, IsRefusedAtTheEndIfTheGateSaysSoAndMayBeHeldAgain) {
+  RawConnection visitor = refused();
+  for (int i = 0; i < 2; ++i) {
+    visitor.send(ask);
+    EXPECT_EQ(status_in(visitor.read_past("Come again.")), 503);
+  }
+  EXPECT_EQ(gate.asked, 5);
+  EXPECT_EQ(applied, 0);
+  EXPECT_EQ(gate.answers, 0);
+}
+
+TEST_F(Held, WhoSendsMoreMeanwhileGetsOneAnswerAndTheConnectionEnds) {
+  RawConnection visitor = refused();
+  std::string many;
+  for (int i = 0; i < 50; ++i) many += ask;
+  visitor.send(many);
+  wait_until_held(1);
+  gate.open = true;
+  const std::string answer = visitor.read_all();
+  EXPECT_EQ(status_in(answer), 200);
+  EXPECT_NE(answer.find("Connection: close"), std::string::npos);
+  EXPECT_TRUE(visitor.closed_by_server());
+  EXPECT_EQ(applied, 1);
+}
+
+TEST_F(Held, ABodyThatHasNotComeIsReadOnceTheGateLetsItIn) {
+  RawConnection visitor = refused();
+  visitor.send(ask.substr(0, ask.size() - 2));
+  wait_until_held(1);
+  gate.open = true;
+  visitor.send(ask.substr(ask.size() - 2));
+  EXPECT_EQ(status_in(visitor.read_past("got a=bc")), 200);
+}
+
+TEST_F(Held, WhoHangsUpHasGone) {
+  {
+    RawConnection visitor = refused();
+    visitor.send(ask);
+    wait_until_held(1);
+    gate.open = true;
+  }
+  wait_until_held(0);
+  EXPECT_EQ(gate.asked, 2);
+  EXPECT_EQ(applied, 0);
+}
+
+TEST_F(Held, IsAnsweredWhenTheServerStops) {
+  gate.hold = 60s;
+  RawConnection visitor = refused();
+  visitor.send(ask);
+  wait_until_held(1);
+  const auto begun = std::chrono::steady_clock::now();
+  server->stop();
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 30s);
+  EXPECT_EQ(status_in(visitor.read_past("Come again.")), 503);
+}
+
+struct HeldByOne : Held {
+  HeldByOne() { options.held_max = 1; }
+};
+
+TEST_F(HeldByOne, WithoutRoomItIsAnsweredAndTheConnectionEnds) {
+  gate.hold = 60s;
+  RawConnection first = refused(), second = refused();
+  first.send(ask);
+  wait_until_held(1);
+  second.send(ask);
+  const std::string answer = second.read_all();
+  EXPECT_EQ(status_in(answer), 503);
+  EXPECT_NE(answer.find("Connection: close"), std::string::npos);
+  EXPECT_TRUE(second.closed_by_server());
+}
+
 TEST(WorkerPoolTest, RefusesAllOnceItStops) {
   WorkerPool pool({.threads = 1, .queue_max = 4});
   pool.stop();

@@ -162,6 +162,41 @@ TEST_F(Surge, TheRateFollowsHowLongAnswersTake) {
   EXPECT_LT(admission->rate(), 2 * options.rate_min);  // carefully, now that it was too much once
 }
 
+// A server that does `capacity` a second and lets what is too much wait; the crowd comes whenever a number is
+// up.
+TEST_F(Surge, AllThatCanBeDoneIsDoneAndLittleWaits) {
+  options = {.rate_max = 5000, .rate_min = 20};
+  admission = std::make_unique<Admission>(key(), options);
+  std::deque<Instant> waits;
+  std::deque<std::string> crowd;
+  double done = 0;
+  const auto run = [&](int seconds, double capacity) {
+    double served = 0, longest = 0;
+    for (int tick = 0; tick < seconds * 200; ++tick, now += 5ms) {
+      for (int i = 0; i < 30; ++i) crowd.push_back(enter().ticket);
+      for (; !crowd.empty() && enter(crowd.front()).admitted; crowd.pop_front()) waits.push_back(now);
+      for (done += capacity / 200; done >= 1 && !waits.empty(); --done, ++served) {
+        const auto took = std::chrono::duration_cast<std::chrono::microseconds>(now - waits.front()) + 5ms;
+        longest = std::max(longest, double(took.count()) / 1e6);
+        admission->answered(took, now);
+        waits.pop_front();
+      }
+      done = std::min(done, capacity / 200 + 1);
+    }
+    return std::pair(served / seconds, longest);
+  };
+  run(20, 1000);  // finds out
+  const auto [steady, longest] = run(30, 1000);
+  EXPECT_GT(steady, 950);
+  EXPECT_LT(longest, 0.3);
+  run(5, 400);  // half of the machine is taken away
+  const auto [slower, longest_then] = run(30, 400);
+  EXPECT_GT(slower, 380);
+  EXPECT_LT(longest_then, 0.3);
+  run(40, 1000);
+  EXPECT_GT(run(20, 1000).first, 900);
+}
+
 TEST_F(Surge, ARestartForgetsNobody) {
   const Place early = first_who_waits();
   const Place late = enter({}, "leyla");

@@ -114,6 +114,33 @@ TEST_F(Gate, AnswersProgramsWithProblemDetails) {
   EXPECT_EQ(submitted, 0);
 }
 
+TEST_F(Gate, HoldsWhoAsksAgainBeforeTheirTimeUntilTheirNumberComesUp) {
+  const auto cookie = cookie_of(first_who_waits());
+  Client http = client();
+  const auto begun = std::chrono::steady_clock::now();
+  int asks = 1;
+  for (; http.get("/apply", cookie)->status == 503; ++asks) ASSERT_LT(asks, 100);
+  // The place was near: a few asks, each of which took its time, instead of thousands.
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 30s);
+  EXPECT_LE(asks, 8);
+}
+
+TEST_F(Gate, WhoComesForTheFirstTimeIsAnsweredAtOnceThoughOthersOfTheConnectionAreTooEarly) {
+  first_who_waits();
+  for (int i = 0; i < 2000; ++i) (void)admission.enter({}, {}, clock.now());  // a place far off
+  Client proxy = client();  // one connection for many visitors
+  const auto one = proxy.get("/apply", {{"Accept", "text/html"}});
+  ASSERT_EQ(one->status, 503);
+  auto begun = std::chrono::steady_clock::now();
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(proxy.get("/apply")->status, 503);
+  EXPECT_EQ(proxy.get("/cheap", cookie_of(*one))->status, 200);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 2s);
+  begun = std::chrono::steady_clock::now();
+  EXPECT_EQ(proxy.get("/apply", cookie_of(*one))->status,
+            503);  // too early: held for four seconds since then
+  EXPECT_GT(std::chrono::steady_clock::now() - begun, 500ms);
+}
+
 double p99_ms(std::vector<double> took) {
   std::sort(took.begin(), took.end());
   return took.empty() ? 1e9 : took[took.size() * 99 / 100];

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <utility>
 
 #include "services/surge/admission.hpp"
 
@@ -15,7 +14,6 @@ constexpr auto window = 250ms;
 constexpr double silence_max = 2;
 constexpr double took_max = 1;    ///< what is slower, or was refused for want of workers, counts as this
 constexpr double correction = 1;  ///< within how many seconds what waits too much is worked off
-constexpr double damping = 0.5;  ///< how much of a window's growth is believed: one window may be an accident
 
 double seconds_of(std::chrono::microseconds time) {
   return std::chrono::duration<double>(time).count();
@@ -42,7 +40,10 @@ void Rate::advance(Instant now) {
 void Rate::end_window(double seconds) {
   if (answered_ > 0) {
     silent_ = 0;
-    follow(took_ / double(answered_), seconds, double(used_) >= 0.8 * rate_ * seconds);
+    served_ += 0.5 * (double(answered_) / seconds - served_);
+    visitors_ +=
+        0.1 * (std::min(1.0, double(used_) / double(std::max<std::uint64_t>(asked_, 1))) - visitors_);
+    follow(took_ / double(answered_), seconds / seconds_of(window), double(used_) >= 0.8 * rate_ * seconds);
   } else if (asked_ > 0 || silent_ > 0) {
     silent_ += seconds;
     if (silent_ < silence_max) return;
@@ -53,20 +54,23 @@ void Rate::end_window(double seconds) {
   }
 }
 
-void Rate::follow(double mean, double seconds, bool was_used) {
-  const double grown = mean - std::exchange(mean_, mean);
-  if (mean < slow_ / 2) {
-    if (!was_used) return;
-    // Each half second's growth, for as much of one as has passed.
-    const double more = quick_start_ ? 1.25 : rate_ < 0.9 * broke_at_ ? 1.1 : 1.02;
-    rate_ = std::min(max_, rate_ * std::pow(more, std::min(seconds * 2, 1.0)));
+void Rate::follow(double mean, double windows, bool was_used) {
+  quickest_ = std::min(mean, quickest_ * 1.001);
+  const double slow = std::clamp(2 * quickest_, slow_, 2.5 * slow_);
+  if (mean < slow / 2) {
+    const double more = quick_start_ ? 1.12 : rate_ < 0.9 * broke_at_ ? 1.05 : 1.01;
+    if (was_used) rate_ = std::min(max_, rate_ * std::pow(more, std::min(windows, 2.0)));
     return;
   }
-  quick_start_ = false;
-  const double by = (slow_ - mean) / correction - damping * grown / seconds;
-  if (by < 0) broke_at_ = rate_;
-  const double times = std::clamp(1 + by * std::min(seconds * 2, 1.0), 0.8, was_used ? 1.05 : 1.0);
-  rate_ = std::clamp(rate_ * times, min_, max_);
+  const double capacity = served_ * visitors_;
+  double next = capacity * (1 + std::clamp((slow - mean) / correction, -0.5, 0.05));
+  if (was_used) {
+    quick_start_ = false;
+    broke_at_ = capacity;
+  } else {  // what is slow isn't slow by those who were admitted: little is learnt of the capacity
+    next = std::clamp(next, mean < slow ? rate_ : 0.95 * rate_, rate_);
+  }
+  rate_ = std::clamp(next, min_, max_);
 }
 
 void Rate::answered(std::chrono::microseconds took, Instant now) {

@@ -1,16 +1,17 @@
 // How many may be admitted a second: follows how long answers take. Plain values; time comes in.
 //
 //   quick         the mean of answers' times is below half of `slow`: nothing waits. A quarter more each half
-//                 second in which the rate was used, until answers were slow once; a tenth after that, and a
-//                 fiftieth from nine tenths of where it was too much
-//   saturated     something waits for workers all the time, so all that can be done is done, and the time
-//   says
-//                 how much waits. The rate is steered to keep that at `slow`: less by how much the time grew
-//                 (that is how much more came than was done) and by how far it is above `slow`
+//                 second in which the rate was used, until something waited once; then a tenth, and from nine
+//                 tenths of what could be done then, a fiftieth
+//   saturated     something waits for workers all the time, so all that can be done is done: what is answered
+//   a
+//                 second is the capacity, and the mean says how much waits. The rate becomes that capacity,
+//                 less what works off within a second what waits too much
 //   silent        somebody was admitted and nothing is answered for two seconds: half
 //
 // A rate that isn't used doesn't grow: what was never tried isn't promised.
-// @see Pan et al.: PIE, RFC 8033 section 4.2: the same two terms, for packets
+// Where an answer takes long though nothing waits (a slow disk), twice the quickest mean seen is not yet
+// slow.
 #pragma once
 
 #include <chrono>
@@ -35,15 +36,17 @@ class Rate {
 
  private:
   void end_window(double seconds);
-  void follow(double mean, double seconds, bool was_used);
+  void follow(double mean, double windows, bool was_used);
 
   double min_, max_, rate_;
   double slow_;                    ///< seconds, as all that follow
   std::optional<Instant> window_;  ///< when it began
   double silent_ = 0;              ///< for how long somebody was admitted and nothing was answered
   bool quick_start_ = true;
-  double broke_at_ = 0;  ///< the rate that was too much last
-  double mean_ = 0;      ///< of answers' times, in the window before
+  double broke_at_ = 0;  ///< what could be done when it was too much last
+  double quickest_ = 1;  ///< mean of a window, lately
+  double served_ = 0;    ///< answers a second, smoothed
+  double visitors_ = 1;  ///< for each answer, smoothed
   double took_ = 0;      ///< all times of this window's answers
   std::uint64_t used_ = 0, asked_ = 0, answered_ = 0;
 };
