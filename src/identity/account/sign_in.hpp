@@ -94,8 +94,11 @@ class SignIn {
   Result<SignInView> choose(std::string_view state, AuthenticatorKind method, const Caller& caller,
                             Instant now);
   Result<SignInView> code(std::string_view state, std::string_view typed, const Caller& caller, Instant now);
+  /// What is written together with the session that was made or strengthened, in its transaction, which may
+  /// run more than once. Its Error undoes the sign-in.
+  using WithSession = std::function<Result<void>(store::Session&, const Session&)>;
   Result<SignInView> passkey(std::string_view state, std::string_view response_json, const Caller& caller,
-                             Instant now);
+                             Instant now, const WithSession& also = {});
   /// The same without waiting for the disk: the passkey is checked on this thread, `done` is called on this
   /// one or on the writer's, where it must neither block nor throw.
   void passkey_async(std::string_view state, std::string_view response_json, const Caller& caller,

@@ -21,20 +21,26 @@ struct Checked {
 };
 
 /// The transaction. Pure but for the session, so that it may run more than once.
-Result<Outcome> write_down(const SignInSteps& s, store::Session& session, const Checked& c) {
+Result<Outcome> write_down(const SignInSteps& s, store::Session& session, const Checked& c,
+                           const SignIn::WithSession& also) {
   DAYAQ_TRY(const auto account, s.usable_account(session, c.authenticator.person));
   if (!account) return Outcome{};
   if (c.assertion.counting == webauthn::Counter::repeated) {
     // WebAuthn section 7.2 step 21: there may be two of this authenticator. Refused, and its owner can see
     // it.
-    const audit::EntryDraft draft{
-        .action = "identity.counter", .actor = "self", .subject = account->person, .data = {}, .personal = {}};
+    const audit::EntryDraft draft{.action = "identity.counter",
+                                  .actor = "self",
+                                  .subject = account->person,
+                                  .data = {},
+                                  .personal = {}};
     DAYAQ_TRY_OK(s.accounts.log.append(session, draft));
     return Outcome{};
   }
   DAYAQ_TRY_OK(note_passkey_used(session, s.accounts, c.authenticator, c.assertion, c.now));
   const Used used{c.authenticator, AuthenticatorKind::passkey, c.now};
-  return s.accept(session, c.attempt, *account, used, c.drawn, c.caller, c.now);
+  DAYAQ_TRY(Outcome out, s.accept(session, c.attempt, *account, used, c.drawn, c.caller, c.now));
+  if (also && out.what == Outcome::What::done) DAYAQ_TRY_OK(also(session, out.session));
+  return out;
 }
 
 Result<Checked> check(const SignInSteps& s, std::string_view state, std::string_view json,
@@ -87,7 +93,7 @@ void SignIn::passkey_async(std::string_view state, std::string_view response_jso
   auto work = std::make_shared<Work>(Work{std::move(*checked), std::nullopt, std::move(done)});
   state_->db.submit(
       [s = state_.get(), work](store::Session& session) -> Result<void> {
-        DAYAQ_TRY(work->outcome, write_down(*s, session, work->checked));
+        DAYAQ_TRY(work->outcome, write_down(*s, session, work->checked, {}));
         return {};
       },
       [s = state_.get(), work](Result<void> committed) {
@@ -103,10 +109,10 @@ void SignIn::passkey_async(std::string_view state, std::string_view response_jso
 }
 
 Result<SignInView> SignIn::passkey(std::string_view state, std::string_view response_json,
-                                   const Caller& caller, Instant now) {
+                                   const Caller& caller, Instant now, const WithSession& also) {
   DAYAQ_TRY(const Checked checked, check(*state_, state, response_json, caller, now));
   auto committed =
-      state_->db.write([&](store::Session& session) { return write_down(*state_, session, checked); });
+      state_->db.write([&](store::Session& session) { return write_down(*state_, session, checked, also); });
   return state_->answer(checked.attempt, std::move(committed), checked.drawn, caller, now);
 }
 

@@ -28,6 +28,8 @@ Redirect answer(const Provider& provider, const AuthorizationRequest& request, s
   return answer(provider, request, Error{ErrorKind::invalid_input, code, std::move(text), {}, {}, 0, 0});
 }
 
+constexpr std::string_view continue_path = "/oauth/continue?request=";
+
 // -- who is signed in, and is it enough?
 
 enum class Lack : std::uint8_t {
@@ -68,7 +70,7 @@ NeedSignIn ask_sign_in(const Provider& provider, const AuthorizationRequest& req
   if (!as_another) wish.present = session;
   wish.fresh = lack == Lack::freshness || lack == Lack::other;
   wish.login_hint = request.login_hint;
-  wish.then = "/oauth/continue?request=" + seal_text(provider, purpose_continue, SessionId(), encode(request),
+  wish.then = std::string(continue_path) + seal_text(provider, purpose_continue, SessionId(), encode(request),
                                                      request.asked + request_life);
   return {.wish = std::move(wish), .client = client.id, .language = request.language};
 }
@@ -84,8 +86,27 @@ Redirect answer_lack(const Provider& provider, const AuthorizationRequest& reque
 
 // -- answering with a code
 
-/// All in one transaction: the session still stands, the consent still stands (or is given now), the code,
-/// and who is to be told when the session ends.
+CodeRequest code_request_for(const Provider& provider, const AuthorizationRequest& request,
+                             const Client& client, const Session& session, Agreed agreed, Instant now) {
+  CodeRequest out{.grant = grant_of(provider, client, session, std::move(agreed), now),
+                  .redirect_uri = request.target.redirect_uri,
+                  .code_challenge = request.code_challenge};
+  out.grant.nonce = request.nonce;
+  out.grant.jkt = request.jkt;
+  return out;
+}
+
+/// The code, and who is to be told when the session ends. Part of the transaction that has seen the session
+/// and the consent.
+Result<void> write_code(store::Session& db, const Provider& provider, const Client& client,
+                        const Session& session, const CodeRequest& code_request, std::string_view code,
+                        Instant now) {
+  DAYAQ_TRY_OK(note_client_of_session(db, client, session));
+  DAYAQ_TRY_OK(note_subject(db, provider, client, session.person));
+  return issue_code(db, provider, code_request, code, now);
+}
+
+/// All in one transaction: the session still stands, the consent still stands (or is given now), the code.
 Result<std::string> store_code(const Provider& provider, const AuthorizationRequest& request,
                                const Client& client, const Session& session, const CodeRequest& code_request,
                                const std::optional<Consent>& given, Instant now) {
@@ -103,9 +124,7 @@ Result<std::string> store_code(const Provider& provider, const AuthorizationRequ
         return refuse("oauth.consent_required", "The person has withdrawn their consent.");
       }
     }
-    DAYAQ_TRY_OK(note_client_of_session(db, client, session));
-    DAYAQ_TRY_OK(note_subject(db, provider, client, session.person));
-    return issue_code(db, provider, code_request, code, now);
+    return write_code(db, provider, client, session, code_request, code, now);
   });
   if (!stored) return std::unexpected(stored.error());
   return code;
@@ -113,11 +132,8 @@ Result<std::string> store_code(const Provider& provider, const AuthorizationRequ
 
 Next give_code(const Provider& provider, const AuthorizationRequest& request, const Client& client,
                const Session& session, Agreed agreed, const std::optional<Consent>& given, Instant now) {
-  CodeRequest code_request{.grant = grant_of(provider, client, session, std::move(agreed), now),
-                           .redirect_uri = request.target.redirect_uri,
-                           .code_challenge = request.code_challenge};
-  code_request.grant.nonce = request.nonce;
-  code_request.grant.jkt = request.jkt;
+  const CodeRequest code_request =
+      code_request_for(provider, request, client, session, std::move(agreed), now);
   const auto code = store_code(provider, request, client, session, code_request, given, now);
   if (!code) return answer(provider, request, code.error());
   return respond(request.target, provider.issuer, {{"code", *code}});
@@ -290,6 +306,48 @@ Next resume(const Provider& provider, std::string_view sealed, const std::option
   const auto client = client_still(provider, *request);
   if (!client) return gone();
   return go_on(provider, *request, client, session, now);
+}
+
+struct CodeAtSignIn::Request {
+  AuthorizationRequest asked;
+  std::shared_ptr<const Client> client;
+  std::string code;  ///< of the transaction's last run; empty: there is more to ask
+};
+
+CodeAtSignIn::CodeAtSignIn(const Provider& provider, std::string_view then, Instant now)
+    : provider_(provider), now_(now) {
+  if (!then.starts_with(continue_path)) return;
+  auto asked = open_request(provider, purpose_continue, SessionId(), then.substr(continue_path.size()), now);
+  if (!asked) return;  // the long way says what is wrong
+  auto client = client_still(provider, *asked);
+  if (!client || asked->prompt.consent) return;
+  request_ =
+      std::make_unique<Request>(Request{.asked = std::move(*asked), .client = std::move(client), .code = {}});
+}
+
+CodeAtSignIn::~CodeAtSignIn() = default;
+
+Result<void> CodeAtSignIn::issue(store::Session& db, const Session& session) {
+  if (!request_) return {};
+  request_->code.clear();
+  const AuthorizationRequest& asked = request_->asked;
+  const Client& client = *request_->client;
+  if (lacks(provider_, asked, client, session, now_, false) != Lack::nothing) return {};
+  Agreed agreed{.scopes = asked.scopes, .claims = asked.claims};
+  if (!client.by_law) {
+    DAYAQ_TRY(const auto consent, consent_of(db, session.person, session.acting_for, client.id, now_));
+    if (!consent || !covers(*consent, asked.scopes, asked.claims)) return {};
+    agreed = without(asked.scopes, asked.claims, consent->left_out);
+  }
+  const CodeRequest code_request =
+      code_request_for(provider_, asked, client, session, std::move(agreed), now_);
+  request_->code = draw_code(provider_, code_request.grant);
+  return write_code(db, provider_, client, session, code_request, request_->code, now_);
+}
+
+std::optional<Redirect> CodeAtSignIn::redirect() const {
+  if (!request_ || request_->code.empty()) return std::nullopt;
+  return respond(request_->asked.target, provider_.issuer, {{"code", request_->code}});
 }
 
 Next cancel(const Provider& provider, std::string_view sealed, Instant now) {

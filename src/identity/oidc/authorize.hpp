@@ -62,6 +62,28 @@ Next resume(const Provider& provider, std::string_view sealed, const std::option
 Next decide(const Provider& provider, std::string_view sealed, const Session& session, bool granted,
             const std::vector<std::string>& left_out, Instant now);
 
+/// What a sign-in for a request leads to at once where nothing else has to be asked: the code, issued in the
+/// very transaction that makes the session, which saves a redirect and a commit. It asks what resume() asks.
+class CodeAtSignIn {
+ public:
+  /// `then`: where the sign-in leads, NeedSignIn's or any other path.
+  CodeAtSignIn(const Provider& provider, std::string_view then, Instant now);
+  ~CodeAtSignIn();
+  CodeAtSignIn(const CodeAtSignIn&) = delete;
+  CodeAtSignIn& operator=(const CodeAtSignIn&) = delete;
+  /// Part of the transaction in which `session` was written; may run more than once. Issues nothing where the
+  /// person has to be asked or refused something: that takes the long way.
+  Result<void> issue(store::Session& db, const Session& session);
+  /// After the commit: to the client with its code. nullopt: on to `then`.
+  [[nodiscard]] std::optional<Redirect> redirect() const;
+
+ private:
+  struct Request;
+  const Provider& provider_;
+  Instant now_;
+  std::unique_ptr<Request> request_;  ///< null: `then` isn't of a request that can be answered at once
+};
+
 /// "Don't sign in, go back to the service": access_denied to the client. `sealed`: the request of
 /// NeedSignIn's `then`.
 Next cancel(const Provider& provider, std::string_view sealed, Instant now);

@@ -60,6 +60,86 @@ TEST_P(Authorize, AsksOnceForTheSameScopesAndAgainForMore) {
   EXPECT_EQ(error_in(world.ask(Query(), later)), "consent") << "a consent doesn't stand for ever";
 }
 
+// -- the code that is issued with the session
+
+/// What the sign-in page does: makes a session, and in the same transaction whatever the request allows.
+std::optional<Redirect> sign_in_for(World& world, std::string_view then,
+                                    Assurance assurance = Assurance::substantial) {
+  Session session;
+  session.id = SessionId(world.random.next_id());
+  session.person = world.person;
+  session.authenticated = world.now();
+  session.expires = world.now() + 12h;
+  session.authenticator = AuthenticatorId(1);
+  session.methods = Methods(AuthenticatorKind::passkey);
+  session.assurance = assurance;
+  const SessionToken token = draw_session_token(world.random, world.person, session.id);
+  CodeAtSignIn code(world.provider, then, world.now());
+  must(world.db().write([&](store::Session& s) -> Result<void> {
+    DAYAQ_TRY_OK(world.sessions.open(s, session, token));
+    return code.issue(s, session);
+  }));
+  return code.redirect();
+}
+std::string then_of(const Next& next) {
+  const auto* need = std::get_if<NeedSignIn>(&next);
+  return need == nullptr ? std::string() : need->wish.then;
+}
+
+TEST_P(Authorize, IssuesTheCodeWithTheSessionOnceThePersonHasAgreed) {
+  const std::string then = then_of(world.ask(Query()));
+  EXPECT_FALSE(sign_in_for(world, then)) << "nobody has agreed yet";
+  const Session session = world.sign_in();
+  const Next asks = world.ask(Query(), session);
+  ASSERT_EQ(error_in(asks), "consent");
+  (void)decide(world.provider, std::get<NeedConsent>(asks).request, session, true, {}, world.now());
+  const std::int64_t before = world.rows("SELECT count(*) FROM oidc_grant");
+  const auto to = sign_in_for(world, then);
+  ASSERT_TRUE(to);
+  const Next next = *to;
+  EXPECT_TRUE(to->location.starts_with(callback + "?code="));
+  EXPECT_EQ(answer_field(next, "state"), "xyz &=%");
+  EXPECT_EQ(answer_field(next, "iss"), issuer);
+  EXPECT_EQ(world.rows("SELECT count(*) FROM oidc_grant"), before + 1);
+  const auto handle = read_handle(world.provider.tokens->keys(world.master).handles, HandleKind::code,
+                                  *answer_field(next, "code"));
+  ASSERT_TRUE(handle);
+  const auto stored =
+      must(world.db().read([&](store::Session& db) { return grant_row(db, handle->person, handle->grant); }));
+  ASSERT_TRUE(stored);
+  EXPECT_EQ(stored->grant.client, "shop");
+  EXPECT_EQ(stored->grant.nonce, "n-0S6_WzA2Mj");
+  EXPECT_EQ(stored->redirect_uri, callback);
+  EXPECT_EQ(stored->code_challenge, crypto::sha256_base64url(verifier));
+}
+
+TEST_P(Authorize, IssuesNothingWithTheSessionWhereSomethingHasToBeAskedOrRefused) {
+  Client by_law = make_client();
+  by_law.by_law = true;
+  world.add(by_law);
+  const std::string then = then_of(world.ask(Query()));
+  ASSERT_TRUE(sign_in_for(world, then));
+  EXPECT_FALSE(sign_in_for(world, "/my"));
+  EXPECT_FALSE(sign_in_for(world, then + "&lang=en"));
+  EXPECT_FALSE(sign_in_for(world, then.substr(0, then.size() - 4) + "AAAA")) << "damaged";
+  EXPECT_FALSE(sign_in_for(world, then_of(world.ask(Query().with("prompt", "consent")))));
+  EXPECT_FALSE(sign_in_for(
+      world, then_of(world.ask(Query().with("acr_values", std::string(acr_of(Assurance::high)))))))
+      << "a higher level is asked for";
+  Client surer = by_law;
+  surer.least = Assurance::high;
+  world.add(surer);
+  EXPECT_FALSE(sign_in_for(world, then)) << "the client asks for a higher level now";
+  Client moved = by_law;
+  moved.redirect_uris = {"https://shop.example/new"};
+  world.add(moved);
+  EXPECT_FALSE(sign_in_for(world, then)) << "the address is no longer the client's";
+  world.add(by_law);
+  const std::string later = then_of(world.ask(Query()));
+  world.node.clock.advance(31min);
+  EXPECT_FALSE(sign_in_for(world, later)) << "too late";
+}
+
 // -- where errors go
 
 TEST_P(Authorize, TellsThePersonAndNotTheAddressWhenTheClientOrItsAddressIsWrong) {

@@ -172,9 +172,17 @@ Result<Response> code(Visit& visit) {
 
 Result<Response> passkey(Visit& visit) {
   const Carried with = carried(visit);
-  auto at = visit.web.sign_in.passkey(visit.form("state"), visit.form("response"), caller_for(visit, with),
-                                      visit.now);
+  oidc::CodeAtSignIn code(visit.web.provider, with.then, visit.now);
+  auto at = visit.web.sign_in.passkey(
+      visit.form("state"), visit.form("response"), caller_for(visit, with), visit.now,
+      [&](store::Session& db, const Session& made) { return code.issue(db, made); });
   if (!at) return try_again(visit, at.error(), with, std::nullopt);
+  if (at->step == SignInView::Step::done) {
+    if (auto to = code.redirect()) {
+      visit.open_session(*at->token, *at->session);
+      return visit.redirect(std::move(to->location));
+    }
+  }
   return go_on(visit, *at, with);
 }
 
