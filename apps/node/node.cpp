@@ -331,6 +331,7 @@ Result<void> Node::add_page_routes(http::Router& router, http::Metrics& metrics,
                                       [keeper = state_->keeper.get()] { return law_of(*keeper); });
   state_->services->add_page_routes(router, state_->digital_id->pages());
   add_gauges(metrics, parts);
+  state_->services->add_metrics(metrics);
   http::add_operational_routes(router, metrics, [parts] { return not_ready(parts); }, DAYAQ_VERSION);
   return {};
 }

@@ -156,6 +156,10 @@ void Services::add_page_routes(http::Router& router, const identity::web::Web& p
   state_->pages->add_routes(router, pages, state_->cases, state_->book, *state_->surge);
 }
 
+void Services::add_metrics(http::Metrics& metrics) const {
+  state_->sms->add_metrics(metrics);
+}
+
 Result<void> Services::start() {
   return state_->sms->start();
 }

@@ -8,6 +8,7 @@
 
 #include "core.hpp"
 #include "digital_id.hpp"
+#include "http/metrics.hpp"
 #include "http/router.hpp"
 #include "regime/file.hpp"
 #include "regime/keeper.hpp"
@@ -36,6 +37,9 @@ class Services {
   void add_api_routes(http::Router& router);
   /// What people see; `pages` outlives the router.
   void add_page_routes(http::Router& router, const identity::web::Web& pages);
+
+  /// They refer to this.
+  void add_metrics(http::Metrics& metrics) const;
 
   /// Begins to send replies. After all hooks were added.
   Result<void> start();

@@ -1,6 +1,8 @@
 #include "services_sms.hpp"
 
 #include <chrono>
+#include <cstdint>
+#include <string>
 
 #include "base/log.hpp"
 #include "services/sms/api.hpp"
@@ -36,7 +38,8 @@ struct ServicesSms::State {
                .country = core.country,
                .persons = core.registry->secret,
                .master = master,
-               .random = core.random},
+               .random = core.random,
+               .room = [this](std::size_t before) { return sender.room(before); }},
               [this](std::vector<sms::Outgoing> replies) { sender.deliver(std::move(replies)); }) {}
 };
 
@@ -69,6 +72,31 @@ void ServicesSms::add_routes(http::Router& router) {
                          .clock = state.core.clock,
                          .secret = settings ? settings->secret : std::string(),
                          .addresses = settings ? settings->addresses : std::vector<std::string>()});
+}
+
+void ServicesSms::add_metrics(http::Metrics& metrics) const {
+  const State* state = state_.get();
+  for (std::size_t i = 0; i < sms::outcomes.size(); ++i) {
+    metrics.counter_from("dayaq_sms_messages_total", "Messages taken, by what became of them",
+                         [state, i] { return double(state->inbox.taken(i)); },
+                         {{"outcome", std::string(sms::outcomes.at(i))}});
+  }
+  using Figures = sms::Sender::Figures;
+  const auto count = [&](const char* end, std::uint64_t Figures::* of) {
+    metrics.counter_from("dayaq_sms_answers_total",
+                         "Answers that the gateway took, of those the ones that it may have had before, "
+                         "attempts that failed, and "
+                         "answers dropped because they came too late",
+                         [state, of] { return double(state->sender.figures().*of); }, {{"end", end}});
+  };
+  count("sent", &Figures::sent);
+  count("doubled", &Figures::doubled);
+  count("failed", &Figures::failed);
+  count("late", &Figures::late);
+  metrics.gauge("dayaq_sms_held", "Answers that wait in memory for their turn",
+                [state] { return double(state->sender.figures().held); });
+  metrics.gauge("dayaq_sms_sending", "Answers in the gateway's hands, or not yet stored as taken by it",
+                [state] { return double(state->sender.figures().sending); });
 }
 
 Result<void> ServicesSms::start() {

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "core.hpp"
+#include "http/metrics.hpp"
 #include "http/router.hpp"
 #include "services/cases/cases.hpp"
 
@@ -20,6 +21,8 @@ class ServicesSms {
   ~ServicesSms();
   /// The gateway's door. The route refers to this.
   void add_routes(http::Router& router);
+  /// Messages by what became of them, and answers on their way. They refer to this.
+  void add_metrics(http::Metrics& metrics) const;
   /// Begins to send. After all hooks were added.
   Result<void> start();
   /// Once a second: what is old is forgotten, a bucket at a time.

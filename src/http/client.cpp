@@ -364,6 +364,14 @@ struct Client::State {
     }
   }
 
+  /// The server has closed the idle connection, or said something that nobody asked for.
+  [[nodiscard]] bool ended() const {
+    char byte = 0;
+    const ssize_t n = ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (n > 0 && session) return false;  // TLS has things of its own to say
+    return n >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+  }
+
   Result<ClientResponse> read_response(bool head_only, bool& answered);
 };
 
@@ -384,13 +392,14 @@ Result<void> check(const ErrorCode& error) {
 Result<ClientResponse> Client::State::read_response(bool head_only, bool& answered) {
   std::optional<ResponseReader> reader(std::in_place, head_only, options.body_max);
   std::string buffer;
+  std::size_t piece = 4 << 10;  // most answers are short, and a large buffer costs more than they do
   while (true) {
     const std::size_t kept = buffer.size();
-    constexpr std::size_t piece = 64 << 10;
     buffer.resize(kept + piece);
     auto received = receive(buffer.data() + kept, piece);
     if (!received) return std::unexpected(std::move(received).error());
     buffer.resize(kept + *received);
+    piece = 64 << 10;
     ErrorCode error;
     if (*received == 0) {
       if (!answered || !reader->got_some()) return closed("before the answer");
@@ -455,6 +464,25 @@ Result<ClientResponse> Client::request(Method method, std::string_view target, s
     response = exchange();
     if (!response) state_->close();
   }
+  return response;
+}
+
+Result<void> Client::begin(std::string_view target) {
+  DAYAQ_TRY(const std::string bytes,
+            write_head(state_->address, state_->options, Method::get, target, {}, {}));
+  if (state_->fd >= 0 && state_->ended()) state_->close();
+  if (state_->fd < 0) DAYAQ_TRY_OK(state_->connect());
+  state_->deadline = SteadyClock::now() + state_->options.answer_timeout;
+  auto sent = state_->send(bytes);
+  if (!sent) state_->close();
+  return sent;
+}
+
+Result<ClientResponse> Client::finish() {
+  if (state_->fd < 0) return closed("nothing was begun");
+  bool answered = false;
+  auto response = state_->read_response(false, answered);
+  if (!response) state_->close();
   return response;
 }
 

@@ -63,6 +63,12 @@ class Client {
     return request(Method::post, target, body, headers);
   }
 
+  /// A GET in two steps, so that one thread has several connections at work. begin() connects where that is
+  /// needed and sends; finish() waits for the answer. Nothing is sent twice: after begin() the request may
+  /// have had effect whatever finish() returns. An error of begin() with code "client.connect": it had none.
+  [[nodiscard]] Result<void> begin(std::string_view target);
+  [[nodiscard]] Result<ClientResponse> finish();
+
  private:
   struct State;
   explicit Client(std::unique_ptr<State> state);

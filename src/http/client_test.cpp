@@ -60,6 +60,29 @@ std::string failure(const FakeServer& server, ClientOptions options = {}) {
   return answer ? "answered" : std::string(answer.error().code);
 }
 
+TEST(ClientTest, InTwoStepsSeveralAreOnTheirWayAndNothingIsSentTwice) {
+  const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nsalam";
+  const FakeServer keeps(ok, false);
+  Client one = keeps.client(), other = keeps.client();
+  ASSERT_TRUE(one.begin("/a"));
+  ASSERT_TRUE(other.begin("/b"));
+  EXPECT_EQ(one.finish().value().body, "salam");
+  EXPECT_EQ(other.finish().value().body, "salam");
+
+  const FakeServer closes(ok);
+  Client again = closes.client();
+  for (int i = 0; i < 3;
+       ++i) {  // each on a connection of its own, once the server's end of the last was seen
+    ASSERT_TRUE(again.begin("/"));
+    EXPECT_EQ(again.finish().value().body, "salam");
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  const FakeServer silent("");
+  Client asks = silent.client();
+  ASSERT_TRUE(asks.begin("/"));
+  EXPECT_EQ(asks.finish().error().code, "client.closed");
+}
+
 TEST(ClientTest, ReadsAnswersByLengthByChunksAndUntilTheEnd) {
   for (const char* text :
        {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nsalam",

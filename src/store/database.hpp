@@ -123,8 +123,8 @@ class CommitHook {
 };
 
 /// A migration: runs once, in order of `number`, each in a transaction of its own. `sql` is the one text for
-/// both engines, in which these words are replaced: `{blob}` (BLOB / BYTEA) and `{without_rowid}` (WITHOUT
-/// ROWID / nothing).
+/// both engines, in which these words are replaced: `{blob}` (BLOB / BYTEA), `{without_rowid}` (WITHOUT ROWID /
+/// nothing) and `{concat}` (group_concat / string_agg).
 struct Migration {
   std::string_view room;    ///< "registry"; numbers count per room
   std::int64_t number = 0;  ///< 1, 2, 3, ... without gaps

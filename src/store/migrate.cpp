@@ -20,6 +20,7 @@ std::string for_engine(std::string_view sql, Engine engine) {
   const bool sqlite = engine == Engine::sqlite;
   replace_all(text, "{blob}", sqlite ? "BLOB" : "BYTEA");
   replace_all(text, "{without_rowid}", sqlite ? "WITHOUT ROWID" : "");
+  replace_all(text, "{concat}", sqlite ? "group_concat" : "string_agg");
   return text;
 }
 

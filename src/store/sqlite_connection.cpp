@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "store/errors.hpp"
+#include "store/log_file.hpp"
 
 namespace dayaq::store {
 
@@ -123,7 +124,7 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open(const std::stri
   const int flags =
       SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (access == Access::write ? SQLITE_OPEN_CREATE : 0);
   sqlite3* handle = nullptr;
-  const int opened = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
+  const int opened = sqlite3_open_v2(path.c_str(), &handle, flags, log_vfs());
   std::unique_ptr<SqliteConnection> connection(new SqliteConnection(handle));
   if (opened != SQLITE_OK) {
     return fail(ErrorKind::unavailable, "store.open",

@@ -8,7 +8,10 @@
 #include <atomic>
 #include <chrono>
 #include <fstream>
+#include <stdexcept>
+#include <string>
 #include <thread>
+#include <type_traits>
 
 #include "support/database.hpp"
 
@@ -19,6 +22,12 @@ using namespace std::chrono_literals;
 
 constexpr Migration blocks{
     .room = "blocks", .number = 1, .sql = "CREATE TABLE block (id BIGINT NOT NULL PRIMARY KEY, data {blob})"};
+
+template <class T>
+T must(Result<T> result) {
+  if (!result) throw std::runtime_error(std::string(result.error().code) + ": " + result.error().detail);
+  if constexpr (!std::is_void_v<T>) return *std::move(result);
+}
 
 Result<void> put(Database& db, std::int64_t id, std::size_t bytes) {
   // New bytes each time: SQLite doesn't write a row that stays as it is.
@@ -182,6 +191,68 @@ TEST(Sqlite, AfterKill9EveryAcknowledgedWriteIsThere) {
     EXPECT_EQ(found->value_or(-1), last + 1);
     EXPECT_TRUE(put(*db, base + 900'000, 10)) << "and it goes on";
   }
+}
+
+/// System calls of this process that wrote.
+std::int64_t writes_so_far() {
+  std::ifstream io("/proc/self/io");
+  std::string name;
+  std::int64_t value = 0;
+  while (io >> name >> value) {
+    if (name == "syscw:") return value;
+  }
+  return -1;
+}
+
+TEST(Sqlite, TheLogIsWrittenInLongPieces) {
+  dayaq::test::TemporaryFolder folder("pieces");
+  auto db = open(folder / "test.db");
+  ASSERT_TRUE(put(*db, 1, 10));
+  const std::int64_t before = writes_so_far();
+  ASSERT_GT(before, 0);
+  ASSERT_TRUE(put(*db, 2, 2 << 20));
+  EXPECT_LT(writes_so_far() - before, 100) << "500 pages, each of which SQLite writes with two calls";
+  EXPECT_GT(db->wal_bytes(), 2 << 20);
+}
+
+TEST(Sqlite, ATransactionLargerThanTheCacheReadsWhatItWrote) {
+  dayaq::test::TemporaryFolder folder("spill");
+  Options options;
+  options.url = "sqlite:" + (folder / "test.db").string();
+  options.cache_bytes = 1 << 20;
+  auto db = must(Database::open(options));
+  must(db->migrate(std::span(&blocks, 1)));
+  const auto fill = [&](unsigned char content, bool fails) {
+    return db->write([&](Session& session) -> Result<void> {
+      for (std::int64_t id = 0; id < 300; ++id) {
+        const Bytes data(20'000, std::byte(content));
+        DAYAQ_TRY_OK(
+            session.exec("INSERT INTO block (id, data) VALUES ($1, $2) "
+                         "ON CONFLICT (id) DO UPDATE SET data = excluded.data",
+                         {id, BytesView(data)}));
+      }
+      std::int64_t right = 0;
+      DAYAQ_TRY_OK(session.query("SELECT data FROM block", {}, [&](const Row& row) -> Result<bool> {
+        right += row.blob(0).size() == 20'000 && row.blob(0)[19'999] == std::byte(content) ? 1 : 0;
+        return true;
+      }));
+      EXPECT_EQ(right, 300);
+      if (fails) return fail(ErrorKind::conflict, "test.no", "No.");
+      return {};
+    });
+  };
+  must(fill(1, false));
+  EXPECT_FALSE(fill(2, true));
+  const auto stands = [&] {
+    return must(db->read([&](Session& session) {
+      return session.one("SELECT COUNT(*) FROM block WHERE HEX(SUBSTR(data, 20000, 1)) = '01'", {},
+                         [](const Row& row) { return row.integer(0); });
+    }));
+  };
+  EXPECT_EQ(stands(), 300) << "nothing of what was undone is left";
+  db.reset();
+  db = must(Database::open(options));
+  EXPECT_EQ(stands(), 300);
 }
 
 TEST(Sqlite, AFolderThatIsNotThereSaysSo) {

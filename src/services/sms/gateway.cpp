@@ -1,7 +1,14 @@
 #include <fmt/format.h>
 
+#include <cstddef>
+#include <deque>
+#include <functional>
 #include <mutex>
+#include <optional>
+#include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/file.hpp"
 #include "http/client.hpp"
@@ -12,29 +19,95 @@
 namespace dayaq::services::sms {
 namespace {
 
-constexpr int accepted = 202;  ///< smsbox: "0: Accepted for delivery", "3: Queued for later delivery"
+constexpr std::size_t lanes_max = 16;  ///< connections of one thread
+constexpr int accepted = 202;          ///< smsbox: "0: Accepted for delivery", "3: Queued for later delivery"
 
 class Kannel final : public Gateway {
  public:
   explicit Kannel(KannelOptions options) : options_(std::move(options)) {}
 
   Result<void> send(const Outgoing& reply) override {
-    DAYAQ_TRY(http::Client client, borrow());
-    for (std::size_t i = 0; i < reply.parts.size(); ++i) {
-      const auto answer = client.get(target(reply, reply.parts[i]));
-      if (answer && (answer->status == accepted || answer->status == 200)) continue;
-      // The first part's refusal is certain; after it something has gone out.
-      const bool certain = i == 0 && (answer || answer.error().code == "client.connect");
-      if (answer) give_back(std::move(client));
-      return fail(ErrorKind::unavailable, certain ? "sms.refused" : "sms.unknown",
-                  "The gateway didn't take the answer.",
-                  answer ? fmt::format("status {}", answer->status) : std::string(answer.error().code));
+    const Outgoing* one = &reply;
+    Result<void> out;
+    send_all(
+        std::span(&one, 1), [] { return false; },
+        [&](std::size_t, Result<void> taken) { out = std::move(taken); });
+    return out;
+  }
+
+  /// Several connections, a request on each: while one is answered the others are on their way.
+  void send_all(std::span<const Outgoing* const> replies, const std::function<bool()>& stop,
+                const Taken& taken) override {
+    std::deque<Lane> lanes;
+    std::size_t next = 0;
+    while (true) {
+      while (lanes.size() < lanes_max && next < replies.size() && !stop()) {
+        if (replies[next]->parts.empty()) {
+          taken(next++, {});
+          continue;
+        }
+        Lane lane{.which = next};
+        const auto begun = begin(lane, *replies[next]);
+        if (begun) {
+          ++next;
+          lanes.push_back(std::move(lane));
+          continue;
+        }
+        taken(next++, begun);
+        // Nobody is there: each of the others would only wait for the same.
+        if (begun.error().code != "sms.refused") continue;
+        for (; next < replies.size(); ++next) taken(next, begun);
+      }
+      if (lanes.empty()) return;
+      Lane lane = std::move(lanes.front());
+      lanes.pop_front();
+      const Outgoing& reply = *replies[lane.which];
+      Result<void> done = finish(lane);
+      if (done && ++lane.part < reply.parts.size()) {
+        done = begin(lane, reply);
+        if (done) {
+          lanes.push_back(std::move(lane));
+          continue;
+        }
+      }
+      const std::size_t which = lane.which;
+      if (lane.client) give_back(*std::move(lane.client));
+      taken(which, std::move(done));
     }
-    give_back(std::move(client));
-    return {};
   }
 
  private:
+  /// A connection with the part of an answer that is on its way.
+  struct Lane {
+    std::size_t which = 0;
+    std::size_t part = 0;
+    std::optional<http::Client> client = std::nullopt;
+  };
+
+  static std::unexpected<Error> refused(bool certain, std::string detail) {
+    return fail(ErrorKind::unavailable, certain ? "sms.refused" : "sms.unknown",
+                "The gateway didn't take the answer.", std::move(detail));
+  }
+
+  /// After the first part something has gone out; before it only a request that was sent may have been taken.
+  Result<void> begin(Lane& lane, const Outgoing& reply) {
+    if (!lane.client) {
+      auto client = borrow();
+      if (!client) return refused(lane.part == 0, std::string(client.error().code));
+      lane.client = *std::move(client);
+    }
+    const auto begun = lane.client->begin(target(reply, reply.parts[lane.part]));
+    if (begun) return {};
+    return refused(lane.part == 0 && begun.error().code == "client.connect", std::string(begun.error().code));
+  }
+
+  Result<void> finish(Lane& lane) {
+    const auto answer = lane.client->finish();
+    if (answer && (answer->status == accepted || answer->status == 200)) return {};
+    if (!answer) return refused(false, std::string(answer.error().code));
+    return refused(lane.part == 0, fmt::format("status {}", answer->status));
+  }
+
   [[nodiscard]] std::string target(const Outgoing& reply, const std::string& text) const {
     using http::percent_encode;
     return fmt::format(

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <utility>
 
 #include "services/permit/token.hpp"
@@ -20,6 +21,19 @@ constexpr std::size_t text_bytes_max = 2'000;  ///< of one part
 constexpr char part_mark = '\x1e';
 constexpr std::uint64_t positive = (1ull << 63) - 1;
 constexpr std::uint64_t case_id_max = (1ull << 55) - 1;
+
+/// A number and what separates it from the next; 0 if there is none.
+std::int64_t take_number(std::string_view& rest) {
+  std::int64_t out = 0;
+  const auto read = std::from_chars(rest.data(), rest.data() + rest.size(), out);
+  rest.remove_prefix(std::size_t(read.ptr - rest.data()));
+  if (!rest.empty()) rest.remove_prefix(1);
+  return out;
+}
+
+constexpr std::int64_t minute(Instant t) {
+  return to_micros(t) / 60'000'000;
+}
 
 std::string digits_of(std::string_view number) {
   std::string out;
@@ -51,7 +65,8 @@ std::string short_answer(const Service& service, const Answers& answers) {
 }  // namespace
 
 std::span<const store::Migration> migrations() {
-  static constexpr std::array<store::Migration, 1> all{{{"sms", 1, sms_schema_sql}}};
+  static constexpr std::array<store::Migration, 2> all{
+      {{"sms", 1, sms_schema_sql}, {"sms", 2, sms_queue_sql}}};
   return all;
 }
 
@@ -79,6 +94,17 @@ std::optional<Outgoing> open_outgoing(std::int64_t bucket, std::int64_t message,
   return out;
 }
 
+Result<void> insert_outgoing(store::Session& session, const Outgoing& reply, const crypto::MasterKey& master,
+                             Random& random) {
+  const Bytes sealed = seal_outgoing(reply, master, random);
+  const auto state = reply.begun ? ReplyState::sending : ReplyState::waits;
+  return session.exec(
+      "INSERT INTO sms_replies (received, bucket, message_id, state, until_at, doubled, sealed) "
+      "VALUES ($1, $2, $3, $4, $5, $6, $7)",
+      {to_micros(reply.received), reply.bucket, reply.message, std::int64_t(state), to_micros(reply.until),
+       std::int64_t(reply.doubled ? 1 : 0), BytesView(sealed)});
+}
+
 struct Inbox::Prepared {
   std::string from;
   std::int64_t bucket = 0;
@@ -93,6 +119,26 @@ struct Inbox::SenderRow {
   std::int64_t strangers = 0;
   std::int64_t told = 0;
   std::vector<std::uint64_t> persons;
+  std::string latest;  ///< "id minute outcome;" of each message that is remembered, the oldest first
+  /// What became of it; "" if it isn't known.
+  [[nodiscard]] std::string_view outcome_of(std::int64_t message) const {
+    for (std::string_view rest = latest; !rest.empty();) {
+      const bool same = take_number(rest) == message;
+      (void)take_number(rest);
+      const std::size_t end = std::min(rest.find(';'), rest.size());
+      if (same) return rest.substr(0, end);
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+    return {};
+  }
+  void forget_before(Instant t) {
+    while (!latest.empty()) {
+      std::string_view rest = latest;
+      (void)take_number(rest);
+      if (take_number(rest) >= minute(t)) return;
+      latest.erase(0, std::min(latest.find(';'), latest.size() - 1) + 1);
+    }
+  }
   [[nodiscard]] bool has(PersonId person) const {
     return std::ranges::find(persons, person.value()) != persons.end();
   }
@@ -157,33 +203,68 @@ Result<Inbox::Taken> Inbox::take(const Incoming& incoming, Instant now) {
   return context_.db.write([&](store::Session& session) { return take(session, *prepared, now); });
 }
 
+Result<Inbox::SenderRow> Inbox::sender_row(store::Session& session, const Prepared& message,
+                                           std::int64_t today) const {
+  SenderRow out{.day = today};
+  DAYAQ_TRY_OK(
+      session.query("SELECT day, messages, strangers, told, persons, latest FROM sms_senders "
+                    "WHERE bucket = $1 AND sender = $2",
+                    {message.bucket, message.sender}, [&](const store::Row& row) -> Result<bool> {
+                      out.told = row.integer(3);
+                      out.latest = row.text(5);
+                      if (row.integer(0) != today) return false;
+                      out.messages = row.integer(1);
+                      out.strangers = row.integer(2);
+                      const BytesView persons = row.blob(4);
+                      for (std::size_t at = 0; at + 8 <= persons.size(); at += 8) {
+                        std::uint64_t id = 0;
+                        for (std::size_t i = 8; i-- > 0;)
+                          id = id << 8 | std::to_integer<std::uint64_t>(persons[at + i]);
+                        out.persons.push_back(id);
+                      }
+                      return false;
+                    }));
+  return out;
+}
+
+Result<void> Inbox::store_sender(store::Session& session, const Prepared& message,
+                                 const SenderRow& sender) const {
+  Bytes persons;
+  for (const std::uint64_t id : sender.persons) {
+    for (unsigned i = 0; i < 8; ++i) persons.push_back(std::byte(id >> (8 * i) & 0xFF));
+  }
+  return session.exec(
+      "INSERT INTO sms_senders (bucket, sender, day, messages, strangers, told, persons, latest) "
+      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (bucket, sender) DO UPDATE SET "
+      "day = excluded.day, messages = excluded.messages, strangers = excluded.strangers, "
+      "told = excluded.told, persons = excluded.persons, latest = excluded.latest",
+      {message.bucket, message.sender, sender.day, sender.messages, sender.strangers, sender.told,
+       BytesView(persons), std::string_view(sender.latest)});
+}
+
+/// Whether there is anything to say.
+Result<bool> Inbox::store_reply(store::Session& session, const Prepared& message, Answer reply, Instant now) {
+  Outgoing out{.bucket = message.bucket,
+               .message = message.message,
+               .to = message.from,
+               .parts = std::move(reply.parts),
+               .until = reply.until,
+               .received = now};
+  if (out.parts.empty() || out.to.empty()) return false;
+  out.begun = context_.room && context_.room(pending_.size());
+  DAYAQ_TRY_OK(insert_outgoing(session, out, context_.master, context_.random));
+  pending_.push_back(std::move(out));
+  return true;
+}
+
 Result<Inbox::Taken> Inbox::take(store::Session& session, const Prepared& message, Instant now) {
-  DAYAQ_TRY(const auto known,
-            session.one("SELECT outcome FROM sms_messages WHERE bucket = $1 AND message_id = $2",
-                        {message.bucket, message.message},
-                        [](const store::Row& row) { return std::string(row.text(0)); }));
-  if (known) return Taken{.outcome = *known, .repeated = true};
-
-  SenderRow sender;
   const std::int64_t today = context_.country.zone().day_of(now).time_since_epoch().count();
-  DAYAQ_TRY_OK(session.query(
-      "SELECT day, messages, strangers, told, persons FROM sms_senders WHERE bucket = $1 AND sender = $2",
-      {message.bucket, message.sender}, [&](const store::Row& row) -> Result<bool> {
-        sender.told = row.integer(3);
-        if (row.integer(0) != today) return false;
-        sender.messages = row.integer(1);
-        sender.strangers = row.integer(2);
-        const BytesView persons = row.blob(4);
-        for (std::size_t at = 0; at + 8 <= persons.size(); at += 8) {
-          std::uint64_t id = 0;
-          for (std::size_t i = 8; i-- > 0;) id = id << 8 | std::to_integer<std::uint64_t>(persons[at + i]);
-          sender.persons.push_back(id);
-        }
-        return false;
-      }));
-  sender.day = today;
+  DAYAQ_TRY(SenderRow sender, sender_row(session, message, today));
+  if (const std::string_view known = sender.outcome_of(message.message); !known.empty()) {
+    count("repeated");
+    return Taken{.outcome = std::string(known), .repeated = true};
+  }
   ++sender.messages;
-
   Answer reply;
   if (sender.messages > context_.limits.messages) {
     reply.outcome = "limited";
@@ -195,35 +276,22 @@ Result<Inbox::Taken> Inbox::take(store::Session& session, const Prepared& messag
   } else {
     DAYAQ_TRY(reply, answer(session, message, sender, now));
   }
-
-  Outgoing out{.bucket = message.bucket,
-               .message = message.message,
-               .to = message.from,
-               .parts = std::move(reply.parts),
-               .until = reply.until};
-  const bool speaks = !out.parts.empty() && !out.to.empty();
-  const Bytes sealed = speaks ? seal_outgoing(out, context_.master, context_.random) : Bytes{};
-  DAYAQ_TRY_OK(session.exec(
-      "INSERT INTO sms_messages (bucket, message_id, sender, received, outcome, state, until_at, doubled, "
-      "sealed) "
-      "VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8)",
-      {message.bucket, message.message, message.sender, to_micros(now), std::string_view(reply.outcome),
-       std::int64_t(speaks ? ReplyState::waits : ReplyState::none), to_micros(reply.until),
-       BytesView(sealed)}));
-  Bytes persons;
-  for (const std::uint64_t id : sender.persons) {
-    for (unsigned i = 0; i < 8; ++i) persons.push_back(std::byte(id >> (8 * i) & 0xFF));
+  std::string outcome = reply.outcome;
+  DAYAQ_TRY(const bool speaks, store_reply(session, message, std::move(reply), now));
+  // What nothing is answered to may come again: nothing is answered to it either, and a flood isn't kept.
+  if (speaks || outcome != "limited") {
+    sender.forget_before(now - context_.limits.remembered);
+    sender.latest += fmt::format("{} {} {};", message.message, minute(now), outcome);
   }
-  DAYAQ_TRY_OK(
-      session.exec("INSERT INTO sms_senders (bucket, sender, day, messages, strangers, told, persons) VALUES "
-                   "($1, $2, $3, $4, "
-                   "$5, $6, $7) ON CONFLICT (bucket, sender) DO UPDATE SET day = excluded.day, messages = "
-                   "excluded.messages, "
-                   "strangers = excluded.strangers, told = excluded.told, persons = excluded.persons",
-                   {message.bucket, message.sender, sender.day, sender.messages, sender.strangers,
-                    sender.told, BytesView(persons)}));
-  if (speaks) pending_.push_back(std::move(out));
-  return Taken{.outcome = std::move(reply.outcome), .repeated = false};
+  DAYAQ_TRY_OK(store_sender(session, message, sender));
+  count(outcome);
+  return Taken{.outcome = std::move(outcome), .repeated = false};
+}
+
+void Inbox::count(std::string_view outcome) {
+  auto found = std::ranges::find(outcomes, outcome);
+  if (found == outcomes.end()) found = std::ranges::find(outcomes, "other");
+  counted_.push_back(std::uint8_t(found - outcomes.begin()));
 }
 
 Result<Inbox::Answer> Inbox::answer(store::Session& session, const Prepared& message, SenderRow& sender,
@@ -418,13 +486,15 @@ Result<Inbox::Answer> Inbox::command(store::Session& session, const Prepared& me
 }
 
 Result<void> Inbox::sweep(store::Session& session, std::int64_t bucket, Instant before) {
-  DAYAQ_TRY_OK(session.exec("DELETE FROM sms_messages WHERE bucket = $1 AND received < $2 AND state >= 2",
+  DAYAQ_TRY_OK(session.exec("DELETE FROM sms_replies WHERE received < $2 AND bucket = $1 AND state >= 2",
                             {bucket, to_micros(before)}));
   const std::int64_t day = context_.country.zone().day_of(before).time_since_epoch().count();
   return session.exec("DELETE FROM sms_senders WHERE bucket = $1 AND day < $2", {bucket, day});
 }
 
 void Inbox::after_commit() noexcept {
+  for (const std::uint8_t outcome : counted_) taken_.at(outcome).fetch_add(1, std::memory_order_relaxed);
+  counted_.clear();
   if (!pending_.empty()) deliver_(std::exchange(pending_, {}));
 }
 

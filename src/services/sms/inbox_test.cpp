@@ -46,8 +46,10 @@ TEST_P(SmsInbox, TheGatewaysRetryIsTheSameMessage) {
   EXPECT_EQ(node.say("1 5ABC129", "994501234567", "one"), "");
   EXPECT_TRUE(node.last.repeated);
   EXPECT_EQ(node.last.outcome, "granted");
-  EXPECT_EQ(node.count("SELECT COUNT(*) FROM sms_messages"), 1);
+  EXPECT_EQ(node.count("SELECT COUNT(*) FROM sms_replies"), 1);
   EXPECT_EQ(node.count("SELECT COUNT(*) FROM cases"), 1);
+  EXPECT_EQ(node.taken("granted"), 1u);
+  EXPECT_EQ(node.taken("repeated"), 1u);
   // Without an id: the same text of the same minute.
   const Incoming plain{.from = "+994 50 1", .text = "salam", .id = {}, .sent = {}};
   EXPECT_FALSE(must(node.inbox->take(plain, node.cases.now())).repeated);
@@ -104,7 +106,7 @@ TEST_P(SmsInbox, AFamilySharesAPhone) {
   std::size_t permits = 0;
   for (auto at = reply.find("DP1."); at != std::string::npos; at = reply.find("DP1.", at + 1)) ++permits;
   EXPECT_EQ(permits, 8u);
-  EXPECT_EQ(node.count("SELECT COUNT(*) FROM sms_messages"), 1);
+  EXPECT_EQ(node.count("SELECT COUNT(*) FROM sms_replies"), 1);
   EXPECT_TRUE(node.say("1 6DEF457").starts_with("6DEF457: bu nomreden gunde 8 nefer"));
   EXPECT_EQ(node.last.outcome, "limited");
   EXPECT_NE(node.say("1 6DEF457", "994551111111").find("DP1."), std::string::npos) << "from another phone";
@@ -161,7 +163,7 @@ TEST_P(SmsInbox, NoNumberAndNoTextStandInTheClear) {
   node.cases.person("5ABC129");
   node.say("1 5ABC129");
   must(node.cases.read([&](store::Session& s) {
-    return s.query("SELECT sealed FROM sms_messages", {}, [](const store::Row& row) -> Result<bool> {
+    return s.query("SELECT sealed FROM sms_replies", {}, [](const store::Row& row) -> Result<bool> {
       const std::string_view sealed = as_text(row.blob(0));
       EXPECT_GT(sealed.size(), 100u);
       EXPECT_EQ(sealed.find("994501234567"), std::string_view::npos);
@@ -174,13 +176,79 @@ TEST_P(SmsInbox, NoNumberAndNoTextStandInTheClear) {
 TEST_P(SmsInbox, ForgetsAfterAWhile) {
   SmsNode node(GetParam());
   node.say("salam");
-  must(node.cases.write([](store::Session& s) { return s.exec("UPDATE sms_messages SET state = 2"); }));
+  must(node.cases.write([](store::Session& s) { return s.exec("UPDATE sms_replies SET state = 2"); }));
   for (std::int64_t bucket = 0; bucket < registry::buckets; ++bucket) {
     must(node.cases.write(
         [&](store::Session& s) { return node.inbox->sweep(s, bucket, node.cases.now() + 48h); }));
   }
-  EXPECT_EQ(node.count("SELECT COUNT(*) FROM sms_messages"), 0);
+  EXPECT_EQ(node.count("SELECT COUNT(*) FROM sms_replies"), 0);
   EXPECT_EQ(node.count("SELECT COUNT(*) FROM sms_senders"), 0);
+}
+
+TEST_P(SmsInbox, RemembersTwoDaysOfASendersMessages) {
+  SmsNode node(GetParam());
+  for (int i = 0; i < 30; ++i) {
+    node.say("salam", "994501234567", "day " + std::to_string(i));
+    node.cases.node.clock.advance(12h);
+  }
+  EXPECT_EQ(node.say("salam", "994501234567", "day 26"), "");
+  EXPECT_TRUE(node.last.repeated);
+  EXPECT_EQ(node.last.outcome, "asked");
+  EXPECT_NE(node.say("salam", "994501234567", "day 3"), "")
+      << "forgotten, with the gateway's queue long gone";
+  EXPECT_LE(node.count("SELECT LENGTH(latest) FROM sms_senders"), 7 * 40);
+}
+
+TEST_P(SmsInbox, AFloodIsntKept) {
+  SmsNode node(GetParam());
+  for (int i = 0; i < 200; ++i) node.say("salam");
+  EXPECT_EQ(node.taken("limited"), 160u);
+  EXPECT_EQ(node.count("SELECT COUNT(*) FROM sms_replies"), 41);
+  EXPECT_LE(node.count("SELECT LENGTH(latest) FROM sms_senders"), 41 * 40);
+}
+
+TEST_P(SmsInbox, WhatAnEarlierVersionStoredIsTakenOver) {
+  dayaq::test::OpenedDatabase opened{GetParam()};
+  store::Database& db = *opened.database;
+  must(db.migrate(migrations().first(1)));
+  must(db.write([](store::Session& s) -> Result<void> {
+    const auto message = [&](std::int64_t id, std::int64_t state, std::int64_t doubled) {
+      return s.exec(
+          "INSERT INTO sms_messages (bucket, message_id, sender, received, outcome, state, until_at, "
+          "doubled, "
+          "sealed) VALUES (7, $1, 263, $2, 'granted', $3, 9, $4, $5)",
+          {id, 60'000'000 * id, state, doubled, BytesView{}});
+    };
+    DAYAQ_TRY_OK(message(11, 0, 0));
+    DAYAQ_TRY_OK(message(12, 1, 0));
+    DAYAQ_TRY_OK(message(13, 2, 0));
+    DAYAQ_TRY_OK(message(14, 2, 1));
+    return s.exec(
+        "INSERT INTO sms_senders (bucket, sender, day, messages, strangers, told, persons) VALUES "
+        "(7, 263, 5, 4, 0, 0, $1), (7, 519, 5, 1, 0, 0, $1)",
+        {BytesView{}});
+  }));
+  must(db.migrate(migrations()));
+  std::vector<std::int64_t> left;
+  std::vector<std::string> latest;
+  must(db.read([&](store::Session& s) -> Result<void> {
+    DAYAQ_TRY_OK(s.query("SELECT message_id, state FROM sms_replies ORDER BY received", {},
+                         [&](const store::Row& row) -> Result<bool> {
+                           left.push_back(row.integer(0) * 10 + row.integer(1));
+                           return true;
+                         }));
+    return s.query("SELECT latest FROM sms_senders ORDER BY sender", {},
+                   [&](const store::Row& row) -> Result<bool> {
+                     latest.emplace_back(row.text(0));
+                     return true;
+                   });
+  }));
+  EXPECT_EQ(left, (std::vector<std::int64_t>{110, 121, 142}));
+  ASSERT_EQ(latest.size(), 2u);
+  for (const char* one : {"11 11 granted;", "12 12 granted;", "13 13 granted;", "14 14 granted;"}) {
+    EXPECT_TRUE(latest[0].contains(one)) << latest[0];
+  }
+  EXPECT_EQ(latest[1], "");
 }
 
 TEST(SmsDoor, DecodesWhatUcs2ComesIn) {

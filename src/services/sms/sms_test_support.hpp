@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -22,8 +24,9 @@ using namespace std::chrono_literals;
 /// Remembers what it is given; away or unsure while it is told so.
 struct RememberingGateway final : Gateway {
   Result<void> send(const Outgoing& reply) override {
-    const std::lock_guard lock(mutex);
+    std::unique_lock lock(mutex);
     ++tries;
+    released.wait(lock, [this] { return !holds; });
     if (away) return fail(ErrorKind::unavailable, "sms.refused", "No.");
     sent.push_back(reply);
     if (unsure) return fail(ErrorKind::unavailable, "sms.unknown", "Perhaps.");
@@ -48,6 +51,8 @@ struct RememberingGateway final : Gateway {
   std::vector<Outgoing> sent;
   bool away = false;
   bool unsure = false;
+  bool holds = false;  ///< answers nobody until it is released
+  std::condition_variable released;
   int tries = 0;
 };
 
@@ -58,8 +63,8 @@ inline std::string leaving_home_file() {
 struct SmsNode {
   explicit SmsNode(store::Engine engine) : cases(engine, migrations()) { start(); }
   /// On a database that exists, with the master key that its messages lie under.
-  SmsNode(const std::string& url, const std::filesystem::path& key, Gateway& way)
-      : key_file(key), other_gateway(&way), cases(url, migrations()) {
+  SmsNode(const std::string& url, const std::filesystem::path& key, Gateway& way, Limits limited = {})
+      : key_file(key), other_gateway(&way), limits(limited), cases(url, migrations()) {
     start();
   }
   ~SmsNode() {
@@ -78,16 +83,19 @@ struct SmsNode {
                                .country = cases.node.pack,
                                .persons = cases.node.registry->secret,
                                .master = *master,
-                               .random = system_random},
+                               .random = system_random,
+                               .limits = limits,
+                               .room = [this](std::size_t before) { return sender && sender->room(before); }},
                   [this](std::vector<Outgoing> replies) {
                     for (const Outgoing& one : replies) delivered.push_back(one);
                     if (sender) sender->deliver(std::move(replies));
                   });
     cases.node.db().add_hook(*inbox);
   }
-  void start_sender() {
+  void start_sender(std::size_t at_once = 256) {
     sender.emplace(cases.node.db(), other_gateway != nullptr ? *other_gateway : gateway, *master,
-                   cases.node.clock, SenderOptions{.threads = 2, .retry_first = 10ms, .retry_max = 50ms});
+                   cases.node.clock,
+                   SenderOptions{.threads = 2, .at_once = at_once, .retry_first = 10ms, .retry_max = 50ms});
     must(sender->start());
   }
   /// What is answered; "" for silence. A new message each time unless it has an id.
@@ -101,6 +109,9 @@ struct SmsNode {
     }
     return out;
   }
+  std::uint64_t taken(std::string_view outcome) const {
+    return inbox->taken(std::size_t(std::ranges::find(outcomes, outcome) - outcomes.begin()));
+  }
   std::int64_t count(store::Sql sql) {
     return must(cases.read([&](store::Session& s) -> Result<std::int64_t> {
       DAYAQ_TRY(const auto n, s.one(sql, {}, [](const store::Row& row) { return row.integer(0); }));
@@ -111,6 +122,7 @@ struct SmsNode {
   dayaq::test::TemporaryFolder folder{"sms"};
   std::filesystem::path key_file;
   Gateway* other_gateway = nullptr;
+  Limits limits;
   SystemRandom system_random;
   std::optional<crypto::MasterKey> master;
   RememberingGateway gateway;
