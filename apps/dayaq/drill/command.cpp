@@ -1,13 +1,14 @@
 // dayaq drill: plays a crisis against a system of its own and writes a readiness report.
-#include "drill.hpp"
+#include "command.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "base/file.hpp"
-#include "command.hpp"
+#include "drill.hpp"
 
 namespace dayaq::cli {
 namespace {
@@ -28,14 +29,20 @@ void show(double share, std::string_view what) {
 Result<Exit> run_drill(const Settings& settings, const DrillArguments& arguments) {
   DAYAQ_TRY(const std::string text, read_file(arguments.file, 1 << 20));
   DAYAQ_TRY(const drill::Scenario scenario, drill::parse_scenario(text, arguments.file.stem().string()));
+  std::string messages;
+  if (scenario.sms > 0) {
+    DAYAQ_TRY(messages, read_file(arguments.file.parent_path() / scenario.messages, 16 << 20));
+  }
   std::error_code error;
   std::filesystem::create_directories(arguments.out, error);
   DAYAQ_TRY(const auto world, drill::World::make({.copy_of = arguments.copy_of,
                                                   .country = settings.country,
                                                   .web = arguments.web,
-                                                  .persons = scenario.persons},
+                                                  .persons = scenario.persons,
+                                                  .database = scenario.database,
+                                                  .edge = scenario.strikes(drill::Fault::Whom::edge)},
                                                  [](std::string_view what) { show(0, what); }));
-  DAYAQ_TRY(const drill::Outcome outcome, drill::play(*world, scenario, show));
+  DAYAQ_TRY(const drill::Outcome outcome, drill::play(*world, scenario, messages, show));
   if (::isatty(STDERR_FILENO) == 1) fmt::print(stderr, "\r\033[K");
   const std::string json = drill::to_json(outcome);
   const auto html = arguments.out / (scenario.name + ".html");
