@@ -9,6 +9,7 @@
 #include "base/hand_over.hpp"
 #include "base/log.hpp"
 #include "http/server.hpp"
+#include "http/spool.hpp"
 #include "http/static_files.hpp"
 #include "node.hpp"
 #include "registry/api_key.hpp"
@@ -16,6 +17,8 @@
 
 namespace dayaq {
 namespace {
+
+constexpr std::uint64_t spool_bytes_max = std::uint64_t{2} << 30;  // of all large bodies under way
 
 struct Arguments {
   std::filesystem::path data = "data";
@@ -130,6 +133,8 @@ Result<void> serve(Arguments arguments, const sigset_t& signals) {
   node->add_api_routes(*router);
   DAYAQ_TRY_OK(node->add_page_routes(*router, *metrics, arguments.web));
   DAYAQ_TRY_OK(node->start_timers());
+  DAYAQ_TRY(const auto spool, http::Spool::open(arguments.data / "spool", spool_bytes_max));
+  arguments.server.spool = spool.get();
   auto card_router = std::make_unique<http::Router>();
   (void)node->add_card_routes(*card_router);
   DAYAQ_TRY(auto card_door, start_card_door(arguments, *node, *card_router));

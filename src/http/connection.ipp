@@ -34,6 +34,7 @@
 #include "http/coroutine.hpp"
 #include "http/io_thread.ipp"
 #include "http/parse.hpp"
+#include "http/spool.hpp"
 
 namespace dayaq::http {
 
@@ -269,7 +270,6 @@ class Connection final : public ConnectionBase {
         while (!admitted && may_hold()) {
           co_await Flush(*this);
           co_await Hold(*this);
-          if (hung_up()) break;
           admitted = admit_held();
         }
         if (failed_) break;
@@ -421,6 +421,8 @@ class Connection final : public ConnectionBase {
   Step read_body();
   Step read_length(std::string_view early);
   Step read_chunked(std::string_view early);
+  bool spool_body();
+  bool see_spooled();
 
   // --- answering ---
 
@@ -536,6 +538,7 @@ class Connection final : public ConnectionBase {
       filled_ = carry_.size();
       carry_.clear();
     }
+    spooled_.reset();
     if (body_.capacity() > progress_min) body_ = {};
     if (body_size_ == 0) body_.clear();
   }
@@ -625,6 +628,7 @@ class Connection final : public ConnectionBase {
   std::size_t searched_ = 0;
   std::size_t body_size_ = 0;  ///< of a body that stands in buffer_
   std::string body_;
+  std::unique_ptr<Spool::File> spooled_;  ///< what has come of a large body, but for what is in body_
   std::string carry_;
 
   Request request_;

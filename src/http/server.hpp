@@ -15,6 +15,8 @@
 
 namespace dayaq::http {
 
+class Spool;
+
 struct ServerOptions {
   std::string address = "127.0.0.1";
   std::uint16_t port = 8080;  ///< 0 lets the kernel choose
@@ -28,6 +30,9 @@ struct ServerOptions {
   std::chrono::milliseconds header_timeout{
       10'000};  ///< for a whole head, from its first byte; and for a TLS handshake
   std::chrono::milliseconds body_timeout{30'000};  ///< for each 64 KiB of a body, read or written
+  /// Where bodies of Spool::body_min and more go while they come; null: they stay in memory, each up to its
+  /// route's body_max. Must outlive the server.
+  const Spool* spool = nullptr;
   std::chrono::milliseconds idle_timeout{60'000};
   std::chrono::milliseconds request_timeout{30'000};   ///< a handler's answer; then 503
   std::chrono::milliseconds shutdown_timeout{10'000};  ///< running requests get this long
@@ -37,9 +42,9 @@ struct ServerOptions {
   /// are refused with one that these authorities didn't issue, that has expired, or isn't for TLS clients.
   /// Who has one is in Request::client_certificate. Empty: nobody is asked.
   std::string tls_client_authorities;
-  /// Whichever certificate's key a caller proves to hold is taken, and whoever serves judges it: so that a person
-  /// is told what is wrong with theirs, instead of a failed connection. Nothing of Request::client_certificate is
-  /// verified then but that its key is the caller's.
+  /// Whichever certificate's key a caller proves to hold is taken, and whoever serves judges it: so that a
+  /// person is told what is wrong with theirs, instead of a failed connection. Nothing of
+  /// Request::client_certificate is verified then but that its key is the caller's.
   bool tls_client_any = false;
   /// A listening socket that the process before handed over (upgrade in place), taken instead of address and
   /// port; -1: none.
