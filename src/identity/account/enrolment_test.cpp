@@ -2,6 +2,7 @@
 
 #include "identity/account/accounts_test_support.hpp"
 #include "support/cards.hpp"
+#include "support/watching.hpp"
 
 namespace dayaq::identity {
 namespace {
@@ -10,30 +11,7 @@ using test::code_of;
 using test::must;
 using namespace std::chrono_literals;
 
-/// Passes everything on and remembers what was run, so that two courses of the same work can be compared.
-class WatchingSession final : public store::Session {
- public:
-  explicit WatchingSession(store::Session& inner) : inner_(inner) {}
-  [[nodiscard]] store::Engine engine() const override { return inner_.engine(); }
-  Result<void> exec(store::Sql sql, std::span<const store::Param> params) override {
-    statements.emplace_back(sql.text);
-    return inner_.exec(sql, params);
-  }
-  Result<std::int64_t> change(store::Sql sql, std::span<const store::Param> params) override {
-    statements.emplace_back(sql.text);
-    return inner_.change(sql, params);
-  }
-  Result<void> query(store::Sql sql, std::span<const store::Param> params,
-                     const std::function<Result<bool>(const store::Row&)>& on_row) override {
-    statements.emplace_back(sql.text);
-    return inner_.query(sql, params, on_row);
-  }
-  Result<void> script(std::string_view text) override { return inner_.script(text); }
-  std::vector<std::string> statements;
-
- private:
-  store::Session& inner_;
-};
+using dayaq::test::WatchingSession;
 
 struct Enrolments : testing::TestWithParam<store::Engine> {
   void SetUp() override { node.people(); }

@@ -52,13 +52,8 @@ Result<std::optional<Authenticator>> try_totp(const SignInSteps& s, store::Sessi
                                               std::string_view typed, Instant now) {
   std::optional<Authenticator> out;
   DAYAQ_TRY(const auto mine, totps_of(session, s.accounts.master, a.person));
-  if (mine.empty()) {
-    // A check and a write that change nothing, as for somebody who has an app.
-    (void)check_totp(s.code_key.view(), {}, typed, now);
-    const auto none = set_totp_state(session, a.person, AuthenticatorId(1), {}, {});
-    if (!none && none.error().code != "authenticator.moved_on") return std::unexpected(none.error());
-    return out;
-  }
+  if (mine.empty()) (void)check_totp(s.code_key.view(), {}, typed, now);
+  bool written = false;
   for (const TotpAuthenticator& one : mine) {
     const auto checked = check_totp(one.secret.view(), one.state, typed, now);
     const bool accepted = checked.verdict == CodeVerdict::accepted;
@@ -66,8 +61,14 @@ Result<std::optional<Authenticator>> try_totp(const SignInSteps& s, store::Sessi
     if (out && !accepted) continue;
     if (checked.next != one.state) {
       DAYAQ_TRY_OK(set_totp_state(session, a.person, one.authenticator.id, one.state, checked.next));
+      written = true;
     }
     if (accepted && !out) out = one.authenticator;
+  }
+  if (!written) {
+    // Nobody's, or an app that pauses: a write that changes nothing, as a wrong code costs.
+    const auto none = set_totp_state(session, a.person, AuthenticatorId(1), {}, {});
+    if (!none && none.error().code != "authenticator.moved_on") return std::unexpected(none.error());
   }
   return out;
 }
@@ -102,7 +103,11 @@ Result<std::optional<Authenticator>> try_password(const SignInSteps& s, store::S
                                                   Instant now) {
   std::optional<Authenticator> out;
   DAYAQ_TRY(const auto mine, password_of(session, s.accounts.master, a.person));
-  if (!mine || as_text(mine->hash.view()) != checked.hash || now < mine->paused_until) return out;
+  if (!mine || as_text(mine->hash.view()) != checked.hash || now < mine->paused_until) {
+    // A write that changes nothing, as a wrong one of somebody costs.
+    DAYAQ_TRY_OK(set_password_failures(session, a.person, AuthenticatorId(1), 0, instant_min));
+    return out;
+  }
   const unsigned failures = checked.right ? 0 : mine->failures + 1;
   const bool full = failures >= failures_before_pause;
   if (failures != mine->failures) {

@@ -1,5 +1,6 @@
 // What signing in withstands: guessing, too little assurance, bad authenticators.
 #include "support/signing_in.hpp"
+#include "support/watching.hpp"
 
 namespace dayaq::identity {
 namespace {
@@ -79,6 +80,48 @@ TEST_P(SigningIn, ACodeBySmsHasThreeAttempts) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(code_of(type(view, wrong)), "signin.refused");
   EXPECT_EQ(code_of(type(view, code)), "signin.refused");
   EXPECT_EQ(count("session"), 0);
+}
+
+// -- who exists
+
+/// All that a caller could compare: answers without what is random in them, and what the database was asked.
+struct Course {
+  std::vector<std::string> seen;
+  std::vector<std::string> asked;
+  bool operator==(const Course&) const = default;
+};
+
+TEST_P(SigningIn, WhoTypesNobodysIdSeesAndCostsTheSame) {
+  add_sms(), add_totp(), add_password();
+  (void)node.person("5ABC130", "994509998877");  // without any of them
+  test::WatchingDatabase watched(node.db());
+  SignIn watching(watched, *node.accounts, node.party);
+  const auto course = [&](const char* id, Kind kind, int times) {
+    Course out;
+    browser = node.browser();
+    const auto note = [&](const Result<SignInView>& view) {
+      out.seen.push_back(view ? fmt::format("{} {} {} {} {} {}", int(view->step), int(view->method),
+                                            view->state.size(), view->passkey_options.size(),
+                                            view->number.size(), view->masked.size())
+                              : fmt::format("{} {}", view.error().code, view.error().public_text));
+      return view;
+    };
+    const auto named = note(watching.identify(watching.start({}, browser, now()).state, id, browser, now()));
+    const auto chosen = note(watching.choose(named->state, kind, browser, now()));
+    for (int i = 0; i < times; ++i) (void)note(watching.code(chosen->state, "000000", browser, now()));
+    out.asked = watched.take();
+    pass(2h);  // no bound of one course counts in the next
+    return out;
+  };
+  for (const Kind kind : {Kind::sms, Kind::totp, Kind::password}) {
+    // As often as it takes until their own pause begins, and once more.
+    const Course nobody = course(nobody_id, kind, 7);
+    EXPECT_GT(nobody.asked.size(), 20u);
+    EXPECT_EQ(course(aysel_id, kind, 7), nobody) << to_string(kind) << ": somebody with a wrong code";
+    EXPECT_EQ(course("5ABC130", kind, 7), nobody) << to_string(kind) << ": somebody without one";
+  }
+  const Course nobody = course(nobody_id, Kind::mobile, 0);
+  EXPECT_EQ(course(aysel_id, Kind::mobile, 0), nobody) << "somebody without a phone";
 }
 
 // -- how sure
