@@ -35,6 +35,24 @@ def blocks_of(content):
         content = content[length:]
 
 
+def said_to_azercell(node):
+    return node.get("/v1/feed/status", key=node.key("azercell")).json["feeds"][0]["last_sequence"]
+
+
+def say_something(node):
+    """Attests somebody's status until a grant of an Azercell subscription has changed."""
+    rows = [row.split(",") for row in node.cli("export", "subscriptions").stdout.splitlines()]
+    column = {name: i for i, name in enumerate(rows[0])}
+    before = said_to_azercell(node)
+    for row in rows[1:]:
+        if row[column["kind"]] == "mobile" and row[column["provider"]] == "azercell":
+            node.post("/v1/attestations", {"person": row[column["national_id"]], "status": "health_worker",
+                                           "until": "2028-01-01"}, key=node.key("hospital"))
+            if said_to_azercell(node) > before:
+                return
+    raise AssertionError("nobody's grants changed")
+
+
 class AnEdge(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -136,22 +154,10 @@ class AnEdge(unittest.TestCase):
             self.assertEqual(struct.unpack_from("<II", block, 40), (0, 0))
 
     def attest(self):
-        """Makes somebody with a line at Azercell a health worker, until the feed has said something."""
-        rows = [row.split(",") for row in self.node.cli("export", "subscriptions").stdout.splitlines()]
-        column = {name: i for i, name in enumerate(rows[0])}
-        before = self.last()
-        for row in rows[1:]:
-            if row[column["kind"]] != "mobile" or row[column["provider"]] != "azercell":
-                continue
-            body = {"person": row[column["national_id"]], "status": "health_worker", "until": "2028-01-01"}
-            self.node.post("/v1/attestations", body, key=self.node.key("hospital"))
-            if self.last() > before:
-                return
-        self.fail("nobody's grants changed")
+        say_something(self.node)
 
     def last(self):
-        feeds = self.node.get("/v1/feed/status", key=self.node.key("azercell")).json["feeds"]
-        return feeds[0]["last_sequence"]
+        return said_to_azercell(self.node)
 
     def test_the_centre_and_its_page_know_how_far_it_has_come(self):
         folder = os.path.join(self.node.folder, "edge-lag")
@@ -245,6 +251,56 @@ class AFolderOfAnOlderVersion(unittest.TestCase):
             with open(os.path.join(node.folder, "log")) as log:
                 self.assertEqual(log.read().count("node.feed_key"), 1)
         finally:
+            node.remove()
+
+
+class AnotherFeedKey(unittest.TestCase):
+    def test_is_announced_by_the_one_before_it_and_a_running_edge_takes_it_over(self):
+        node = Node(persons=3000)
+        folder = os.path.join(node.folder, "edge")
+        node.cli("edge", "enrol", "--operator", "azercell", "--name", "baku-1", "--out", folder, "--port", str(free_port()),
+                 "--centre", f"http://127.0.0.1:{node.port}")
+        first, keys = read(folder, "centre.pub"), os.path.join(node.data, "keys")
+        node.start()
+        edge = subprocess.Popen([program("dayaq-edge"), "--config", f"{folder}/edge.yaml"], stdout=subprocess.DEVNULL,
+                                stderr=open(f"{folder}/log", "wb"))
+
+        def until(condition):
+            deadline = time.monotonic() + 60
+            while not condition():
+                self.assertLess(time.monotonic(), deadline, read(folder, "log")[-2000:])
+                self.assertIsNone(edge.poll(), read(folder, "log")[-2000:])
+                time.sleep(0.05)
+
+        def settled():
+            path = f"{folder}/data/centre.keys"
+            return os.path.exists(path) and read(folder, "data/centre.keys").count(second) == 2
+
+        try:
+            until(lambda: not {one["name"]: one for one in
+                               node.get("/v1/edges", key=node.key("admin")).json["edges"]}["baku-1"]["silent"])
+            node.stop()
+            # It was interrupted when the next key was made: the same call finishes that one.
+            subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", f"{keys}/feed-next.pem"], check=True)
+            second = node.cli("feed", "rotate-key").stdout.strip()
+            der = subprocess.run(["openssl", "pkey", "-in", f"{keys}/feed.pem", "-pubout", "-outform", "DER"],
+                                 capture_output=True, check=True).stdout
+            self.assertEqual(der[-32:].hex(), second)
+            self.assertFalse(os.path.exists(f"{keys}/feed-next.pem"))
+            said = read(keys, "feed.successors").split(" ")
+            self.assertEqual(said[2:4], [first, second])
+            with open(f"{keys}/signature", "wb") as out:  # by openssl's lights, too
+                out.write(" ".join(said[:5]).encode() + bytes.fromhex(said[5]))
+            self.assertTrue(verified(bytes.fromhex(first), open(f"{keys}/signature", "rb").read()))
+            node.start()
+            token = read(folder, "token")
+            self.assertIn(second, node.get("/v1/feed/keys", key=token).text)
+            say_something(node)  # signed by the new key
+            until(settled)
+            self.assertIn("follower.key_changed", read(folder, "log"))
+        finally:
+            edge.terminate()
+            edge.wait(timeout=20)
             node.remove()
 
 

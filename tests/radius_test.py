@@ -344,6 +344,7 @@ class Dictionary(Stand):
                     vendor = vendors.get(words[1], -1) if words[0].startswith("B") else 0
                 if len(words) >= 4 and words[0] == "ATTRIBUTE" and words[2].isdigit():
                     known.setdefault(words[1], (vendor, int(words[2]), words[3]))
+        known.setdefault("ChilliSpot-Max-Total-Gigawords", (14559, 23, "integer"))  # in CoovaChilli's own dictionary alone
         kinds = {0: {"string"}, 1: {"integer"}, 2: {"ipaddr"}, 3: {"ipv6prefix"}, 4: {"string"}}
         ours = self.edge().say("dictionary")
         self.assertGreater(len(ours), 40)

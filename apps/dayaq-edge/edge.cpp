@@ -11,6 +11,7 @@
 
 #include "base/file.hpp"
 #include "base/log.hpp"
+#include "edge/centre_keys.hpp"
 #include "edge/diameter/gx.hpp"
 #include "edge/follower.hpp"
 #include "edge/resource_list.hpp"
@@ -140,9 +141,12 @@ class WiredEdge final : public Edge {
  private:
   Result<void> open_core(const web::Keys& keys) {
     const std::filesystem::path& data = configuration_.data;
+    DAYAQ_TRY(auto centre_keys, CentreKeys::open(data / "centre.keys", keys.centre_keys));
+    centre_keys_.emplace(std::move(centre_keys));
     DAYAQ_TRY(replica_, Replica::open({.folder = data / "replica",
                                        .operator_code = configuration_.operator_code,
-                                       .centre_keys = keys.centre_keys,
+                                       .centre_keys = centre_keys_->of_disk(),
+                                       .accept_older = configuration_.accept_restored,
                                        .heal = true},
                                       configuration_.services));
     DAYAQ_TRY(journal_, Journal::open({.folder = data / "journal"}));
@@ -153,7 +157,7 @@ class WiredEdge final : public Edge {
 
   Result<void> open_resources(const web::Keys& keys) {
     DAYAQ_TRY(resources_, ResourceList::open({.file = configuration_.data / "resources.note",
-                                              .centre_keys = keys.centre_keys,
+                                              .centre_keys = centre_keys_->of_disk(),
                                               .url = configuration_.centre.url,
                                               .token = keys.centre_token,
                                               .tls_authority = configuration_.centre.tls_authority,
@@ -249,7 +253,10 @@ class WiredEdge final : public Edge {
     const FollowerOptions options{.url = configuration_.centre.url,
                                   .token = keys.centre_token,
                                   .edge = configuration_.name,
-                                  .tls_authority = configuration_.centre.tls_authority};
+                                  .tls_authority = configuration_.centre.tls_authority,
+                                  .keys = &*centre_keys_,
+                                  .keys_changed = [this](const auto& now) { resources_->trust(now); },
+                                  .accept_restored = configuration_.accept_restored};
     DAYAQ_TRY(follower_, Follower::start(options, *replica_, engine_->mutex(), random_, clock_));
     resources_->start([this](const feed::Resources& list) { use_resources(list); });
     return {};
@@ -445,6 +452,7 @@ class WiredEdge final : public Edge {
   FileLock lock_;
   const Zone zone_;
   Instant started_;
+  std::optional<CentreKeys> centre_keys_;  // before the follower, which changes it
   std::unique_ptr<Replica> replica_;
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<Engine> engine_;

@@ -15,7 +15,7 @@ namespace {
 struct Arguments {
   std::filesystem::path config;
   std::string log_level = "info";
-  bool check = false, print_default = false;
+  bool check = false, print_default = false, accept_restored = false;
   int inherit = -1;  ///< a socket to the process before
 };
 
@@ -115,6 +115,8 @@ int run(int argc, char** argv) {
   app.add_flag("--check", arguments.check, "Only check the file and the keys that it names");
   app.add_flag("--print-default", arguments.print_default, "Write a commented example to standard output");
   app.add_option("--log-level", arguments.log_level, "debug, info, warning, error, off (info)");
+  app.add_flag("--accept-restored", arguments.accept_restored,
+               "The centre was restored from a backup: begin with what it says now, whatever is known here");
   app.add_option("--inherit", arguments.inherit, "Used by an upgrade in place alone")->group("");
   app.footer(
       "Signals: SIGTERM stops, SIGHUP reads the file again, SIGUSR2 starts the program that is installed "
@@ -137,6 +139,7 @@ int run(int argc, char** argv) {
     fmt::print("{}: nothing to say against it\n", arguments.config.string());
     return 0;
   }
+  loaded->configuration.accept_restored = arguments.accept_restored;
   const auto level = log::set_level(arguments.log_level);
   const auto served = level ? serve(arguments, std::move(*loaded), signals, argv) : level;
   if (served) return 0;

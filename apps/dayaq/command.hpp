@@ -35,6 +35,7 @@ void add_grants(Commands& commands);
 void add_key(Commands& commands);
 void add_client(Commands& commands);
 void add_edge(Commands& commands);
+void add_feed(Commands& commands);
 void add_audit(Commands& commands);
 void add_check(Commands& commands);
 void add_settlement(Commands& commands);

@@ -43,6 +43,7 @@ int run(int argc, char** argv) {
   add_key(commands);
   add_client(commands);
   add_edge(commands);
+  add_feed(commands);
   add_audit(commands);
   add_check(commands);
   add_settlement(commands);

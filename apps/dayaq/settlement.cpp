@@ -44,7 +44,7 @@ std::string measure_of(const json::value& sum) {
 std::string owed_of(const json::value& sum) {
   const std::string pays = text_at(sum, "pays");
   if (pays == "free") return "free";
-  if (pays == "month") return "by month";
+  if (pays == "month" && text_at(sum, "unit") != "subscriptions") return "by month";
   if (pays == "unknown") return "no such law";
   return text_at(sum, "owed_qepik").empty() ? "" : money(number_at(sum, "owed_qepik"));
 }

@@ -12,6 +12,7 @@
 #include "base/log.hpp"
 #include "core.hpp"
 #include "digital_id.hpp"
+#include "feed_key.hpp"
 #include "http/operational.hpp"
 #include "node_state.hpp"
 #include "ports.hpp"
@@ -309,7 +310,8 @@ void Node::add_api_routes(http::Router& router) {
                                       .files = *state_->files,
                                       .wording = state_->wording,
                                       .clock = core.clock,
-                                      .resources = &*state_->resources});
+                                      .resources = &*state_->resources,
+                                      .feed_keys = [data = data()] { return feed_key_announcements(data); }});
     state_->digital_id->add_api_routes(router);
     state_->services->add_api_routes(router);
     state_->edge_keys.emplace(state_->edges, *core.organisations);

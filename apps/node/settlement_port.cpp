@@ -11,6 +11,7 @@ namespace {
 using settlement::Pays;
 
 void add_use(std::vector<portal::SettledUse>& uses, const settlement::Sum& sum) {
+  if (settlement::counts_subscriptions(sum.name)) return;  // what is owed says it
   const auto kind = regime::BenefitKind(sum.name.kind);
   const auto unit = regime::Unit(sum.name.unit);
   const auto same =

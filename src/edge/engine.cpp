@@ -1,6 +1,8 @@
 // Opening and recovery, the clock, what siblings say. Verdicts: engine_decide.cpp.
 #include "edge/engine.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/log.hpp"
@@ -47,7 +49,46 @@ void EngineCore::pass_time(Instant now) {
   last_now_ = now;
 }
 
+/// A lease of its own, named by subscription, benefit and month, so that it is counted once whichever edge
+/// saw the first use, and however often (engine.hpp, 2).
+std::optional<Record> EngineCore::month_begun_by(const Record& use) {
+  if (use.kind != RecordKind::lease || use.used == 0 || use.measure == 0 || use.service >= services_.size() ||
+      services_.at(use.service).kind != feed::Benefit::tv || use.phase == Phase::refund) {
+    return std::nullopt;
+  }
+  const Measure* measure = replica_.measure(use.measure);
+  if (measure == nullptr || use.benefit >= std::min<std::size_t>(measure->benefits.size(), month_of_use) ||
+      measure->benefits[use.benefit].unit != feed::Unit::none) {
+    return std::nullopt;
+  }
+  Record month = use;
+  month.phase = Phase::event;
+  month.outcome = Outcome::granted;
+  month.benefit = std::uint8_t(use.benefit | month_of_use);
+  month.orphan = false;
+  month.number = 0;
+  month.period_start = calendar_.at(feed::QuotaPeriod::month, use.at).start;
+  month.used = 1;
+  month.cumulative = month.reserved = 0;
+  month.until = month.at;
+  month.verdict = std::uint8_t(verdict_bit::account | std::uint8_t(feed::QuotaPeriod::month)
+                                                          << verdict_bit::period_shift);
+  month.lease = lease_id("month of use",
+                         fmt::format("{:x} {} {} {}", use.key, use.measure, use.benefit, month.period_start));
+  const Account* counted = state_.accounts.find(account_of(month));
+  if (counted != nullptr && std::int64_t(counted->used + counted->siblings) > 0) return std::nullopt;
+  return month;
+}
+
 std::uint64_t EngineCore::write_down(std::span<const Record> records) {
+  for (const Record& record : records) {
+    const auto month = month_begun_by(record);
+    if (!month) continue;
+    written_.assign(records.begin(), records.end());
+    written_.insert(written_.begin(), *month);  // the last record's number is the answer's
+    records = written_;
+    break;
+  }
   const std::uint64_t last = journal_.append_all(records);
   const bool writable = journal_.health() == Journal::Health::ok;
   // Without a number (not even memory takes it any more) the books go on here, and a restart forgets it.

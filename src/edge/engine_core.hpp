@@ -86,6 +86,8 @@ class EngineCore final : public Engine {
   void commit(std::span<const Record> records, Verdict& verdict);
   /// Journals and applies; the number of the last, or 0 if nobody should wait for the disk.
   std::uint64_t write_down(std::span<const Record> records);
+  /// The record of a month's first use of a TV package, if `use` is that.
+  [[nodiscard]] std::optional<Record> month_begun_by(const Record& use);
   [[nodiscard]] bool must_refuse() const;
   void ask_for_rights(const Choice& choice, std::uint64_t slice, Instant now);
   void give_rights(const Record& want, Instant now);
@@ -112,6 +114,7 @@ class EngineCore final : public Engine {
   std::vector<GrantInForce> grants_;
   std::vector<Candidate> candidates_;
   std::vector<Record> records_;  ///< of the question at hand
+  std::vector<Record> written_;  ///< these, and the month that one of them begins
   Counts counts_;
   Instant last_now_;
   bool alarmed_ = false;  ///< the log has been told that usage isn't journaled

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "edge/engine_test_support.hpp"
 
 namespace dayaq::edge {
@@ -303,6 +305,51 @@ TEST_F(EngineTest, NoMoreIsRefundedThanWasDebitedAndNothingAfterADay) {
   const auto late = debited(2);
   EXPECT_EQ(edge.engine->refund(late, 0, edge.now + hours(25)).outcome, Outcome::not_covered);
   EXPECT_FALSE(edge.engine->debit(edge.data(3, 0, Phase::start).lease)) << "no event";
+}
+
+/// Records of months of use in a journal, as a settler adds them up.
+std::int64_t months_in(const Journal& journal) {
+  while (journal.durable() < journal.last()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  std::int64_t sum = 0;
+  (void)journal.read(0, [&](std::uint64_t, const Record& record) {
+    if (record.counts() && (record.benefit & month_of_use) != 0)
+      sum += record.gives_back() ? -std::int64_t(record.used) : std::int64_t(record.used);
+    return true;
+  });
+  return sum;
+}
+
+TEST_F(EngineTest, ATelevisionPackageIsCountedOnceForASubscriptionAndMonth) {
+  feed::BenefitLine package;
+  package.kind = feed::Benefit::tv;
+  package.delivered_on = 7;
+  package.traffic_class = "home";
+  const ServiceIndex tv = *edge.services.add({.kind = feed::Benefit::tv, .traffic_class = "home"});
+  covered(package);
+  edge.now = *parse_instant("2026-11-20T08:00:00Z");
+  const auto watch = [&](std::uint64_t session, std::uint64_t seconds_watched) {
+    Ask ask = edge.data(session, 0, Phase::start);
+    ask.service = tv;
+    EXPECT_EQ(edge.ask(ask).outcome, Outcome::granted);
+    ask.number = 1;
+    ask.phase = Phase::stop;
+    ask.used = seconds_watched;
+    edge.ask(ask);
+  };
+  watch(1, 0);
+  EXPECT_EQ(months_in(*edge.journal), 0) << "looked, and watched nothing";
+  watch(2, 60);
+  watch(3, 60);
+  edge.restart();
+  edge.tick_for(minutes(30));
+  watch(4, 60);
+  EXPECT_EQ(months_in(*edge.journal), 1);
+  edge.now = *parse_instant("2026-11-30T19:59:00Z");  // still November in Baku
+  watch(5, 60);
+  EXPECT_EQ(months_in(*edge.journal), 1);
+  edge.now = *parse_instant("2026-11-30T20:01:00Z");
+  watch(6, 60);
+  EXPECT_EQ(months_in(*edge.journal), 2);
 }
 
 }  // namespace

@@ -58,6 +58,11 @@ Result<std::unique_ptr<Follower>> Follower::start(const FollowerOptions& options
                                                .cancel_fd = follower->cancel_}));
   follower->client_ = std::make_unique<http::Client>(std::move(client));
   follower->state_.sequence = replica.state().sequence;
+  if (options.keys != nullptr && options.keys->changing()) {  // the change was interrupted by a start
+    replica.trust(options.keys->of_news());
+    follower->resync_ = true;
+  }
+  if (options.accept_restored) follower->resync_ = true;
   follower->thread_ = std::thread([raw = follower.get()] { raw->run(); });
   return follower;
 }
@@ -141,6 +146,7 @@ bool Follower::wants_snapshot() {
     wanted_ = wanted_ || std::exchange(wished_, false);
   }
   if (resync_ || wanted_ || !known.has_snapshot || !known.set_aside.empty()) return true;
+  if (unsure_) return false;
   const bool outgrown = known.change_bytes > known.snapshot_bytes + options_.renew_bytes ||
                         known.change_blocks > options_.renew_blocks;
   if (!outgrown || (renewed_ != instant_min && clock_.now() < renewed_ + options_.renew_pause)) return false;
@@ -149,22 +155,16 @@ bool Follower::wants_snapshot() {
 }
 
 bool Follower::follow(std::chrono::seconds wait) {
-  const std::uint64_t sequence = replica_.state().sequence;
+  const Replica::State known = replica_.state();
+  const std::uint64_t sequence = known.sequence;
   const auto asked = std::chrono::steady_clock::now();
-  const auto answer = client_->get(fmt::format("/v1/feed?after={}&wait={}&edge={}", sequence, wait.count(),
-                                               http::percent_encode(options_.edge)),
-                                   accept_feed());
+  std::string question = fmt::format("/v1/feed?after={}&wait={}&edge={}", sequence,
+                                     unsure_ ? 0 : wait.count(), http::percent_encode(options_.edge));
+  if (unsure_ && sequence > 0) question += fmt::format("&said={}", to_micros(known.said));
+  const auto answer = client_->get(question, accept_feed());
   if (!heard(answer)) return false;
   const std::uint64_t centre = number_in(answer->header("Dayaq-Feed-Sequence"), sequence);
-  if (centre < sequence) {
-    resync_ = true;
-    return refuse({.kind = ErrorKind::conflict,
-                   .code = "replica.ahead",
-                   .public_text =
-                       "The centre's feed ends before what is known here: it was restored, or somebody "
-                       "in between answers in its place.",
-                   .detail = fmt::format("{} before {}", centre, sequence)});
-  }
+  if (centre < sequence) return restored("replica.ahead", fmt::format("{} before {}", centre, sequence));
   if (!answer->body.empty()) {
     const auto applied = replica_.apply(as_bytes(answer->body), lock_);
     if (!applied) {
@@ -174,6 +174,7 @@ bool Follower::follow(std::chrono::seconds wait) {
     }
   }
   trouble_said_.clear();
+  const bool was_unsure = std::exchange(unsure_, false);
   say([&](State& state) {
     state.doing = Doing::following;
     state.centre = centre;
@@ -182,7 +183,8 @@ bool Follower::follow(std::chrono::seconds wait) {
     state.error.clear();
     state.error_text.clear();
   });
-  if (answer->body.empty() && wait.count() > 0 && std::chrono::steady_clock::now() - asked < empty_pause) {
+  if (answer->body.empty() && wait.count() > 0 && !was_unsure &&
+      std::chrono::steady_clock::now() - asked < empty_pause) {
     // A centre that doesn't wait must not be asked all the time.
     std::unique_lock lock(mutex_);
     wake_.wait_for(lock, empty_pause, [&] { return stopping_ || wished_; });
@@ -199,6 +201,8 @@ bool Follower::bring_snapshot() {
   say([&](State& state) { state.page = state.pages = 0; });
   if (!taken) return false;
   resync_ = wanted_ = false;
+  unsure_ = false;  // all that is known is of this centre
+  settle_key();
   const Replica::State known = replica_.state();
   say([&](State& state) {
     ++state.snapshots;
@@ -269,13 +273,14 @@ bool Follower::heard(const Result<http::ClientResponse>& answer) {
 
 bool Follower::answered_otherwise(const http::ClientResponse& answer) {
   const auto says = [&](std::string_view code) { return answer.body.find(code) != std::string::npos; };
-  if (answer.status == 409 && (says("feed.trimmed") || says("feed.ahead"))) {
+  if (answer.status == 409 && says("feed.trimmed")) {
     log::warning("follower.resync", "the feed can't be followed from here; a snapshot is needed",
-                 {{"why", says("feed.ahead") ? "feed.ahead" : "feed.trimmed"},
-                  {"sequence", replica_.state().sequence}});
+                 {{"why", "feed.trimmed"}, {"sequence", replica_.state().sequence}});
     resync_ = true;
     return false;  // the next turn takes one, and says so if that fails
   }
+  if (answer.status == 409 && says("feed.ahead")) return restored("replica.ahead", "feed.ahead");
+  if (answer.status == 409 && says("feed.forked")) return restored("replica.forked", "feed.forked");
   if (answer.status == 401 || answer.status == 403) {
     return away({.kind = ErrorKind::forbidden,
                  .code = "follower.forbidden",
@@ -292,7 +297,21 @@ bool Follower::answered_otherwise(const http::ClientResponse& answer) {
                .detail = answer.body.substr(0, 200)});
 }
 
+/// The centre was restored from a backup: not what is known here stands in its feed. A person must look,
+/// since grants that were given between the backup and its loss are gone there.
+bool Follower::restored(std::string_view code, std::string detail) {
+  return refuse(
+      {.kind = ErrorKind::conflict,
+       .code = code,
+       .public_text =
+           "The centre's feed isn't the one that is known here: it was restored from a backup, or somebody "
+           "in between answers in its place. What is known stays in force. If it was restored, and the "
+           "centre has what it should have, start this edge once with --accept-restored.",
+       .detail = std::move(detail)});
+}
+
 bool Follower::away(const Error& error) {
+  unsure_ = true;
   say([&](State& state) {
     state.doing = Doing::away;
     state.connected = false;
@@ -307,6 +326,7 @@ bool Follower::away(const Error& error) {
 }
 
 bool Follower::refuse(const Error& error) {
+  unsure_ = true;
   say([&](State& state) {
     state.doing = Doing::refused;
     state.error = error.code;
@@ -321,8 +341,39 @@ bool Follower::refuse(const Error& error) {
   return false;
 }
 
+/// Whether the key known here has named another, by which the centre signs now.
+bool Follower::learn_key() {
+  if (options_.keys == nullptr) return false;
+  const auto answer = client_->get("/v1/feed/keys");
+  if (!answer || answer->status != 200) return false;
+  const auto learned = options_.keys->learn(answer->body);
+  if (!learned) {
+    log::error("follower.key_refused", "an announcement of the centre's next key was refused",
+               learned.error());
+    return false;
+  }
+  if (!*learned) return false;
+  for (const crypto::PublicKey& key : options_.keys->of_news()) {
+    log::warning("follower.key_changed", "the centre signs by another key, which the one before it has named",
+                 {{"public_key", to_hex(key)}});
+  }
+  replica_.trust(options_.keys->of_news());
+  if (options_.keys_changed) options_.keys_changed(options_.keys->of_news());
+  resync_ = true;
+  return true;
+}
+
+/// What is on disk is signed by the new key now.
+void Follower::settle_key() {
+  if (options_.keys == nullptr || !options_.keys->changing()) return;
+  if (const auto settled = options_.keys->settle(); !settled) {
+    log::error("follower.disk", "the centre's new key can't be kept; it is in use", settled.error());
+  }
+}
+
 /// By the replica: because of what it is, or because it can't be kept.
 bool Follower::not_taken(const Error& error) {
+  if (error.code == "replica.signature" && learn_key()) return false;  // the next turn takes a snapshot
   if (error.kind != ErrorKind::unavailable) return refuse(error);
   say([&](State& state) {
     state.doing = Doing::broken;

@@ -8,20 +8,28 @@
 //   is said in the log and in State, nothing of it is applied, and what is known stays in force.
 // - Away is every failure to get an answer: tried again after a pause that doubles, with jitter, so that the
 //   edges of a country don't come back all at once.
-// - A new snapshot is taken when the centre says it can't go on from here (409 feed.trimmed, feed.ahead),
-// after
+// - A centre that was restored from a backup is refused, whether its feed ends before what is known here or
+// has
+//   gone on past it with other lines (409 feed.ahead, feed.forked): what is known stays in force until
+//   somebody has looked and starts the edge once with accept_restored.
+// - A new snapshot is taken when the centre doesn't keep the feed back to here (409 feed.trimmed), after
 //   a gap, after damage on disk, and when the changes on disk have outgrown the snapshot, for a quick start.
+// - A signature by an unknown key is looked into: the centre is asked which key comes after the known one,
+// and is
+//   believed where the known one has signed that; then a snapshot by the new key is taken.
 //
 // @see docs/feed.md
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
 
 #include "base/random.hpp"
+#include "edge/centre_keys.hpp"
 #include "edge/replica.hpp"
 
 namespace dayaq::http {
@@ -32,10 +40,15 @@ struct ClientResponse;
 namespace dayaq::edge {
 
 struct FollowerOptions {
-  std::string url;                ///< of the centre: "https://centre.example"
-  std::string token;              ///< the operator's or the edge's API key
-  std::string edge;               ///< its name, as enrolled; the centre shows how far it is
-  std::string tls_authority;      ///< PEM file; empty: the system's
+  std::string url;            ///< of the centre: "https://centre.example"
+  std::string token;          ///< the operator's or the edge's API key
+  std::string edge;           ///< its name, as enrolled; the centre shows how far it is
+  std::string tls_authority;  ///< PEM file; empty: the system's
+  /// Null: the replica's keys never change. Else the successor that they name is learned where a signature is
+  /// by none of them; `keys_changed` is told of it on the follower's thread. Both outlive the follower.
+  CentreKeys* keys = nullptr;
+  std::function<void(const CentreKeys::Keys&)> keys_changed;
+  bool accept_restored = false;   ///< begin with a snapshot, whatever is known here: the centre was restored
   std::chrono::seconds wait{25};  ///< of a question for news, at most 25
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds answer_timeout{30'000};  ///< beyond `wait`
@@ -98,6 +111,9 @@ class Follower {
   bool refuse(const Error& error);
   bool away(const Error& error);
   bool not_taken(const Error& error);
+  bool restored(std::string_view code, std::string detail);
+  bool learn_key();
+  void settle_key();
   bool answered_otherwise(const http::ClientResponse& answer);
   bool wants_snapshot();
   bool pause();
@@ -112,9 +128,10 @@ class Follower {
   const Clock& clock_;
   std::unique_ptr<http::Client> client_;
   int cancel_ = -1;
-  bool resync_ = false;       ///< the feed can't be followed from here
-  bool wanted_ = false;       ///< a snapshot, by an operator
-  bool away_said_ = false;    ///< in the log
+  bool resync_ = false;     ///< the feed can't be followed from here
+  bool unsure_ = true;      ///< whether the centre's feed is the one known here: after a start, after trouble
+  bool wanted_ = false;     ///< a snapshot, by an operator
+  bool away_said_ = false;  ///< in the log
   std::string trouble_said_;  ///< in the log: the code of what was last wrong here
   Instant renewed_ = instant_min;
 

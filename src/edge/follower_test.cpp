@@ -22,6 +22,11 @@ class FeedServer {
                 [this](const http::Request& request) { return feed(request); });
     router_.add({.pattern = "/v1/feed/snapshot", .operation = "get_snapshot", .summary = "."},
                 [this](const http::Request& request) { return snapshot(request); });
+    router_.add({.pattern = "/v1/feed/keys", .operation = "get_keys", .summary = "."},
+                [this](const http::Request&) {
+                  const std::lock_guard guard(mutex);
+                  return http::Response::text(keys);
+                });
     start(0);
   }
   ~FeedServer() { stop(); }
@@ -73,6 +78,8 @@ class FeedServer {
   std::chrono::milliseconds page_takes{0};
   std::vector<std::string> asked;
   std::uint64_t pages_given = 0;
+  std::string keys;     ///< announcements of the next key
+  bool forked = false;  ///< it was restored, and has gone on since
 
  private:
   struct Said {
@@ -107,6 +114,7 @@ class FeedServer {
           Error{.kind = ErrorKind::conflict, .code = code, .public_text = "Take a snapshot."});
     };
     if (after > centre_.sequence) return conflict("feed.ahead");
+    if (forked && request.query_value("said")) return conflict("feed.forked");
     news_.wait_for(lock, std::chrono::seconds(number(request, "wait")),
                    [&] { return ending_ || centre_.sequence > after || !instead.empty(); });
     if (take_instead(instead, other)) return other;
@@ -321,7 +329,7 @@ TEST_F(FollowerTest, TakesASnapshotWhereTheFeedIsNoLongerKept) {
   EXPECT_EQ(follower->state().refused, 0u);
 }
 
-TEST_F(FollowerTest, ACentreThatWasRestoredIsNotBelievedUntilItIsPastWhatIsKnown) {
+TEST_F(FollowerTest, ACentreThatWasRestoredIsNotBelievedUntilSomebodyHasLooked) {
   define();
   for (int i = 0; i < 5; ++i) server.grant(18, {MeasureNumber(1 + i % 2)});
   start();
@@ -334,15 +342,120 @@ TEST_F(FollowerTest, ACentreThatWasRestoredIsNotBelievedUntilItIsPastWhatIsKnown
   server.trim();
   server.say(
       [](TestCentre& said) { return said.changes({TestCentre::definition(2)}, {{20, {{.measure = 2}}}}); });
-  ASSERT_TRUE(becomes([&] { return follower->state().last_refused == "replica.older"; }));
+  ASSERT_TRUE(becomes([&] { return follower->state().last_refused == "replica.ahead"; }));
   EXPECT_TRUE(granted(10, 1)) << "what is known stays in force";
   EXPECT_FALSE(granted(20, 2));
   EXPECT_EQ(follower->state().doing, Follower::Doing::refused);
-  for (int i = 0; i < 9; ++i) server.grant(21, {2});
+  {
+    const std::lock_guard guard(server.mutex);
+    server.forked = true;
+  }
+  for (int i = 0; i < 9; ++i) server.grant(21, {2});  // past what is known here
+  ASSERT_TRUE(becomes([&] { return follower->state().last_refused == "replica.forked"; }));
+  EXPECT_NE(follower->state().error_text.find("--accept-restored"), std::string::npos);
+  follower.reset();  // and noticed after a start too
+  start();
+  ASSERT_TRUE(becomes([&] { return follower->state().last_refused == "replica.forked"; }));
+  EXPECT_TRUE(granted(10, 1));
+  EXPECT_EQ(follower->state().snapshots, 0u);
+  follower.reset();
+  replica.reset();
+  options.accept_restored = replica_options.accept_older = true;
+  replica = std::move(*Replica::open(replica_options, services));
+  start();
   expect_as_at_the_centre();
-  ASSERT_TRUE(becomes([&] { return follower->state().snapshots == 2; }))
-      << "what it said meanwhile isn't missed";
+  ASSERT_TRUE(becomes([&] { return follower->state().snapshots == 1; }));
   EXPECT_FALSE(granted(10, 1));
+  server.grant(22, {2});
+  expect_as_at_the_centre();
+}
+
+/// What changes at the centre when its feed's key does.
+struct FollowerKeys : FollowerTest {
+  std::optional<CentreKeys> keys;
+  std::vector<CentreKeys::Keys> told;
+
+  void open() {
+    follower.reset();
+    replica.reset();
+    keys.emplace(*CentreKeys::open(folder.path() / "centre.keys", {TestCentre().public_key()}));
+    replica_options.centre_keys = keys->of_disk();
+    replica = std::move(*Replica::open(replica_options, services));
+    options.keys = &*keys;
+    options.keys_changed = [this](const CentreKeys::Keys& now) { told.push_back(now); };
+  }
+  void change_key(int key, bool announced) {
+    const std::lock_guard guard(server.mutex);
+    const std::string said = centre.change_key(key);
+    if (announced) server.keys += said;
+  }
+};
+
+TEST_F(FollowerKeys, TheSuccessorThatTheKnownKeyNamesIsBelievedAndTheOldOneNoLonger) {
+  open();
+  define();
+  start();
+  expect_as_at_the_centre();
+  TestCentre old = centre;
+  change_key(7, true);
+  server.grant(40, {1});
+  expect_as_at_the_centre();
+  ASSERT_TRUE(becomes([&] { return follower->state().snapshots == 2; }));
+  EXPECT_EQ(follower->state().refused, 0u);
+  follower.reset();
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0], CentreKeys::Keys{centre.public_key()});
+  EXPECT_FALSE(keys->changing());
+  replica_options.boot = "another";  // and all that is on disk is signed by the new one
+  open();
+  EXPECT_EQ(keys->of_disk(), CentreKeys::Keys{centre.public_key()});
+  EXPECT_TRUE(granted(40, 1));
+  old.sequence = centre.sequence;
+  answer_instead(body(old.grant(10, {2}), centre.sequence + 1));
+  start();
+  ASSERT_TRUE(becomes([&] { return follower->state().last_refused == "replica.signature"; }));
+  server.grant(41, {1});
+  expect_as_at_the_centre();
+}
+
+TEST_F(FollowerKeys, AKeyThatNobodyAnnouncedIsRefusedUntilItIs) {
+  open();
+  define();
+  start();
+  expect_as_at_the_centre();
+  {
+    const std::lock_guard guard(server.mutex);
+    server.keys = feed::announce(test_key(8), test_key(9).public_key(), test_now());  // a stranger's
+  }
+  change_key(9, false);
+  server.grant(42, {1});
+  ASSERT_TRUE(becomes([&] { return follower->state().refused > 2; }));
+  EXPECT_EQ(follower->state().last_refused, "replica.signature");
+  EXPECT_FALSE(granted(42, 1));
+  {
+    const std::lock_guard guard(server.mutex);
+    server.keys = feed::announce(test_key(1), test_key(9).public_key(), test_now());
+  }
+  expect_as_at_the_centre();
+}
+
+TEST_F(FollowerKeys, AStartBetweenTheKeysGoesOnWithTheNewOne) {
+  open();
+  define();
+  start();
+  expect_as_at_the_centre();
+  follower.reset();
+  change_key(7, true);
+  server.grant(43, {1});
+  ASSERT_TRUE(*keys->learn(server.keys));  // ended before it had a snapshot
+  open();
+  EXPECT_TRUE(keys->changing());
+  EXPECT_TRUE(granted(10, 1)) << "what is on disk is the old key's";
+  start();
+  expect_as_at_the_centre();
+  ASSERT_TRUE(becomes([&] { return follower->state().snapshots == 1; }));
+  follower.reset();
+  EXPECT_FALSE(keys->changing());
 }
 
 TEST_F(FollowerTest, AKeyThatTheCentreDoesNotKnowIsSaid) {

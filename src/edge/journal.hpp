@@ -28,6 +28,10 @@ enum class RecordKind : std::uint8_t {
 /// known again after a crash. The sibling settles it, not this edge.
 inline constexpr std::uint8_t sibling_copy = 0x80;
 
+/// Set in `benefit` of the one record that a subscription and civil month have of a TV package that has no unit, and so
+/// is paid by the month: `used` is 1. The rest of `benefit` is its place as ever.
+inline constexpr std::uint8_t month_of_use = 0x80;
+
 struct Record {
   RecordKind kind = RecordKind::lease;
   Phase phase = Phase::start;

@@ -64,6 +64,9 @@ class ReplicaOnDisk final : public Replica {
   Result<void> snapshot_begin(std::uint32_t pages) override;
   Result<void> snapshot_page(BytesView block) override;
   Result<void> snapshot_take(std::mutex& lock) override;
+  void trust(std::vector<crypto::PublicKey> centre_keys) override {
+    options_.centre_keys = std::move(centre_keys);
+  }
 
   State state() const override {
     const std::lock_guard guard(state_mutex_);
@@ -79,7 +82,7 @@ class ReplicaOnDisk final : public Replica {
   void keep_up(const feed::Block& block);
   void say_state();
 
-  const ReplicaOptions options_;
+  ReplicaOptions options_;
   FileLock folder_lock_;
   ReplicaDisk disk_;
   Known known_;
@@ -233,7 +236,7 @@ Result<void> ReplicaOnDisk::snapshot_page(BytesView bytes) {
       return fail(
           ErrorKind::conflict, "replica.older",
           "This snapshot ends before what is known here: somebody sends an old one, or the centre was "
-          "restored. If it was, start the edge once with accept_older.",
+          "restored. If it was, start the edge once with --accept-restored.",
           fmt::format("{} before {}", block.first_sequence, least));
     }
     DAYAQ_TRY(const feed::Header first, feed::decode_header(bytes));

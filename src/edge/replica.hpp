@@ -93,6 +93,8 @@ class Replica {
   virtual Result<void> snapshot_begin(std::uint32_t pages) = 0;
   virtual Result<void> snapshot_page(BytesView block) = 0;
   virtual Result<void> snapshot_take(std::mutex& lock) = 0;
+  /// What comes from now on must be signed by one of these.
+  virtual void trust(std::vector<crypto::PublicKey> /*centre_keys*/) {}
 
   /// For status, pages and metrics; any thread.
   struct State {

@@ -10,6 +10,7 @@
 
 #include "base/random.hpp"
 #include "edge/replica.hpp"
+#include "feed/succession.hpp"
 
 namespace dayaq::edge {
 
@@ -87,6 +88,13 @@ class TestCentre {
     return changes({}, {{key, list}});
   }
 
+  /// Signs by another key from now on; how the key before it announces it.
+  std::string change_key(int key) {
+    auto next = std::make_shared<const crypto::SigningKey>(test_key(key));
+    std::string said = feed::announce(*key_, next->public_key(), test_now());
+    key_ = std::move(next);
+    return said;
+  }
   /// One page of a snapshot as of now: the keys' first bits say which page a line is on.
   [[nodiscard]] Bytes page(std::uint32_t number, std::uint32_t pages) const {
     feed::Block block{.kind = feed::BlockKind::snapshot,

@@ -78,6 +78,12 @@ void ResourceList::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+void ResourceList::trust(std::vector<crypto::PublicKey> centre_keys) {
+  const std::lock_guard guard(mutex_);
+  options_.centre_keys = std::move(centre_keys);
+  wake_.notify_all();
+}
+
 feed::Resources ResourceList::list() const {
   const std::lock_guard guard(mutex_);
   return list_;
@@ -127,7 +133,12 @@ bool ResourceList::ask() {
 
 /// What came, if it is newer or the same again.
 bool ResourceList::take(const std::string& note, std::string_view etag) {
-  auto list = feed::decode_resources(note, options_.centre_keys);
+  std::vector<crypto::PublicKey> keys;
+  {
+    const std::lock_guard guard(mutex_);
+    keys = options_.centre_keys;
+  }
+  auto list = feed::decode_resources(note, keys);
   if (!list) return refuse(list.error());
   const feed::Resources known = this->list();
   if (list->version < known.version || (list->version == known.version && *list != known)) {

@@ -59,6 +59,8 @@ class ResourceList {
   /// Returns when the thread has ended, at once. The destructor calls it.
   void stop();
 
+  /// Lists must be signed by one of these from now on. Any thread.
+  void trust(std::vector<crypto::PublicKey> centre_keys);
   [[nodiscard]] feed::Resources list() const;  ///< any thread; version 0: none yet
   [[nodiscard]] State state() const;           ///< any thread
 

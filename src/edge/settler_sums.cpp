@@ -66,14 +66,15 @@ std::vector<feed::SettlementLine> SettlementSums::lines(const Replica& replica,
   out.reserve(sums_.size());
   for (const auto& [key, sum] : sums_) {
     feed::SettlementLine line{.measure = key.measure,
-                              .benefit = key.benefit,
+                              .benefit = std::uint8_t(key.benefit & ~month_of_use),
                               .day = key.day,
                               .units = sum.units,
                               .requests = sum.requests,
                               .orphans = sum.orphans};
+    const bool month = (key.benefit & month_of_use) != 0;
     const Measure* measure = replica.measure(key.measure);
-    if (measure != nullptr && key.benefit < measure->benefits.size()) {
-      const feed::BenefitLine& benefit = measure->benefits[key.benefit];
+    if (measure != nullptr && line.benefit < measure->benefits.size()) {
+      const feed::BenefitLine& benefit = measure->benefits[line.benefit];
       line.kind = benefit.kind;
       line.unit = benefit.unit == feed::Unit::none ? unit_of(benefit.kind) : benefit.unit;
       line.traffic_class = benefit.traffic_class;
@@ -82,6 +83,7 @@ std::vector<feed::SettlementLine> SettlementSums::lines(const Replica& replica,
       line.unit = unit_of(line.kind);
       line.traffic_class = services.at(key.service).traffic_class;
     }
+    if (month) line.unit = feed::Unit::none;  // subscriptions, each once in its month
     out.push_back(std::move(line));
   }
   std::ranges::sort(out, [](const auto& a, const auto& b) { return feed::compare_names(a, b) < 0; });

@@ -56,7 +56,8 @@ struct Edges : testing::TestWithParam<store::Engine> {
                         .files = files,
                         .wording = test::azerbaijan().wording,
                         .clock = node.node.clock,
-                        .resources = &*resources};
+                        .resources = &*resources,
+                        .feed_keys = [] { return std::string("dayaq-feed-key ...\n"); }};
     add_feed_routes(*router, api);
     add_edge_routes(*router, api);
   }
@@ -249,6 +250,30 @@ TEST_P(Edges, AreRememberedOverARestart) {
   EXPECT_EQ(edge.at("heard").as_string(), format_instant(node.now() - 4s));
   EXPECT_EQ(edge.at("lines_behind").to_number<int>(), 1);
   EXPECT_EQ(edge.at("seconds_behind").to_number<double>(), 4.0) << "memory is empty: from the store";
+}
+
+TEST_P(Edges, ThatHeardAnotherLineUnderTheirNumberAreToldThatTheFeedWasRestored) {
+  const std::string token = make_key("azercell", 1u << unsigned(http::Scope::feed_read));
+  say_something();
+  const Instant said = node.now();
+  node.node.clock.advance(std::chrono::minutes(5));
+  say_something();
+  const auto last = must(node.node.db().read([&](Session& session) {
+                      return FeedStore::end(session, node.node.organisation("azercell"));
+                    })).last_sequence;
+  const auto ask = [&](std::uint64_t after, Instant heard) {
+    return call(Method::get,
+                "/v1/feed?after=" + std::to_string(after) + "&said=" + std::to_string(to_micros(heard)), "", token);
+  };
+  EXPECT_EQ(ask(last - 1, said).status, 200) << "this very line";
+  EXPECT_EQ(ask(last - 1, said + std::chrono::hours(1)).status, 200) << "a snapshot that was taken later";
+  EXPECT_EQ(ask(last - 1, said - std::chrono::seconds(5)).status, 200) << "a clock may have been set";
+  EXPECT_EQ(ask(last, said + std::chrono::minutes(5)).status, 200);
+  const auto other = ask(last, said);  // that one was said later: it was another line
+  EXPECT_EQ(other.status, 409);
+  EXPECT_EQ(code_of(other), "feed.forked");
+  EXPECT_EQ(code_of(ask(last + 1, said)), "feed.ahead");
+  EXPECT_EQ(call(Method::get, "/v1/feed/keys", "", token).body, "dayaq-feed-key ...\n");
 }
 
 TEST_P(Edges, OperatorsGetTheSignedListOfResourcesOnceForEachVersion) {

@@ -26,6 +26,7 @@ constexpr std::uint64_t wait_max_s = 25;  // below the server's limit for an ans
 constexpr std::uint64_t json_lines_max = 4096;
 constexpr std::uint64_t page_lines = 8192;  // of all operators: one operator's page is smaller
 constexpr std::uint64_t pages_max = 1u << 20;
+constexpr std::chrono::seconds clock_step{10};  // by which the centre's clock may have been set back
 
 constexpr const char* feed_schema = R"({
   "type": "object", "required": ["operator", "last_sequence", "lines"],
@@ -139,6 +140,9 @@ class FeedHandlers : public std::enable_shared_from_this<FeedHandlers> {
     if (!question) return responder(registry::refuse(question.error()));
     const auto wait = number_of(*request, "wait", 0, wait_max_s);
     if (!wait) return responder(registry::refuse(wait.error()));
+    if (const auto same = check_said(*request, *question); !same) {
+      return responder(registry::refuse(same.error()));
+    }
     const FeedEnd end = api_.keeper.hub().end(question->provider);
     // Who asks for what comes after a number has applied all up to it. A number beyond the end confirms
     // nothing.
@@ -228,6 +232,16 @@ class FeedHandlers : public std::enable_shared_from_this<FeedHandlers> {
     return response;
   }
 
+  Response keys(const Request& request) const {
+    const auto provider = operator_of(request);
+    if (!provider) return registry::refuse(provider.error());
+    Response response;
+    response.content_type = "text/plain; charset=utf-8";
+    response.headers.emplace_back("Cache-Control", "no-store");
+    if (api_.feed_keys) response.body = api_.feed_keys();
+    return response;
+  }
+
   Response resources(const Request& request) const {
     const auto provider = operator_of(request);
     if (!provider) return registry::refuse(provider.error());
@@ -264,6 +278,25 @@ class FeedHandlers : public std::enable_shared_from_this<FeedHandlers> {
     question.limit = std::max<std::uint64_t>(question.limit, 1);
     question.json = wants_json(request);
     return question;
+  }
+
+  /// Whether the caller's last line is one of this feed: a database that was restored from a backup says
+  /// other things under numbers that it had given before, and says them later.
+  Result<void> check_said(const Request& request, const FeedQuestion& question) const {
+    const auto text = request.query_value("said");
+    if (!text || text->empty() || question.after == 0) return {};
+    DAYAQ_TRY(const std::uint64_t said, number_of(request, "said", 0, std::uint64_t(1) << 62));
+    DAYAQ_TRY(const bool forked, api_.db.read([&](store::Session& session) -> Result<bool> {
+      DAYAQ_TRY(const std::uint64_t first, FeedStore::first_kept(session, question.provider));
+      if (first == 0 || first > question.after) return false;
+      DAYAQ_TRY(const auto created, FeedStore::said_after(session, question.provider, question.after - 1));
+      return created && *created > from_micros(std::int64_t(said)) + clock_step;
+    }));
+    if (!forked) return {};
+    return fail(
+        ErrorKind::conflict, "feed.forked",
+        "This feed said something else under this number, later than the caller heard it: the centre was "
+        "restored from a backup.");
   }
 
   static Response binary(std::string body) {
@@ -390,7 +423,10 @@ void add_feed_routes(http::Router& router, const GrantsApi& api) {
        .query_parameters = {{"after", "The last number that the caller has applied (0)"},
                             {"wait", "Seconds to wait for something new, at most 25 (0)"},
                             {"limit", "Lines at most, as JSON (4096)"},
-                            {"edge", "The enrolled edge that asks, and so confirms `after`"}}},
+                            {"edge", "The enrolled edge that asks, and so confirms `after`"},
+                            {"said",
+                             "When `after` was said, microseconds since 1970: 409 feed.forked if that is "
+                             "another line here"}}},
       [handlers](std::shared_ptr<const Request> request, http::Responder responder) {
         handlers->follow(std::move(request), std::move(responder));
       });
@@ -421,6 +457,13 @@ void add_feed_routes(http::Router& router, const GrantsApi& api) {
               .summary = "The key under which the calling operator's subscriptions get their pseudonyms.",
               .tag = "feed"},
              [handlers](const Request& request) { return handlers->key(request); });
+  router.add({.method = Method::get,
+              .pattern = "/v1/feed/keys",
+              .scope = Scope::feed_read,
+              .operation = "get_feed_keys",
+              .summary = "Which key signs the feed after which, each change signed by the key before it.",
+              .tag = "feed"},
+             [handlers](const Request& request) { return handlers->keys(request); });
   router.add(
       {.method = Method::get,
        .pattern = "/v1/feed/resources",

@@ -33,6 +33,7 @@ struct GrantsApi {
   const StatusWording& wording;
   const Clock& clock;
   const ResourceList* resources = nullptr;  ///< null: there is none, and 404 says so
+  std::function<std::string()> feed_keys;   ///< feed::announce() of each change of the feed's key, in order
 };
 
 /// Adds all of them.

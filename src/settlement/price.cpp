@@ -35,7 +35,7 @@ const regime::Benefit* benefit_of(const regime::NumberedLaw& law, const SumName&
   return nullptr;
 }
 
-Price price_of(const regime::Benefit* benefit) {
+Price price_of(const regime::Benefit* benefit, feed::Unit counted) {
   if (benefit == nullptr) return {};
   Price price{.cost_qepik = benefit->cost_qepik,
               .per = std::max<std::uint64_t>(benefit->cost_per, 1),
@@ -44,13 +44,14 @@ Price price_of(const regime::Benefit* benefit) {
     price.pays = Pays::free;
   } else {
     price.pays = benefit->unit == regime::Unit::none ? Pays::month : Pays::use;
+    price.counts_months = price.pays == Pays::month && counted == feed::Unit::none;
   }
   return price;
 }
 
 std::optional<std::int64_t> owed(std::int64_t units, const Price& price) {
   if (price.pays == Pays::free) return 0;
-  if (price.pays != Pays::use) return std::nullopt;
+  if (price.pays == Pays::unknown || (price.pays == Pays::month && !price.counts_months)) return std::nullopt;
   // Units are below 2^63; a cost below 2^57 qepik leaves room for the percent.
   constexpr std::uint64_t cost_max = std::uint64_t(1) << 56;
   const Wide above = Wide(units) * Wide(std::min(price.cost_qepik, cost_max)) * Wide(price.percent);

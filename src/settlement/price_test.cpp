@@ -37,10 +37,16 @@ TEST(Price, CountsPlacesAsTheFeedsDefinitionDoes) {
   EXPECT_EQ(price("video-reception", 0, Benefit::room).pays, Pays::unknown);
 }
 
-TEST(Price, OfAMonthOfTelevisionDoesNotComeFromUse) {
-  const Price tv = price("home-tv", 0, Benefit::tv);
-  EXPECT_EQ(tv.pays, Pays::month);
-  EXPECT_EQ(owed(100'000, tv), std::nullopt);
+TEST(Price, OfAMonthOfTelevisionIsOwedForSubscriptionsAndNotForWhatTheyWatched) {
+  const Price watched = price("home-tv", 0, Benefit::tv);
+  EXPECT_EQ(watched.pays, Pays::month);
+  EXPECT_EQ(owed(100'000, watched), std::nullopt);
+  const Price months =
+      price_of(benefit_of(*test::quarantine_law(), named("home-tv", 0, Benefit::tv)), feed::Unit::none);
+  EXPECT_EQ(months.pays, Pays::month);
+  ASSERT_GT(months.cost_qepik, 0u);
+  EXPECT_EQ(owed(40, months), std::int64_t(40 * months.cost_qepik * months.percent / (months.per * 100)));
+  EXPECT_EQ(owed(0, months), 0);
 }
 
 TEST(Price, OfWhatNoLawHasIsUnknown) {

@@ -17,6 +17,8 @@ void Recent::add(const feed::Settlement& batch) {
     return edge.batches.clear();
   }
   for (const feed::SettlementLine& line : batch.lines) {
+    if (line.kind == feed::Benefit::tv && line.unit == feed::Unit::none)
+      continue;  // subscriptions of a month
     kept.lines.push_back(
         {.measure = line.measure, .kind = line.kind, .units = static_cast<double>(line.units)});
   }

@@ -17,6 +17,7 @@ namespace dayaq::settlement {
 namespace {
 
 constexpr std::size_t findings_max = 100;
+constexpr std::string_view tv_months = "tv_months";
 constexpr std::array<std::string_view, 5> columns{"day", "measure", "benefit", "traffic_class", "units"};
 enum Column : std::size_t { day_column, measure_column, benefit_column, class_column, units_column };
 
@@ -122,9 +123,13 @@ class RecordReader {
       find(line, "reconcile.day", "day", "A day is written as 2026-11-21.");
     }
     name.measure = read_measure(line, fields[at_[measure_column]]);
-    const auto kind = kind_of(fields[at_[benefit_column]]);
-    if (!kind)
-      find(line, "reconcile.benefit", "benefit", "A benefit is voice, messages, data, tv or deferral.");
+    name.subscriptions = fields[at_[benefit_column]] == tv_months;
+    const auto kind = name.subscriptions ? feed::Benefit::tv : kind_of(fields[at_[benefit_column]]);
+    if (!kind) {
+      find(line, "reconcile.benefit", "benefit",
+           "A benefit is voice, messages, data, tv, tv_months or deferral.");
+    }
+    if (name.subscriptions) name.day = first_day(month_of(name.day));
     name.kind = kind.value_or(feed::Benefit::voice);
     name.traffic_class = fields[at_[class_column]];
     if (!name.traffic_class.empty() && !is_code(name.traffic_class)) {
@@ -132,7 +137,8 @@ class RecordReader {
     }
     const auto units = number_of<std::int64_t>(fields[at_[units_column]]);
     if (!units || !within(*units, feed::settlement_units_max)) {
-      find(line, "reconcile.units", "units", "Units are a whole number of seconds, messages or octets.");
+      find(line, "reconcile.units", "units",
+           "Units are a whole number of seconds, messages, octets or subscriptions.");
     }
     if (findings_.size() != before) return;
     std::int64_t& sum = records_[std::move(name)];
@@ -197,14 +203,19 @@ std::expected<Records, Errors> parse_records(std::string_view csv, const regime:
 
 Days days_of(const Records& records) {
   if (records.empty()) return {.from = Date(), .until = Date()};
-  return {.from = records.begin()->first.day,
-          .until = std::prev(records.end())->first.day + std::chrono::days(1)};
+  Days out{.from = records.begin()->first.day,
+           .until = std::prev(records.end())->first.day + std::chrono::days(1)};
+  for (const auto& [name, units] : records) {
+    if (name.subscriptions) out.until = std::max(out.until, first_day(month_of(name.day) + 1));
+  }
+  return out;
 }
 
 Reconciliation reconcile(const Report& here, const Records& there, const Days& days, Names names) {
   std::map<RecordName, Difference> both;
   const auto at = [&](const RecordName& name) -> Difference* {
-    if (name.day < days.from || name.day >= days.until) return nullptr;
+    const Date from = name.subscriptions ? first_day(month_of(days.from)) : days.from;
+    if (name.day < from || name.day >= days.until) return nullptr;
     Difference& entry = both[name];
     entry.name = name;
     return &entry;
@@ -213,11 +224,13 @@ Reconciliation reconcile(const Report& here, const Records& there, const Days& d
     // By the law's name of the class: an edge that had forgotten a measure names the class that was asked
     // for.
     const regime::Benefit* benefit = benefit_of(*here.law, line.sum.name);
+    const bool subscriptions = counts_subscriptions(line.sum.name);
     Difference* entry = at(
-        {.day = line.sum.day.value_or(first_day(line.sum.month)),
+        {.day = subscriptions ? first_day(line.sum.month) : line.sum.day.value_or(first_day(line.sum.month)),
          .measure = name_of(*here.law, line.sum.name.measure, names),
          .kind = line.sum.name.kind,
-         .traffic_class = benefit != nullptr ? benefit->traffic_class.value() : line.sum.name.traffic_class});
+         .traffic_class = benefit != nullptr ? benefit->traffic_class.value() : line.sum.name.traffic_class,
+         .subscriptions = subscriptions});
     if (entry != nullptr) add_to(entry->here ? *entry->here : entry->here.emplace(0), line.sum.units);
   }
   for (const auto& [name, units] : there) {
@@ -225,7 +238,7 @@ Reconciliation reconcile(const Report& here, const Records& there, const Days& d
   }
   Reconciliation out{.days = days, .compared = both.size(), .differences = {}, .totals = {}};
   for (auto& [name, entry] : both) {
-    Reconciliation::Total& total = out.totals[name.kind];
+    Reconciliation::Total& total = out.totals[{name.kind, name.subscriptions}];
     add_to(total.here, entry.here.value_or(0));
     add_to(total.there, entry.there.value_or(0));
     if (entry.here != entry.there) out.differences.push_back(std::move(entry));
@@ -244,15 +257,17 @@ std::string reconciliation_json(const Reconciliation& report, std::string_view o
         R"({}{{"what":"{}","day":"{}","measure":"{}","benefit":"{}","traffic_class":"{}","here":{},"there":{},)"
         R"("more_there":{}}})",
         std::exchange(comma, ","), what_of(difference), format_date(name.day), name.measure,
-        to_string(regime::BenefitKind(name.kind)), name.traffic_class, or_null(difference.here),
-        or_null(difference.there), difference.there.value_or(0) - difference.here.value_or(0));
+        name.subscriptions ? tv_months : to_string(regime::BenefitKind(name.kind)), name.traffic_class,
+        or_null(difference.here), or_null(difference.there),
+        difference.there.value_or(0) - difference.here.value_or(0));
   }
   out += R"(],"totals":[)";
   comma = "";
-  for (const auto& [kind, total] : report.totals) {
+  for (const auto& [what, total] : report.totals) {
     out +=
         fmt::format(R"({}{{"benefit":"{}","here":{},"there":{},"more_there":{}}})", std::exchange(comma, ","),
-                    to_string(regime::BenefitKind(kind)), total.here, total.there, difference_of(total));
+                    what.second ? tv_months : to_string(regime::BenefitKind(what.first)), total.here,
+                    total.there, difference_of(total));
   }
   return out + "]}";
 }

@@ -25,6 +25,8 @@ struct RecordName {
   std::string measure;
   feed::Benefit kind = feed::Benefit::voice;
   std::string traffic_class;
+  bool subscriptions =
+      false;  ///< tv_months: subscriptions that used the package in a month, whose first day `day` is
   friend auto operator<=>(const RecordName&, const RecordName&) = default;
 };
 using Records = std::map<RecordName, std::int64_t>;
@@ -50,13 +52,14 @@ struct Reconciliation {
     std::int64_t here = 0;
     std::int64_t there = 0;
   };
-  std::map<feed::Benefit, Total> totals;
+  std::map<std::pair<feed::Benefit, bool>, Total> totals;  ///< by RecordName::kind and ::subscriptions
 };
 
 /// `here`: sums by day of one operator. Nothing of it outside `days` is looked at.
 [[nodiscard]] Reconciliation reconcile(const Report& here, const Records& there, const Days& days,
                                        Names names);
-/// From the first day in the records to the last, both included; empty if there are none.
+/// From the first day in the records to the last, both included; of subscriptions, their whole months. Empty
+/// if there are none.
 [[nodiscard]] Days days_of(const Records& records);
 
 [[nodiscard]] std::string reconciliation_json(const Reconciliation& report, std::string_view operator_code);

@@ -109,8 +109,8 @@ TEST(Reconciliation, FindsNothingWhereBothAgree) {
   const auto report = reconcile(settled(), records, days_of(records), Names::measures);
   EXPECT_TRUE(report.differences.empty());
   EXPECT_EQ(report.compared, 3u);
-  EXPECT_EQ(report.totals.at(Benefit::voice).here, 660);
-  EXPECT_EQ(report.totals.at(Benefit::voice).there, 660);
+  EXPECT_EQ(report.totals.at({Benefit::voice, false}).here, 660);
+  EXPECT_EQ(report.totals.at({Benefit::voice, false}).there, 660);
 }
 
 TEST(Reconciliation, NamesEveryDifference) {
@@ -148,6 +148,26 @@ TEST(Reconciliation, KnowsAClassByTheLawsName) {
   const Records records =
       parsed(std::string(header) + "2026-11-21,special-quarantine/learning-resources,data,education,7\n");
   EXPECT_TRUE(reconcile(here, records, days_of(records), Names::measures).differences.empty());
+}
+
+TEST(Reconciliation, ComparesSubscriptionsByTheMonthWhateverTheDayOfTheirFirstUse) {
+  Report here = settled();
+  here.lines = {line("home-tv", 0, Benefit::tv, "home_tv", date(2026, 11, 3), 7),
+                line("home-tv", 0, Benefit::tv, "home_tv", date(2026, 11, 21), 5),
+                line("home-tv", 0, Benefit::tv, "home_tv", date(2026, 11, 21), 36'000)};
+  here.lines[0].sum.name.unit = here.lines[1].sum.name.unit = feed::Unit::none;
+  const Records records = parsed(std::string(header) +
+                                 "2026-11-30,special-quarantine/home-tv,tv_months,home_tv,11\n"
+                                 "2026-11-21,special-quarantine/home-tv,tv,home_tv,36000\n");
+  const Days days = days_of(records);
+  EXPECT_EQ(days.from, date(2026, 11, 1));
+  EXPECT_EQ(days.until, date(2026, 12, 1));
+  const auto report = reconcile(here, records, days, Names::measures);
+  ASSERT_EQ(report.differences.size(), 1u);
+  EXPECT_EQ(report.differences[0].here, 12);
+  EXPECT_EQ(report.differences[0].there, 11);
+  EXPECT_NE(reconciliation_json(report, "azercell").find(R"("benefit":"tv_months","here":12,"there":11)"),
+            std::string::npos);
 }
 
 TEST(Reconciliation, OfAnOperatorSaysNoMeasuresName) {

@@ -20,8 +20,9 @@ std::string line_json(const ReportLine& line, Names names) {
     out += fmt::format(R"("regime":"{}","version":{},)", regime.code.value(), regime.version);
     if (names == Names::measures) out += fmt::format(R"("code":"{}",)", line.measure->measure->code.value());
   }
-  out += fmt::format(R"("gives":"{}","unit":"{}",)", to_string(regime::BenefitKind(sum.name.kind)),
-                     to_string(regime::Unit(sum.name.unit)));
+  out +=
+      fmt::format(R"("gives":"{}","unit":"{}",)", to_string(regime::BenefitKind(sum.name.kind)),
+                  counts_subscriptions(sum.name) ? "subscriptions" : to_string(regime::Unit(sum.name.unit)));
   if (!sum.name.traffic_class.empty()) out += fmt::format(R"("traffic":"{}",)", sum.name.traffic_class);
   out += fmt::format(R"("units":{},"requests":{},"orphans":{},"pays":"{}")", sum.units, sum.requests,
                      sum.orphans, to_string(line.price.pays));
@@ -43,7 +44,7 @@ Result<Report> make_report(store::Session& session, const ReportQuestion& questi
       session, question.operator_code, question.days, question.by, [&](const Sum& sum) -> Result<bool> {
         ReportLine line{.sum = sum,
                         .measure = report.law->find(sum.name.measure),
-                        .price = price_of(benefit_of(*report.law, sum.name)),
+                        .price = price_of(benefit_of(*report.law, sum.name), sum.name.unit),
                         .owed = {}};
         if (question.by == SettlementStore::By::month) {
           line.owed = owed(sum.units, line.price);

@@ -39,6 +39,12 @@ struct SumName {
   friend auto operator<=>(const SumName&, const SumName&) = default;
 };
 
+/// A sum of subscriptions, each once in the month in which it first used a TV package: what is paid by the
+/// month.
+[[nodiscard]] inline bool counts_subscriptions(const SumName& name) {
+  return name.kind == feed::Benefit::tv && name.unit == feed::Unit::none;
+}
+
 struct Sum {
   SumName name;
   Month month = 0;

@@ -22,6 +22,7 @@ void Responder::answer_access(Work& work, Moment now, std::vector<Outgoing>& out
     const std::uint64_t signature =
         entitlement.ours() ? entitlement.signature() : Entitlement{.limited = true}.signature();
     add_grant(entitlement, signature, writer);
+    add_volume(entitlement, writer);
     const AttributeList& given = profiles_.attributes(signature);
     if (options_.session_timeout.count() > 0 && !given.has({.type = type::session_timeout})) {
       // At its end the network asks again (RADIUS-Request) instead of cutting off.
@@ -49,6 +50,12 @@ void Responder::add_grant(const Entitlement& entitlement, std::uint64_t signatur
   writer.add(type::chargeable_user_identity, std::string_view(fmt::format("{:016x}", entitlement.key)));
 }
 
+/// What a session that begins may use: reserved when its accounting starts, and told again then.
+void Responder::add_volume(const Entitlement& entitlement, Writer& writer) const {
+  if (profiles_.volume().empty() || entitlement.bounded == 0) return;
+  writer.add_encoded(profiles_.volume().encoded(0, std::min(entitlement.bounded, options_.volume_slice)));
+}
+
 /// The operator's server refuses because nobody paid, and not because of a password.
 bool Responder::is_for_want_of_payment(const Packet& reject) const {
   if (options_.unpaid_reply.empty()) return false;
@@ -71,11 +78,18 @@ Bytes Responder::complete(const Packet& answer, const Forwarded& request, const 
   const bool granted = (answer.code() == Code::access_accept && entitlement.ours()) || unpaid;
   const std::uint64_t signature = unpaid ? Entitlement{.limited = true}.signature() : entitlement.signature();
   AttributeList instead = granted ? profiles_.attributes(signature) : nothing;
-  if (granted) instead.kinds.push_back({.type = type::chargeable_user_identity});
+  if (granted) {
+    instead.kinds.push_back({.type = type::chargeable_user_identity});
+    const auto& volume = profiles_.volume().kinds();
+    instead.kinds.insert(instead.kinds.end(), volume.begin(), volume.end());
+  }
 
   Writer writer(unpaid ? Code::access_accept : answer.code(), request.id);
   if (answer.code() != Code::accounting_response) writer.add_message_authenticator();
-  if (granted) add_grant(entitlement, signature, writer);
+  if (granted) {
+    add_grant(entitlement, signature, writer);
+    add_volume(entitlement, writer);
+  }
   if (unpaid) {
     // A reject's own attributes say why; they don't belong into an accept. Proxy-States do.
     BytesView rest = answer.attributes();

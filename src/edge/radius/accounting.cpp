@@ -72,6 +72,26 @@ bool Responder::prepare_accounting(Work& work) {
   return true;
 }
 
+/// Where the network is given no bounds: enough to hold the lease, and the quota ends to the octet. Else a
+/// slice, or what is left of the last one while that is more than half.
+std::uint64_t Responder::slice_for(const Work& work) const {
+  if (profiles_.volume().empty()) return 1;
+  const std::uint64_t bound = work.slot == no_session ? 0 : sessions_.at(work.slot).bound;
+  const std::uint64_t left = bound != no_bound && bound > work.octets ? bound - work.octets : 0;
+  return left >= options_.volume_slice / 2 && left <= options_.volume_slice ? left : options_.volume_slice;
+}
+
+/// Up to where the session may go now, as the engine has reserved it.
+void Responder::bound_session(const Work& work, Session& session) const {
+  if (profiles_.volume().empty()) return;
+  const std::uint64_t units = bound_of(work.verdict);
+  if (units != 0) {
+    session.bound_wanted = work.octets + units;
+  } else if (session.bound != 0) {
+    session.bound_wanted = no_bound;
+  }
+}
+
 /// Asks the engine about a session's counters.
 ///
 /// A session of which the engine holds nothing began without a grant, or it was counted and forgotten: what
@@ -86,8 +106,7 @@ void Responder::count(Work& work, SubscriptionKey key, Moment now) {
           .number = 0,
           .phase = phase_of(work.status),
           .used = work.octets,
-          .requested =
-              1,  // the network is given no slices: enough to hold the lease, and the quota ends to the octet
+          .requested = slice_for(work),
           .wants_slice = work.status != Status::stop,
           .cumulative = true};
   if (ask.phase != Phase::start && !engine_.lease(work.lease)) {
@@ -183,7 +202,8 @@ void Responder::keep_session(const Work& work, SubscriptionKey key, bool counted
   session.heard_s =
       std::uint32_t(std::chrono::duration_cast<std::chrono::seconds>(now.steady.time_since_epoch()).count());
   session.identity = session_identity(*work.packet);
-  want(slot, work.entitlement.signature());
+  if (counted) bound_session(work, session);
+  want(slot, work.entitlement);
 }
 
 void Responder::answer_accounting(Work& work, Moment now, std::vector<Outgoing>& out) {

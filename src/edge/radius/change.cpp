@@ -14,17 +14,26 @@ std::uint32_t seconds_of(Steady time) {
 }  // namespace
 
 /// Queues a change if the session's network hasn't what it should have.
-void Responder::want(std::uint32_t slot, std::uint64_t signature) {
+void Responder::want(std::uint32_t slot, const Entitlement& entitlement) {
   Session& session = sessions_.at(slot);
+  const std::uint64_t signature = entitlement.signature();
+  // Without a quota to keep to, a bound that was told would only cut the session off.
+  if (session.bound != 0 && (!entitlement.covered || entitlement.bounded == 0))
+    session.bound_wanted = no_bound;
   if (session.changing) {
     session.again = true;
     return;
   }
-  if (signature == session.applied || signature == session.refused) return;
-  if (signature == 0 && profiles_.normal().encoded.empty()) return;
+  if (signature == session.refused || tells_nothing(session, signature)) return;
   const auto server = where_to_change(session);
   if (!server) return;
   session.changing = changes_.add(*server, session.client, {.slot = slot, .lease = session.lease});
+}
+
+/// The network has what it should have, or there is no way to say it.
+bool Responder::tells_nothing(const Session& session, std::uint64_t signature) const {
+  if (session.bound_wanted != 0 && session.bound_wanted != session.bound) return false;
+  return signature == session.applied || (signature == 0 && profiles_.normal().encoded.empty());
 }
 
 /// Nothing if its network access server takes no changes, or isn't connected now.
@@ -68,7 +77,7 @@ void Responder::re_authorise(std::span<const SubscriptionKey> keys, Moment now) 
   for (const SubscriptionKey key : keys) {
     sessions_.of_key(key, [&](std::uint32_t slot) {
       sessions_.at(slot).refused.reset();
-      want(slot, profiles_.entitlement({.keys = {key}, .count = 1}, engine_, now.wall).signature());
+      want(slot, profiles_.entitlement({.keys = {key}, .count = 1}, engine_, now.wall));
     });
   }
 }
@@ -82,7 +91,7 @@ void Responder::step_through_all(Moment now) {
       continue;
     sessions_.at(slot).refused.reset();
     const Candidates key{.keys = {sessions_.at(slot).key}, .count = 1};
-    want(slot, profiles_.entitlement(key, engine_, now.wall).signature());
+    want(slot, profiles_.entitlement(key, engine_, now.wall));
   }
   if (*next_of_all_ < sessions_.slots()) return;
   next_of_all_.reset();
@@ -113,7 +122,7 @@ Changes::Sent Responder::build_change(const Changes::Item& item, std::uint32_t c
   }
   entitlement.key = session.key;
   out.signature = entitlement.signature();
-  if (out.signature == session.applied || (out.signature == 0 && profiles_.normal().encoded.empty())) {
+  if (tells_nothing(session, out.signature)) {
     session.changing = false;  // it changed back
     return out;
   }
@@ -124,6 +133,10 @@ Changes::Sent Responder::build_change(const Changes::Item& item, std::uint32_t c
     writer.add_encoded(profiles_.normal().encoded);
   } else {
     add_grant(entitlement, out.signature, writer);
+  }
+  if (session.bound_wanted != 0 && session.bound_wanted != session.bound) {
+    out.bound = session.bound_wanted;
+    writer.add_encoded(profiles_.volume().encoded(session.octets, out.bound));
   }
   writer.add(
       type::event_timestamp,
@@ -167,6 +180,7 @@ void Responder::from_nas(const Endpoint& from, BytesView bytes, Moment now, std:
   session.changing = false;
   if (taken) {
     session.applied = done.signature;
+    if (done.bound != 0) session.bound = done.bound;
   } else {
     session.refused = done.signature;  // asked again when its grants change
   }
@@ -174,7 +188,7 @@ void Responder::from_nas(const Endpoint& from, BytesView bytes, Moment now, std:
   session.again = false;
   const std::scoped_lock lock(engine_.mutex());
   const Candidates key{.keys = {session.key}, .count = 1};
-  want(done.item.slot, profiles_.entitlement(key, engine_, now.wall).signature());
+  want(done.item.slot, profiles_.entitlement(key, engine_, now.wall));
 }
 
 void Responder::tick(Moment now, std::vector<Outgoing>& out) {

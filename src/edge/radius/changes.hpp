@@ -39,6 +39,7 @@ class Changes {
     Item item;
     std::uint32_t client = 0;
     std::uint64_t signature = 0;  ///< what the session becomes with an ACK
+    std::uint64_t bound = 0;      ///< and its bound; 0: not said
     std::uint64_t serial = 0;
     int sends = 0;
     Bytes packet;

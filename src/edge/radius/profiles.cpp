@@ -2,6 +2,11 @@
 
 namespace dayaq::edge::radius {
 
+std::uint64_t bound_of(const Verdict& verdict) {
+  const bool bound = verdict.outcome == Outcome::granted && !verdict.unlimited && !verdict.limited_after;
+  return bound ? verdict.slice : 0;
+}
+
 Result<Profiles> Profiles::create(const ServerOptions& options) {
   Profiles out;
   out.line_ = options.line;
@@ -15,6 +20,7 @@ Result<Profiles> Profiles::create(const ServerOptions& options) {
   }
   DAYAQ_TRY(out.limited_, parse_attributes(options.limited));
   DAYAQ_TRY(out.normal_, parse_attributes(options.normal));
+  DAYAQ_TRY(out.volume_, VolumeAttributes::create(options.volume));
   return out;
 }
 
@@ -31,6 +37,7 @@ Entitlement Profiles::entitlement(const Candidates& candidates, Engine& engine, 
     out.key = key;
     out.covered = verdict.outcome == Outcome::granted;
     out.limited = verdict.outcome == Outcome::limited;
+    out.bounded = bound_of(verdict);
     if (out.limited) out.measure = verdict.measure;
     for (std::size_t i = 0; i < profiles_.size(); ++i) {
       const bool granted = profiles_[i].service == service_

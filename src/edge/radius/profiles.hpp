@@ -6,6 +6,7 @@
 #include "edge/radius/dictionary.hpp"
 #include "edge/radius/identity.hpp"
 #include "edge/radius/server.hpp"
+#include "edge/radius/volume.hpp"
 
 namespace dayaq::edge::radius {
 
@@ -17,11 +18,16 @@ struct Entitlement {
   bool covered = false;        ///< traffic of the counted service is granted
   bool limited = false;        ///< it is used up, and limited service follows
   bool deferred = false;       ///< payments are deferred
+  std::uint64_t bounded = 0;   ///< octets that may be used before the edge is asked again; 0: no bound
   /// Something is granted, or limited service takes the place of a cut-off by quota.
   [[nodiscard]] bool ours() const { return profiles != 0 || covered || limited; }
   /// What the session's attributes follow from; 0: the operator's own.
   [[nodiscard]] std::uint64_t signature() const { return profiles | std::uint64_t(limited) << 63; }
 };
+
+/// Units that a verdict bounds a session by. The last slice of a quota after which limited service follows is
+/// none: a server that counts would cut the session off at its end, instead of going on with less.
+[[nodiscard]] std::uint64_t bound_of(const Verdict& verdict);
 
 class Profiles {
  public:
@@ -33,6 +39,7 @@ class Profiles {
   /// The attributes of a signature that isn't 0: granted profiles in the file's order, then limited service.
   [[nodiscard]] const AttributeList& attributes(std::uint64_t signature) const;
   [[nodiscard]] const AttributeList& normal() const { return normal_; }
+  [[nodiscard]] const VolumeAttributes& volume() const { return volume_; }
 
  private:
   struct Profile {
@@ -43,6 +50,7 @@ class Profiles {
   ServiceIndex service_ = no_service;
   std::vector<Profile> profiles_;
   AttributeList limited_, normal_;
+  VolumeAttributes volume_;
   mutable std::unordered_map<std::uint64_t, AttributeList> merged_;  // few: what combinations occur
 };
 

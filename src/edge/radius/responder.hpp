@@ -106,11 +106,14 @@ class Responder {
   void answer_access(Work& work, Moment now, std::vector<Outgoing>& out);
   void add_grant(const Entitlement& entitlement, std::uint64_t signature, Writer& writer) const;
   [[nodiscard]] bool is_for_want_of_payment(const Packet& reject) const;
+  void add_volume(const Entitlement& entitlement, Writer& writer) const;
   Bytes complete(const Packet& answer, const Forwarded& request, const Forwarding& through);
 
   // accounting.cpp
   bool prepare_accounting(Work& work);
   void count(Work& work, SubscriptionKey key, Moment now);
+  [[nodiscard]] std::uint64_t slice_for(const Work& work) const;
+  void bound_session(const Work& work, Session& session) const;
   void decide_accounting(Work& work, Moment now);
   void answer_accounting(Work& work, Moment now, std::vector<Outgoing>& out);
   void keep_session(const Work& work, SubscriptionKey key, bool counted, Moment now);
@@ -119,7 +122,8 @@ class Responder {
   // change.cpp
   void note_stream(const Work& work);
   [[nodiscard]] std::optional<Endpoint> where_to_change(const Session& session) const;
-  void want(std::uint32_t slot, std::uint64_t signature);
+  void want(std::uint32_t slot, const Entitlement& entitlement);
+  [[nodiscard]] bool tells_nothing(const Session& session, std::uint64_t signature) const;
   void step_through_all(Moment now);
   void forget_silent(Moment now);
   Changes::Sent build_change(const Changes::Item& item, std::uint32_t client, std::uint8_t id, Moment now);

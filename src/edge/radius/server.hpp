@@ -47,6 +47,10 @@ struct ServerOptions {
   /// Attributes that put a session back to what it was without a grant (in a CoA-Request); empty: none are
   /// sent then
   std::vector<std::string> normal;
+  /// Attributes that bound a session's volume where a quota covers it, as VolumeAttributes has them; empty:
+  /// none.
+  std::vector<std::string> volume;
+  std::uint64_t volume_slice = 100u << 20;  ///< octets at once
   std::string proxy_auth,
       proxy_acct;  ///< address:port of the operator's own server for what isn't ours; empty: reject
   std::string proxy_secret;

@@ -18,7 +18,9 @@ struct Session {
   Address sender;         ///< where its packets come from
   std::uint64_t nas = 0;  ///< hash of the network access server's name
   std::uint64_t octets = 0;
-  std::uint64_t applied = 0;             ///< signature of what the network has been told
+  std::uint64_t applied = 0;  ///< signature of what the network has been told
+  std::uint64_t bound = 0;    ///< counter up to which it may go, as it has been told; 0: nothing was said
+  std::uint64_t bound_wanted = 0;        ///< and as it should be; 0: as it is
   std::optional<std::uint64_t> refused;  ///< signature that the network didn't take
   std::uint32_t heard_s = 0;             ///< seconds of the steady clock
   bool counted = false;   ///< the engine counts it under `key`; else the key is the likeliest of the unknown
@@ -34,6 +36,7 @@ class Sessions {
 
   [[nodiscard]] std::uint32_t find(const LeaseId& lease) const;
   [[nodiscard]] Session& at(std::uint32_t slot) { return sessions_[slot]; }
+  [[nodiscard]] const Session& at(std::uint32_t slot) const { return sessions_[slot]; }
   /// A new one; no_session when there are too many.
   std::uint32_t add(const LeaseId& lease, SubscriptionKey key);
   void erase(std::uint32_t slot);

@@ -44,7 +44,9 @@ class FakeEngine final : public Engine {
       counted = ++sequence;
     }
     if (ask.phase == Phase::stop) ended.insert(ask.lease);
+    wanted_ = ask.requested == 0 ? wanted_by_itself : ask.requested;
     verdict = look(ask.key, ask.line, ask.service, now);
+    wanted_ = wanted_by_itself;
     verdict.sequence = counted;
     return verdict;
   }
@@ -55,7 +57,13 @@ class FakeEngine final : public Engine {
     const Grant& grant = found->second;
     if (service == lessons && grant.lessons) return {.outcome = Outcome::granted, .measure = 1};
     if (service == everything && grant.everything) {
-      if (grant.used < grant.quota) return {.outcome = Outcome::granted, .measure = 2};
+      if (grant.used < grant.quota) {
+        Verdict granted{.outcome = Outcome::granted, .unlimited = grant.quota == UINT64_MAX, .measure = 2};
+        granted.slice = std::min(wanted_, grant.quota - grant.used);
+        granted.last = granted.slice == grant.quota - grant.used;
+        granted.limited_after = granted.last && grant.limited_after;
+        return granted;
+      }
       return {.outcome = grant.limited_after ? Outcome::limited : Outcome::used_up, .measure = 2};
     }
     return {.outcome = Outcome::not_covered};
@@ -81,7 +89,9 @@ class FakeEngine final : public Engine {
   Counts counts() const override { return {}; }
 
  private:
+  static constexpr std::uint64_t wanted_by_itself = 100u << 20;
   std::mutex mutex_;
+  std::uint64_t wanted_ = wanted_by_itself;
 };
 
 inline ServerOptions options_for_tests() {

@@ -41,6 +41,7 @@ struct SiblingOptions {
 };
 
 struct Configuration {
+  bool accept_restored = false;  ///< of the command line: see FollowerOptions
   std::string operator_code;
   EngineOptions engine;  ///< number, edges, zone, slices, disk policy
   std::string name;      ///< as enrolled

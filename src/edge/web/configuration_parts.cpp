@@ -151,6 +151,8 @@ void read_radius(Fields& top, Configuration& out) {
     });
     fields.texts("limited", server.limited);
     fields.texts("normal", server.normal);
+    fields.texts("volume", server.volume);
+    fields.octets("volume_slice", server.volume_slice);
     fields.truth("accept_without_password", server.accept_without_password);
     fields.text("unpaid_reply", server.unpaid_reply);
     fields.truth("copy_accounting", server.copy_accounting);
