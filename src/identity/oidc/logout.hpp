@@ -51,13 +51,15 @@ LogoutNext decide_logout(const Provider& provider, std::string_view sealed,
 Result<void> note_client_of_session(store::Session& db, const Client& client, const Session& session);
 
 /// What is sent to clients from behind: logout tokens when a session ends, and CIBA pings. Rows are written
-/// in the transaction that causes them and sent by a thread after its commit; what fails is tried again, ever
-/// more slowly, until its time is over. A crash between sending and deleting sends again.
+/// in the transaction that causes them and sent by a few threads after its commit, so that a slow client
+/// holds up no other; what fails is tried again, ever more slowly, until its time is over. A crash between
+/// sending and deleting sends again.
 class BackChannel final : public SessionObserver, public store::CommitHook {
  public:
   struct Options {
     std::chrono::milliseconds first_retry{1'000};  ///< then twice as long each time, at most 5 minutes
     std::chrono::seconds give_up{3600};            ///< after this the row is dropped
+    int workers = 8;                               ///< clients that are told at the same time
     http::ClientOptions http{
         .connect_timeout = std::chrono::milliseconds(3'000),
         .answer_timeout = std::chrono::milliseconds(5'000),
@@ -70,7 +72,7 @@ class BackChannel final : public SessionObserver, public store::CommitHook {
   ~BackChannel() override;
   /// Reads what a stop or a crash left, and begins to send. After hooks were added.
   Result<void> start();
-  /// Ends the thread; what is unsent stays. Before the database closes. Twice is once.
+  /// Ends the threads; what is unsent stays. Before the database closes. Twice is once.
   void stop();
 
   /// Back-Channel Logout section 2.5: a row for each client that had tokens in the session.

@@ -1,4 +1,4 @@
-// The thread that tells clients: logout tokens and pings.
+// The threads that tell clients: logout tokens and pings.
 #include "identity/oidc/logout_sender.hpp"
 
 #include <fmt/format.h>
@@ -7,10 +7,14 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <deque>
+#include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <thread>
+#include <vector>
 
 #include "base/log.hpp"
 #include "crypto/jwt.hpp"
@@ -83,6 +87,9 @@ Result<std::string> make_logout_token(const Provider& provider, const Client& cl
   return crypto::JwsSigner(std::move(key), "logout+jwt").sign(claims.finish());
 }
 
+// One thread looks for clients that are to be told something; a few tell them, each one client at a time and
+// of one client's messages one after another. A client that doesn't answer holds one of them up, and all its
+// messages wait together, ever longer.
 struct BackChannel::State {
   State(const Provider& p, Options o)
       : provider(p), options(std::move(o)), stop_fd(::eventfd(0, EFD_CLOEXEC)) {
@@ -95,31 +102,54 @@ struct BackChannel::State {
   const Provider& provider;
   Options options;
   int stop_fd;
-  std::mutex mutex;
-  std::condition_variable wake;
-  bool stopping = false;
-  bool woken = false;
   std::atomic<bool> pending{false};  ///< this transaction group queued something
   std::thread thread;
-  std::map<std::string, http::Client> connections;  ///< by client; of the thread
+  std::vector<std::thread> workers;
 
-  void run();
-  Result<std::vector<DueRow>> due(Instant now);
+  std::mutex mutex;  ///< of what follows
+  std::condition_variable wake, work;
+  bool stopping = false;
+  bool woken = false;
+  std::deque<std::string> waiting;                  ///< clients to be told
+  std::set<std::string, std::less<>> busy;          ///< those, and those who are being told
+  std::map<std::string, http::Client> connections;  ///< by client; of those who aren't being told now
+
+  void look();
+  void tell();
+  [[nodiscard]] bool stops() {
+    const std::lock_guard lock(mutex);
+    return stopping;
+  }
+  Result<std::vector<std::string>> due_clients(Instant now);
+  Result<std::vector<DueRow>> due(const std::string& client, Instant now);
   Outcome send(const DueRow& row, Instant now);
   Outcome post(const Client& client, const std::string& url, const std::string& body,
                const http::Client::Headers& headers);
-  Result<void> settle(const std::vector<DueRow>& done, const std::vector<DueRow>& again, Instant now);
-  /// Returns whether there may be more at once.
-  bool round();
+  Result<void> settle(const std::string& client, const std::vector<DueRow>& done, const DueRow* failed,
+                      Instant now);
+  /// Tells one client what is due. Returns whether anything was.
+  bool round(const std::string& client);
 };
 
-Result<std::vector<DueRow>> BackChannel::State::due(Instant now) {
+Result<std::vector<std::string>> BackChannel::State::due_clients(Instant now) {
+  std::vector<std::string> out;
+  DAYAQ_TRY_OK(provider.db.read([&](store::Session& db) -> Result<void> {
+    return db.query("SELECT DISTINCT client FROM identity_back_channel WHERE next_at <= $1", {to_micros(now)},
+                    [&](const store::Row& row) -> Result<bool> {
+                      out.emplace_back(row.text(0));
+                      return true;
+                    });
+  }));
+  return out;
+}
+
+Result<std::vector<DueRow>> BackChannel::State::due(const std::string& client, Instant now) {
   std::vector<DueRow> rows;
   DAYAQ_TRY_OK(provider.db.read([&](store::Session& db) -> Result<void> {
     return db.query(
         R"(SELECT id, kind, client, person, session, payload, attempts, until_at
-                       FROM identity_back_channel WHERE next_at <= $1 ORDER BY next_at LIMIT $2)",
-        {to_micros(now), batch}, [&](const store::Row& row) -> Result<bool> {
+                       FROM identity_back_channel WHERE next_at <= $1 AND client = $2 ORDER BY next_at LIMIT $3)",
+        {to_micros(now), client, batch}, [&](const store::Row& row) -> Result<bool> {
           rows.push_back({.id = row.integer(0),
                           .message = {.kind = static_cast<BackChannelKind>(row.integer(1)),
                                       .client = std::string(row.text(2)),
@@ -138,16 +168,21 @@ Outcome BackChannel::State::post(const Client& client, const std::string& url, c
                                  const http::Client::Headers& headers) {
   const auto address = split_url(url);
   if (!address) return Outcome::done;  // no such address is registered any more
-  auto connection = connections.find(client.id);
-  if (connection == connections.end()) {
+  std::optional<http::Client> connection;
+  {
+    const std::lock_guard lock(mutex);
+    if (auto held = connections.extract(client.id)) connection = std::move(held.mapped());
+  }
+  if (!connection) {
     auto made = http::Client::create(address->first, options.http);
     if (!made) return Outcome::done;
-    connection = connections.emplace(client.id, std::move(*made)).first;
+    connection = std::move(*made);
   }
-  const auto answer = connection->second.post(address->second, body, headers);
-  if (!answer) {
-    connections.erase(client.id);
-    return Outcome::again;
+  const auto answer = connection->post(address->second, body, headers);
+  if (!answer) return Outcome::again;
+  {
+    const std::lock_guard lock(mutex);
+    connections.insert_or_assign(client.id, std::move(*connection));
   }
   // Back-Channel Logout section 2.8: 200 (or 204) is done, 400 says that it was understood and refused:
   // sending it again would change nothing. CIBA section 10.2: 200 or 204; redirects aren't followed.
@@ -183,69 +218,78 @@ Outcome BackChannel::State::send(const DueRow& row, Instant now) {
                {"Authorization", fmt::format("Bearer {}", both.substr(line + 1))}});
 }
 
-Result<void> BackChannel::State::settle(const std::vector<DueRow>& done, const std::vector<DueRow>& again,
-                                        Instant now) {
+Result<void> BackChannel::State::settle(const std::string& client, const std::vector<DueRow>& done,
+                                        const DueRow* failed, Instant now) {
   return provider.db.write([&](store::Session& db) -> Result<void> {
     for (const DueRow& row : done) {
       DAYAQ_TRY_OK(db.exec("DELETE FROM identity_back_channel WHERE id = $1", {row.id}));
     }
-    for (const DueRow& row : again) {
-      const auto doubled =
-          options.first_retry * (std::int64_t(1) << std::min<std::int64_t>(row.attempts, 16));
-      const auto wait = std::min<std::chrono::milliseconds>(doubled, retry_max);
-      DAYAQ_TRY_OK(
-          db.exec("UPDATE identity_back_channel SET attempts = attempts + 1, next_at = $1 WHERE id = $2",
-                  {to_micros(now + wait), row.id}));
-    }
-    return {};
+    if (failed == nullptr) return {};
+    const auto doubled =
+        options.first_retry * (std::int64_t(1) << std::min<std::int64_t>(failed->attempts, 16));
+    const auto wait = std::min<std::chrono::milliseconds>(doubled, retry_max);
+    return db.exec(
+        "UPDATE identity_back_channel SET attempts = attempts + 1, next_at = $1 WHERE client = $2 AND "
+        "next_at <= $3",
+        {to_micros(now + wait), client, to_micros(now)});
   });
 }
 
-bool BackChannel::State::round() {
+bool BackChannel::State::round(const std::string& client) {
   const Instant now = provider.clock.now();
-  const auto rows = due(now);
+  const auto rows = due(client, now);
   if (!rows || rows->empty()) return false;
-  std::vector<DueRow> done, again;
-  std::set<std::string> silent;  // a client that doesn't answer isn't waited for again in this round
+  std::vector<DueRow> done;
+  const DueRow* failed = nullptr;
   for (const DueRow& row : *rows) {
-    {
-      const std::lock_guard lock(mutex);
-      if (stopping) break;
-    }
-    if (silent.contains(row.message.client)) {
-      again.push_back(row);
-      continue;
-    }
+    if (stops()) break;
     const Instant started = row.until - std::chrono::hours(24);
     if (now >= started + options.give_up) {
       log::warning("oauth.back_channel_given_up", "a client could not be told for too long",
                    {{"client", row.message.client}, {"attempts", row.attempts}});
-      done.push_back(row);
-      continue;
+    } else if (send(row, now) == Outcome::again) {
+      failed = &row;
+      break;
     }
-    if (send(row, now) == Outcome::done) {
-      done.push_back(row);
-    } else {
-      silent.insert(row.message.client);
-      again.push_back(row);
-    }
+    done.push_back(row);
   }
-  if (const auto settled = settle(done, again, now); !settled) {
+  if (const auto settled = settle(client, done, failed, now); !settled) {
     log::error("oauth.back_channel", "what was sent to clients could not be noted", settled.error());
     return false;
   }
-  return std::ssize(*rows) == batch;
+  return true;
 }
 
-void BackChannel::State::run() {
+void BackChannel::State::look() {
   std::unique_lock lock(mutex);
   while (!stopping) {
-    lock.unlock();
-    const bool more = round();
-    lock.lock();
-    if (more || stopping) continue;
-    wake.wait_for(lock, look_every, [this] { return stopping || woken; });
     woken = false;
+    lock.unlock();
+    const auto clients = due_clients(provider.clock.now());
+    lock.lock();
+    for (const std::string& client : clients ? *clients : std::vector<std::string>()) {
+      if (!busy.insert(client).second) continue;
+      waiting.push_back(client);
+      work.notify_one();
+    }
+    wake.wait_for(lock, look_every, [this] { return stopping || woken; });
+  }
+}
+
+void BackChannel::State::tell() {
+  std::unique_lock lock(mutex);
+  while (true) {
+    work.wait(lock, [this] { return stopping || !waiting.empty(); });
+    if (stopping) return;
+    const std::string client = std::move(waiting.front());
+    waiting.pop_front();
+    lock.unlock();
+    const bool told = round(client);
+    lock.lock();
+    busy.erase(client);
+    // There may be more of theirs, or some that came meanwhile.
+    woken = woken || told;
+    wake.notify_one();
   }
 }
 
@@ -260,7 +304,11 @@ Result<void> BackChannel::start() {
   if (state_->stop_fd < 0) {
     return fail(ErrorKind::unavailable, "oauth.back_channel", "No more files can be opened.");
   }
-  if (!state_->thread.joinable()) state_->thread = std::thread([this] { state_->run(); });
+  if (state_->thread.joinable()) return {};
+  state_->thread = std::thread([this] { state_->look(); });
+  for (int i = 0; i < state_->options.workers; ++i) {
+    state_->workers.emplace_back([this] { state_->tell(); });
+  }
   return {};
 }
 
@@ -272,7 +320,10 @@ void BackChannel::stop() {
   const std::uint64_t one = 1;
   (void)!::write(state_->stop_fd, &one, sizeof one);
   state_->wake.notify_all();
+  state_->work.notify_all();
   if (state_->thread.joinable()) state_->thread.join();
+  for (std::thread& worker : state_->workers) worker.join();
+  state_->workers.clear();
 }
 
 Result<void> BackChannel::on_session_ended(store::Session& db, const Session& session) {

@@ -1,6 +1,10 @@
 // Logging out: at a client's request, and every other client told.
 #include "identity/oidc/logout.hpp"
 
+#include <fmt/format.h>
+
+#include <future>
+
 #include "crypto/jwt.hpp"
 #include "http/server.hpp"
 #include "identity/oidc/authorize_test_support.ipp"
@@ -256,6 +260,37 @@ TEST_P(BackChannelLogout, IsntLostByARestartBetweenTheCommitAndTheSending) {
   // No thread was there to send it; the next start finds the row.
   must(back->start());
   EXPECT_TRUE(listener.wait([&] { return listener.tokens.size() == 1; }));
+}
+
+TEST_P(BackChannelLogout, AClientThatDoesNotAnswerHoldsUpNoOther) {
+  // It takes connections and says nothing: each try lasts as long as the sender waits for an answer.
+  http::ServerOptions deaf;
+  deaf.port = 0;
+  std::promise<void> over;
+  const std::shared_future<void> ended = over.get_future().share();
+  http::Router router;
+  router.add({.method = http::Method::post, .pattern = "/back", .open = "a test", .operation = "deaf"},
+             [ended](const http::Request&) {
+               ended.wait();
+               return http::Response::text("late");
+             });
+  const auto server = must(http::Server::start(deaf, router, nullptr));
+  for (int i = 0; i < 3; ++i) {
+    Client client = make_client(fmt::format("deaf{}", i));
+    client.backchannel_logout_uri = fmt::format("http://127.0.0.1:{}/back", server->port());
+    world.add(client);
+    log_in_at(client.id, session);
+  }
+  log_in_at("shop", session);
+  must(back->start());
+  end(session);
+  // Whichever is tried first: the one that listens is told while the others are still waited for.
+  EXPECT_TRUE(listener.wait([&] { return listener.tokens.size() == 1; }));
+  EXPECT_GE(waiting(), 3);
+  over.set_value();
+  for (int i = 0; i < 3000 && waiting() != 0; ++i) std::this_thread::sleep_for(10ms);
+  EXPECT_EQ(waiting(), 0);
+  server->stop();
 }
 
 TEST_P(BackChannelLogout, GivesUpAfterAnHour) {
