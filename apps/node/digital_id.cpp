@@ -14,6 +14,7 @@
 #include "identity/oidc/clients_api.hpp"
 #include "identity/oidc/key_clients.hpp"
 #include "identity/oidc/logout.hpp"
+#include "identity/oidc/phone.hpp"
 
 namespace dayaq::node {
 namespace {
@@ -136,7 +137,9 @@ struct DigitalId::State {
         grants_end(provider),
         grants_close(provider),
         back_channel(provider, {}),
-        access(provider, api_keys) {}
+        access(provider, api_keys,
+               core.configuration.plain_api_keys ? identity::oidc::Access::PlainKeys::taken
+                                                 : identity::oidc::Access::PlainKeys::of_administrators) {}
 };
 
 DigitalId::DigitalId(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -203,6 +206,7 @@ registry::ChangeObserver& DigitalId::follow_registry(registry::ChangeObserver* n
 void DigitalId::add_api_routes(http::Router& router) {
   identity::oidc::add_token_routes(router, state_->provider);
   identity::oidc::add_authorization_routes(router, state_->provider);
+  identity::oidc::add_phone_routes(router, state_->provider);
   identity::oidc::add_client_routes(router,
                                     {.provider = state_->provider, .registry = *state_->core.registry});
 }

@@ -140,6 +140,7 @@ Result<Configuration> read_configuration(const std::filesystem::path& data) {
     configuration.origin = root["origin"].as<std::string>("");
     configuration.synthetic = root["synthetic"].as<bool>(false);
     configuration.url = root["url"].as<std::string>("");
+    configuration.plain_api_keys = root["plain_api_keys"].as<bool>(true);
     configuration.clamd = root["clamd"].as<std::string>(configuration.clamd.string());
     DAYAQ_TRY(configuration.token, read_token_settings(root["keys"]));
     DAYAQ_TRY(configuration.sms, read_sms_settings(root["sms"]));

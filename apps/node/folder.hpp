@@ -49,6 +49,8 @@ struct Configuration {
   std::string origin;    ///< the audit log's name for ever
   bool synthetic = false;
   std::string url;  ///< the public address, "" if the file names none: then that of this machine
+  /// `plain_api_keys: false`: organisations' keys fetch tokens, and aren't taken themselves.
+  bool plain_api_keys = true;
   std::optional<SmsSettings> sms;      ///< none: nobody's messages are taken
   std::optional<CardSettings> cards;   ///< none: no identity cards
   std::optional<TokenSettings> token;  ///< none: files hold the signing keys

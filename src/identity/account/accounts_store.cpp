@@ -56,7 +56,8 @@ StoredAuthenticator stored_from(const Row& row, PersonId person) {
 }  // namespace
 
 std::span<const store::Migration> account_migrations() {
-  static constexpr store::Migration all[] = {{"identity_account", 1, account_schema_sql}};
+  static constexpr store::Migration all[] = {{"identity_account", 1, account_schema_sql},
+                                             {"identity_account", 2, corrections_schema_sql}};
   return all;
 }
 

@@ -124,7 +124,8 @@ Result<SignInView> ask_confirmation(const SignInSteps& s, Attempt a, const Calle
                     .until = now};
     bool queued = false;
     for (const MobileDevice& device : devices) {
-      if (!account || device.authenticator.worth_at(now) == Assurance::none) continue;
+      // One without an address asks by itself.
+      if (!account || device.authenticator.worth_at(now) == Assurance::none || device.address.empty()) continue;
       message.to = device.address;
       message.until = asked.expires;
       DAYAQ_TRY_OK(s.accounts.outbox.queue(session, message));

@@ -1,4 +1,4 @@
-// SQL of signing in, besides the sessions. For the sources of this folder.
+// SQL of signing in, besides the sessions. For the sources of this folder, and whoever seals what works once.
 #pragma once
 
 #include <optional>

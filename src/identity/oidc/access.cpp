@@ -80,9 +80,10 @@ std::uint32_t api_scopes(const AccessToken& token, const Client& client) {
   return person ? out & http::person_scopes : out & ~http::person_scopes;
 }
 
-Access::Access(const Provider& provider, const http::Authenticator& keys)
+Access::Access(const Provider& provider, const http::Authenticator& keys, PlainKeys plain)
     : provider_(provider),
       keys_(keys),
+      plain_(plain),
       // Browsers take the prefix, and with it the promise that no other host set the cookie, over https
       // alone.
       session_cookie_(provider.issuer.starts_with("https://") ? "__Host-session" : "session") {}
@@ -93,7 +94,12 @@ std::string_view Access::session_token(const Credentials& credentials) const {
 
 Result<Principal> Access::by_token(const Credentials& credentials) const {
   if (credentials.token.starts_with(key_prefix)) {
-    if (credentials.scheme == Scheme::bearer) return keys_.authenticate(credentials);
+    if (credentials.scheme == Scheme::bearer) {
+      auto known = keys_.authenticate(credentials);
+      if (!known || plain_ == PlainKeys::taken || known->may(http::Scope::admin)) return known;
+      return fail(ErrorKind::unauthenticated, "auth.key",
+                  "Keys aren't taken here: fetch a token with yours at /oauth/token, as client key-NUMBER.");
+    }
     return fail(ErrorKind::unauthenticated, "auth.token", "An API key is sent as Bearer.");
   }
   const Instant now = provider_.clock.now();

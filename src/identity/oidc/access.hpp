@@ -23,8 +23,12 @@ namespace dayaq::identity::oidc {
 
 class Access final : public http::Authenticator {
  public:
+  enum class PlainKeys : std::uint8_t {
+    taken,
+    of_administrators,  ///< an organisation's own fetch tokens first; unauthenticated "auth.key" else
+  };
   /// `keys` knows API keys. Both outlive this.
-  Access(const Provider& provider, const http::Authenticator& keys);
+  Access(const Provider& provider, const http::Authenticator& keys, PlainKeys plain = PlainKeys::taken);
 
   [[nodiscard]] Result<http::Principal> authenticate(const http::Credentials& credentials) const override;
   [[nodiscard]] std::optional<Result<http::Principal>> at_once(
@@ -37,6 +41,7 @@ class Access final : public http::Authenticator {
 
   const Provider& provider_;
   const http::Authenticator& keys_;
+  const PlainKeys plain_;
   const std::string session_cookie_;
 };
 

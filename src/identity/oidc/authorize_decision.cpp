@@ -61,8 +61,10 @@ Result<Bytes> approve(store::Session& db, const Provider& provider, const Client
     return fail(ErrorKind::forbidden, "oauth.assurance",
                 "This service needs a surer way of signing in. Sign in with a stronger authenticator.");
   }
+  // A phone decides without a session, by its own proof (phone.hpp).
+  if (session.id == SessionId()) DAYAQ_TRY_OK(account_in_force(db, session.person));
   DAYAQ_TRY(const auto live, provider.sessions.get(db, session.person, session.id, now));
-  if (!live) {
+  if (session.id != SessionId() && !live) {
     return fail(ErrorKind::forbidden, "authorize.session", "You aren't signed in any more. Sign in again.");
   }
   DAYAQ_TRY_OK(record_consent(db, provider,

@@ -58,9 +58,10 @@ struct ActionWords {
   std::string_view action;
   std::string_view key;
 };
-constexpr std::array<ActionWords, 27> action_table{{
+constexpr std::array<ActionWords, 28> action_table{{
     {"audit.read", "my_access_audit"},
     {"person.record", "my_access_recorded"},
+    {"person.correction_answered", "my_access_correction_answered"},
     {"person.correction_asked", "my_access_correction"},
     {"attestation.record", "my_access_attested"},
     {"attestation.revoke", "my_access_attestation_revoked"},

@@ -5,7 +5,9 @@
 #include <array>
 
 #include "identity/account/enrolment.hpp"
+#include "http/encoding.hpp"
 #include "identity/account/recovery.hpp"
+#include "identity/oidc/phone.hpp"
 #include "identity/web/visit.hpp"
 #include "portal/qr.hpp"
 #include "identity/webauthn_json.hpp"
@@ -178,6 +180,19 @@ Result<Response> totp_page(Visit& visit, BytesView secret, bool wrong) {
   return visit.html("my_totp_title");
 }
 
+/// The code that a phone's program scans: see docs/phone.md.
+Result<Response> show_phone(Visit& visit) {
+  if (!is_fresh(visit)) return prove_again(visit);
+  portal::View& view = visit.my_content("my_phone.html");
+  const std::string uri =
+      fmt::format("dayaq-phone:?issuer={}&code={}", http::percent_encode(visit.web.provider.issuer),
+                  oidc::phone_code(visit.web.provider, *visit.session, visit.now));
+  view.set("URI", uri);
+  DAYAQ_TRY(const portal::QrCode code, portal::QrCode::create(uri));
+  view.set("QR", code.svg(visit.text("my_phone_qr")));
+  return visit.html("my_phone_title");
+}
+
 Result<Response> show_totp(Visit& visit) {
   if (!is_fresh(visit)) return prove_again(visit);
   Bytes secret(totp_secret_size);
@@ -272,6 +287,7 @@ void add_authenticator_pages(http::Router& router, const Web& web) {
   constexpr auto pages = std::to_array<SignedInPage>({
       {Method::get, "/my/authenticators", "page_my_authenticators", "My authenticators.", list},
       {Method::post, "/my/authenticators/passkey", "page_my_add_passkey", "Adds a passkey.", add_passkey},
+      {Method::get, "/my/authenticators/phone", "page_my_phone", "A code for a phone's program.", show_phone},
       {Method::get, "/my/authenticators/totp", "page_my_totp", "A secret for an app.", show_totp},
       {Method::post, "/my/authenticators/totp", "page_my_add_totp", "Adds an app.", add_totp},
       {Method::post, "/my/authenticators/sms", "page_my_add_sms", "Adds a mobile number.", add_sms},

@@ -223,6 +223,7 @@ Result<Response> data(Visit& visit) {
     row.set("NUMBER", line.number);
   }
   if (visit.query("asked") == "1") view.show("ASKED");
+  DAYAQ_TRY_OK(add_own_corrections(visit, view));
   return visit.html("my_nav_data");
 }
 
@@ -252,26 +253,6 @@ Result<Response> download(Visit& visit) {
   response.headers.emplace_back("Cache-Control", "no-store");
   response.headers.emplace_back("X-Content-Type-Options", "nosniff");
   return response;
-}
-
-/// A request to correct: an entry about the person that the registry's officials work off.
-Result<Response> correction(Visit& visit) {
-  const std::string words = visit.form("words");
-  if (words.size() < 3 || words.size() > 1000 || !is_utf8(words)) {
-    return fail_field("web.correction", "words",
-                      "Say in 3 to 1000 bytes what is wrong and how it should be.");
-  }
-  std::string line = words;
-  std::ranges::replace_if(line, [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
-  DAYAQ_TRY_OK(visit.web.db.write([&](store::Session& db) {
-    return visit.web.accounts.log.append(
-        db, {.action = "person.correction_asked",
-             .actor = "self",
-             .subject = visit.session->person,
-             .data = {},
-             .personal = fmt::format(R"({{"words":{}}})", http::json_string(line))});
-  }));
-  return visit.redirect("/my/data?asked=1");
 }
 
 }  // namespace
@@ -310,14 +291,6 @@ void add_my_pages(http::Router& router, const Web& web) {
             .summary = "The same as a file.",
             .signed_in = in},
            download);
-  add_page(router, web,
-           {.method = Method::post,
-            .pattern = "/my/data",
-            .operation = "page_my_data_correct",
-            .summary = "Asks for a correction.",
-            .signed_in = in,
-            .form = Form::session},
-           correction);
 }
 
 }  // namespace dayaq::identity::web

@@ -369,6 +369,7 @@ void Pages::add_routes(http::Router& router) {
   add_enrol_pages(router, web_);
   add_card_pages(router, web_);
   add_my_pages(router, web_);
+  add_correction_pages(router, web_);
   add_authenticator_pages(router, web_);
   add_relation_pages(router, web_);
   add_access_pages(router, web_);

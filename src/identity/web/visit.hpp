@@ -123,6 +123,7 @@ void add_signed_in_pages(http::Router& router, const Web& web, Assurance least,
 void add_sign_in_pages(http::Router& router, const Web& web);
 void add_enrol_pages(http::Router& router, const Web& web);
 void add_card_pages(http::Router& router, const Web& web);
+void add_correction_pages(http::Router& router, const Web& web);
 void add_my_pages(http::Router& router, const Web& web);
 void add_authenticator_pages(http::Router& router, const Web& web);
 void add_relation_pages(http::Router& router, const Web& web);
@@ -135,6 +136,9 @@ void add_demo_pages(http::Router& router, const Web& web);
 void add_card_form(Visit& visit, portal::View& view, std::string_view path);
 /// Why a card was refused, as the address of the page says it (`card`); "" if it doesn't.
 [[nodiscard]] std::string_view card_note_key(const Visit& visit);
+
+/// What the person asked to have corrected, and what came of it.
+Result<void> add_own_corrections(Visit& visit, portal::View& view);
 
 /// "JBSW Y3DP ...": a secret as people type it.
 [[nodiscard]] std::string in_groups(std::string_view secret);
