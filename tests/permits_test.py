@@ -178,6 +178,46 @@ class Permits(unittest.TestCase):
         self.assertEqual(done.returncode, 0)
         self.assertGreater(int(re.search(r"^(\d+) passed, 0 failed", done.stdout, re.M).group(1)), 80)
 
+    def test_7_keys_follow_one_another_and_are_withdrawn(self):
+        stand, now = Stand(), int(time.time())
+        try:
+            def listed():
+                made = stand.ask(op="list")
+                current = cbor2.loads(bytes.fromhex(made["key"]))[-2]
+                content, _, _ = verified(bytes.fromhex(made["bytes"]), current, PURPOSE)
+                return made, current, content
+
+            first = listed()[1]
+            old = stand.issue(now - HOUR, now + HOUR)
+            stand.ask(op="rotate")
+            made, second, content = listed()
+            self.assertEqual([key[-2] for key in content[3]], [second, first])
+            self.assertNotIn(6, content)
+            new = {**stand.issue(now - HOUR, now + HOUR), "finding": "valid"}
+            verified(bytes.fromhex(old["token"]), first)
+            verified(bytes.fromhex(new["token"]), second)
+            with self.assertRaises((InvalidSignature, AssertionError)):
+                verified(bytes.fromhex(old["token"]), second)
+            gone = hashlib.sha256(first).digest()[:4]
+            stand.ask(op="withdraw", key=gone.hex())
+            made, _, content = listed()
+            self.assertEqual(([key[-2] for key in content[3]], content[6]), ([second], [gone]))
+            judged = subprocess.run(
+                ["node", f"{ROOT}/tests/permits/judge.mjs"], capture_output=True, text=True, timeout=300,
+                input=json.dumps({"permits": [new], "withdrawn": [old], "list": made["bytes"], "key": made["key"],
+                                  "revoked": [], "now": now}))
+            self.assertEqual(judged.returncode, 0, judged.stdout[-2000:] + judged.stderr[-2000:])
+            with tempfile.TemporaryDirectory() as folder:
+                with open(f"{folder}/list", "wb") as file:
+                    file.write(bytes.fromhex(made["bytes"]))
+                said = subprocess.run([program("dayaq"), "--data", f"{folder}/nothing", "permit", "verify", "-", "--list",
+                                       f"{folder}/list"], capture_output=True, text=True, timeout=60,
+                                      input=f"{old['sms']}\n{new['qr']}\n")
+                self.assertEqual((said.returncode, [line.split()[0] for line in said.stdout.splitlines()]),
+                                 (1, ["withdrawn", "valid"]), said.stderr)
+        finally:
+            stand.end()
+
     def test_6_on_the_command_line_without_a_node(self):
         now = int(time.time())
         good = [self.stand.issue(now - HOUR, now + HOUR, detail="bazar; \"AZ\"") for _ in range(3)]
@@ -258,11 +298,77 @@ class OnANode(unittest.TestCase):
                 self.assertEqual(node.get(path).status, 200, path)
             self.assertEqual(node.get("/inspect-worker.js").headers["Service-Worker-Allowed"], "/inspect")
             shown = node.cli("permit", "list", "--json")
-            self.assertEqual(json.loads(shown.stdout)["keys"], 1)
+            self.assertEqual(json.loads(shown.stdout)["keys"], 2)  # the one that signs, and the one that stands by
+            self.revoked_by_an_official(node)
+            self.keys_of_the_node(node)
             refused = node.cli("permit", "verify", "hello", check=False)
             self.assertEqual((refused.returncode, refused.stdout), (1, "no_permit\n"))
         finally:
             node.remove()
+
+    def apply(self, node, person):
+        answer = node.request("POST", "/v1/cases", key=node.key(), body={
+            "person": person, "service": "leaving-home", "answers": {"reason": "shopping"}, "channel": "web"})
+        return answer.json if answer.status == 201 and answer.json["state"] == "granted" else None
+
+    def granted(self, node):
+        """One more case with its permit."""
+        if not hasattr(self, "people"):
+            self.people = iter([line.split(",")[0] for line in node.cli("export", "persons").stdout.splitlines()[1:]])
+        for person in self.people:
+            case = self.apply(node, person)
+            if case:
+                return case
+        self.fail("nobody may leave home")
+
+    def revoked_by_an_official(self, node):
+        """A page that is offline says what its list knows and how old that is; with the next list it says "revoked"."""
+        case = self.granted(node)
+        # The list was made before; the browser takes it before the revocation.
+        script = subprocess.Popen(["node", f"{ROOT}/tests/permits/revoked.mjs", f"http://localhost:{node.port}",
+                                   case["permit"]["text"]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            self.assertEqual(script.stdout.readline().strip(), "offline")
+            revoked = node.request("POST", f"/v1/cases/{case['number']}/revoke", key=node.key(), body={
+                "action": "refuse", "reason": {"az": "Səhv verilib", "en": "Given in error", "ru": "Выдано по ошибке"}})
+            self.assertEqual(revoked.status, 200, revoked.text)
+            said, _ = script.communicate("revoked\n", timeout=240)
+        finally:
+            if script.poll() is None:
+                script.kill()
+                script.wait()
+        print(said)
+        self.assertRegex(said, r"(?m)^\d+ passed, 0 failed")
+        verified_here = node.cli("permit", "verify", case["permit"]["text"], check=False)
+        self.assertEqual((verified_here.returncode, verified_here.stdout.split()[0]), (1, "revoked"))
+
+    def keys_of_the_node(self, node):
+        permit = self.granted(node)
+        keys = [line.split() for line in node.cli("permit", "keys").stdout.splitlines()]
+        self.assertEqual([key[1] for key in keys], ["current", "standby"])
+        self.assertFalse(os.path.exists(os.path.join(node.folder, "keys", "permits.pem")))
+        rotated = node.cli("permit", "rotate").stdout.split()
+        self.assertEqual(rotated[:2], [keys[1][0], "scheduled"])
+        self.assertEqual(node.cli("permit", "rotate", check=False).returncode, 1)
+        self.assertEqual(node.cli("permit", "withdraw", keys[0][0], check=False).returncode, 2)  # it needs a reason
+        gone = node.cli("permit", "withdraw", keys[0][0], "--reason", "the backup was found in the open").stdout.split()
+        self.assertEqual(gone[:2], [keys[0][0], "withdrawn"])
+        found = ""
+        for _ in range(120):  # the list that was made before is given for ten seconds more
+            found = node.cli("permit", "verify", permit["permit"]["text"], check=False).stdout.split()[0]
+            if found == "withdrawn":
+                break
+            time.sleep(1)
+        self.assertEqual(found, "withdrawn")
+        text = permit["permit"]["text"]
+        for _ in range(120):  # signed again in the background
+            case = node.request("GET", f"/v1/cases/{permit['number']}?reason=test", key=node.key()).json
+            text = case["permit"]["text"]
+            if text != permit["permit"]["text"]:
+                break
+            time.sleep(1)
+        self.assertEqual(node.cli("permit", "verify", text).stdout.split()[0], "valid")
+        self.assertEqual(node.cli("permit", "verify", self.granted(node)["permit"]["text"]).stdout.split()[0], "valid")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
-// dayaq permit: verify, list.
+// dayaq permit: verify, list, keys, rotate, withdraw.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <boost/json.hpp>
 #include <iostream>
 #include <iterator>
+#include <memory>
 
 #include "base/file.hpp"
 #include "command.hpp"
@@ -15,6 +17,7 @@ namespace dayaq::cli {
 namespace {
 
 namespace inspector = services::inspector;
+namespace json = boost::json;
 namespace permit = services::permit;
 
 constexpr std::size_t input_max = 8 << 20;
@@ -25,6 +28,7 @@ struct PermitArguments {
   std::string keys;  ///< file with trusted keys
   std::string at;    ///< RFC 3339; "": now
   std::string save;
+  std::string key, reason;
 };
 
 /// One key a line: 64 hexadecimal digits, Ed25519. Empty lines and what follows # are passed over.
@@ -166,12 +170,80 @@ Result<Exit> show_list(const Settings& settings, const PermitArguments& argument
              number(std::int64_t(bytes.size())));
   for (const auto& [id, key] : list.keys.all())
     fmt::print("key {}  {}\n", to_hex(id), to_hex(permit::raw_key(key)));
+  for (const Bytes& id : list.keys.withdrawn()) fmt::print("key {}  withdrawn\n", to_hex(id));
   for (const permit::Kind& kind : list.kinds) {
     fmt::print(
         "kind {}  {}{}\n", kind.number, kind.name.in(Language::en),
         kind.void_before == instant_min ? "" : "; void if begun before " + format_instant(kind.void_before));
   }
   return Exit::done;
+}
+
+std::string text_at(const json::value& value, std::string_view name) {
+  const json::value* found = value.is_object() ? value.get_object().if_contains(name) : nullptr;
+  return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
+}
+
+void print_key(const json::value& key) {
+  const std::string state = text_at(key, "state");
+  std::string when;
+  if (state == "scheduled") when = "signs from " + text_at(key, "active_from");
+  if (state == "current") when = "since " + text_at(key, "active_from");
+  if (state == "standby") when = "announced since " + text_at(key, "created");
+  if (state == "withdrawn") when = "on " + text_at(key, "withdrawn");
+  if (state == "retired" || state == "past") {
+    const std::string last = text_at(key, "last_permit_ends");
+    when = last.empty() ? "on " + text_at(key, "retired") : "its last permit ends " + last;
+  }
+  fmt::print("{}  {:<9}  {}  {}\n", text_at(key, "key"), state, text_at(key, "public_key"), when);
+}
+
+Result<Exit> show_keys(const Settings& settings, const PermitArguments&) {
+  return run_call(settings, http::Method::get, "/v1/permits/keys", {}, {}, [](const json::value& answer) {
+    const json::value* keys = answer.is_object() ? answer.get_object().if_contains("keys") : nullptr;
+    for (const json::value& key : keys != nullptr ? keys->as_array() : json::array()) print_key(key);
+  });
+}
+
+Result<Exit> rotate_key(const Settings& settings, const PermitArguments&) {
+  return run_call(settings, http::Method::post, "/v1/permits/keys/rotate", "{}", "application/json",
+                  print_key);
+}
+
+Result<Exit> withdraw_key(const Settings& settings, const PermitArguments& arguments) {
+  return run_call(settings, http::Method::post, fmt::format("/v1/permits/keys/{}/withdraw", arguments.key),
+                  json::serialize(json::object{{"reason", arguments.reason}}), "application/json", print_key);
+}
+
+/// The keys' own commands.
+void add_key_commands(Commands& commands, CLI::App& permit_command,
+                      const std::shared_ptr<PermitArguments>& arguments) {
+  using Do = Result<Exit> (*)(const Settings&, const PermitArguments&);
+  const auto add = [&](const char* name, const char* what, const char* footer, Do run) {
+    CLI::App* command = permit_command.add_subcommand(name, what);
+    command->footer(footer);
+    command->callback([&commands, arguments, run] {
+      commands.chosen = [arguments, run](const Settings& settings) { return run(settings, *arguments); };
+    });
+    return command;
+  };
+  add("keys", "The keys that sign permits: standing by, current, retired, withdrawn",
+      "Example:\n  dayaq permit keys", show_keys);
+  add("rotate", "The standby key signs permits as soon as inspectors' devices know it",
+      "A key is in the list of keys for 48 hours before it signs, so that devices which are offline know it. "
+      "The one "
+      "before it\nstays in the list until the last permit that it signed has ended.\n\n"
+      "Example:\n  dayaq permit rotate",
+      rotate_key);
+  CLI::App* withdraw =
+      add("withdraw", "What a key has signed counts for nothing from here on",
+          "For a key that may be in wrong hands. The next one signs at once; live permits are signed again "
+          "by it, "
+          "and whoever\nhas one is told. Devices learn of it with their next list.\n\n"
+          "Example:\n  dayaq permit withdraw 21fe31df --reason 'a copy of the backup was found in the open'",
+          withdraw_key);
+  withdraw->add_option("key", arguments->key, "The key's id: 8 hexadecimal digits")->required();
+  withdraw->add_option("--reason", arguments->reason, "Why, in words; kept in the audit log")->required();
 }
 
 }  // namespace
@@ -209,6 +281,7 @@ void add_permit(Commands& commands) {
   list_command->callback([&commands, arguments] {
     commands.chosen = [arguments](const Settings& settings) { return show_list(settings, *arguments); };
   });
+  add_key_commands(commands, *permit_command, arguments);
 }
 
 }  // namespace dayaq::cli

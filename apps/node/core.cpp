@@ -13,6 +13,7 @@
 #include "services/booking/booking.hpp"
 #include "services/cases/cases.hpp"
 #include "services/sms/inbox.hpp"
+#include "services/sms/notices.hpp"
 #include "services/web/drop_off.hpp"
 #include "settlement/store.hpp"
 
@@ -26,7 +27,7 @@ std::vector<store::Migration> all_migrations() {
         settlement::migrations(), identity::account_migrations(), identity::sign_in_migrations(),
         identity::oidc::migrations(), identity::oidc::authorization_migrations(), services::migrations(),
         services::booking::migrations(), services::attachments::migrations(), services::web::migrations(),
-        services::sms::migrations()}) {
+        services::sms::migrations(), services::sms::notice_migrations()}) {
     all.insert(all.end(), of_room.begin(), of_room.end());
   }
   return all;

@@ -40,7 +40,7 @@ Result<std::optional<SmsSettings>> read_sms_settings(const YAML::Node& sms) {
     return fail(
         ErrorKind::invalid_input, "node.configuration",
         "In dayaq.yaml `sms` must be {kannel_url: http://HOST:PORT, secret: TEXT of 16 or more, number: "
-        "DIGITS}, perhaps with address: IP, and nothing else.");
+        "DIGITS}, perhaps with address: IP and notices: false, and nothing else.");
   };
   if (!sms || sms.IsNull()) return std::optional<SmsSettings>();
   if (!sms.IsMap()) return refused();
@@ -49,7 +49,13 @@ Result<std::optional<SmsSettings>> read_sms_settings(const YAML::Node& sms) {
                   .number = sms["number"].as<std::string>(""),
                   .addresses = {}};
   const std::string address = sms["address"].as<std::string>("");
-  if (sms.size() != (address.empty() ? 3u : 4u)) return refused();
+  const auto named = [&](const char* name) { return sms[name] ? 1u : 0u; };
+  if (sms.size() != 3u + (address.empty() ? 0u : 1u) + named("notices")) return refused();
+  if (named("notices") == 1u) {
+    const std::string text = sms["notices"].as<std::string>("");
+    if (text != "true" && text != "false") return refused();
+    out.notices = text == "true";
+  }
   const std::size_t host = out.kannel_url.find("://");
   if (host == std::string::npos || out.secret.size() < 16 || out.number.empty()) return refused();
   const std::size_t end = out.kannel_url.find_first_of(":/", host + 3);
@@ -211,7 +217,7 @@ Result<crypto::SigningKey> read_feed_key(const std::filesystem::path& data, Rand
   return crypto::SigningKey::from_pem(pem);
 }
 
-Result<crypto::CoseSigner> read_permit_key(const std::filesystem::path& data, Random& random) {
+Result<crypto::SigningKey> read_permit_key(const std::filesystem::path& data, Random& random) {
   const auto path = data / "keys" / "permits.pem";
   if (!std::filesystem::exists(path)) {
     const crypto::SigningKey key = crypto::SigningKey::generate(random);
@@ -220,7 +226,7 @@ Result<crypto::CoseSigner> read_permit_key(const std::filesystem::path& data, Ra
     DAYAQ_TRY_OK(write_file_atomically(path, as_bytes(key.to_pem()), owner_only));
   }
   DAYAQ_TRY(const std::string pem, read_file(path, 1 << 14));
-  return crypto::CoseSigner::from_pem(pem);
+  return crypto::SigningKey::from_pem(pem);
 }
 
 Result<crypto::MasterKey> read_master_key(const std::filesystem::path& data, Random& random) {

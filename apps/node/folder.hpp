@@ -28,6 +28,7 @@ struct SmsSettings {
   std::string kannel_url;              ///< smsbox's sendsms port: "http://127.0.0.1:13013"
   std::string secret;                  ///< both ways: at the node's door, and of smsbox's user `dayaq`
   std::string number;                  ///< the short number
+  bool notices = true;                 ///< messages that nobody asked for by message: `notices: false` sends none
   std::vector<std::string> addresses;  ///< that may bring messages; kannel_url's host if the file names none
 };
 
@@ -67,8 +68,8 @@ Result<void> create_folder(const std::filesystem::path& data, const std::string&
 Result<crypto::SigningKey> read_audit_key(const std::filesystem::path& data);
 /// The key that signs the feed's blocks; made if the folder has none, as folders of older versions.
 Result<crypto::SigningKey> read_feed_key(const std::filesystem::path& data, Random& random);
-/// The key that signs permits (Ed25519); made if the folder has none, as folders of older versions.
-Result<crypto::CoseSigner> read_permit_key(const std::filesystem::path& data, Random& random);
+/// The first key that signs permits (Ed25519); made if the folder has none, as folders of older versions.
+Result<crypto::SigningKey> read_permit_key(const std::filesystem::path& data, Random& random);
 /// What encrypts secrets at rest and the digital ID's keys; made if the folder has none, as folders of older
 /// versions. Errors of crypto::MasterKey::load.
 Result<crypto::MasterKey> read_master_key(const std::filesystem::path& data, Random& random);

@@ -233,7 +233,14 @@ Result<std::unique_ptr<Node>> Node::open(const NodeOptions& options) {
     DAYAQ_TRY(state->services, Services::open(core, *state->digital_id, *state->files, *state->keeper,
                                               {.data = options.data,
                                                .country = options.country,
-                                               .secure = state->digital_id->url().secure}));
+                                               .secure = state->digital_id->url().secure,
+                                               .regimes = [&book = *state->book] {
+                                                 std::vector<std::string> out;
+                                                 for (const auto& one : book.versions()) {
+                                                   out.push_back(one->regime.code.value());
+                                                 }
+                                                 return out;
+                                               }}));
   }
   core.database->add_hook(*core.log);  // last: the other hooks may append entries
   if (state->keeper) DAYAQ_TRY_OK(state->keeper->advance());

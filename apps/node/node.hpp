@@ -6,7 +6,7 @@
 //   dayaqd.url         where a running dayaqd listens
 //   keys/audit.pem     signs the audit log's checkpoints
 //   keys/feed.pem      signs the feed to the operators' edges
-//   keys/permits.pem   signs permits
+//   keys/permits.pem   the first key that signs permits, until the first start has put it into the database
 //   keys/registry.hex  makes person ids and the pseudonyms of lines; without it the data can't be used
 //   keys/master.hex    encrypts secrets at rest, and the keys in keys/oidc/, which sign what the digital ID
 //   issues outbox/            messages to persons, for whatever sends them keys/NAME.key      API keys that

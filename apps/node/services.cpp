@@ -4,6 +4,7 @@
 #include "regime/preview.hpp"
 #include "services/cases/bulk.hpp"
 #include "services/cases/cases_api.hpp"
+#include "services/cases/permit_keys_api.hpp"
 #include "services/cases/permit_kinds.hpp"
 #include "services/cases/services_api.hpp"
 #include "services/surge/surge.hpp"
@@ -30,26 +31,28 @@ struct Services::State {
   const regime::GrantKeeper& keeper;
   registry::RegistryStore persons;
   IndexFacts facts;
-  OutboxNotifier notifier;
-  services::permit::Issuer issuer;
+  MessageNotifier notifier;
+  std::unique_ptr<crypto::MasterKey> master;  // where it is doesn't change: keys refers to it
+  std::unique_ptr<services::PermitKeys> keys;
   services::ServiceBook book;
   services::PermitKinds kinds;
   services::Cases cases;
   std::unique_ptr<services::surge::Surge> surge;
   std::unique_ptr<ServicesPages> pages;
   std::unique_ptr<ServicesSms> sms;
+  std::filesystem::path key_file;   ///< of the first key that signs permits
   std::uint64_t moved_edition = 0;  ///< all cases that could move to a version of it have; the timer's alone
 
   State(Core& of, DigitalId& ids, const regime::FileContext& context, const regime::GrantKeeper& index,
-        crypto::CoseSigner key)
+        std::unique_ptr<crypto::MasterKey> of_folder, std::unique_ptr<services::PermitKeys> of_permits)
       : core(of),
         digital_id(ids),
         files(context),
         keeper(index),
         persons(*core.catalogue),
         facts(keeper, persons),
-        notifier(ids.accounts()),
-        issuer(std::move(key)),
+        master(std::move(of_folder)),
+        keys(std::move(of_permits)),
         book(files, *core.log),
         kinds(book),
         cases({.db = *core.database,
@@ -58,7 +61,7 @@ struct Services::State {
                .facts = facts,
                .notifier = &notifier,
                .log = *core.log,
-               .issuer = issuer,
+               .issuer = keys->issuer(),
                .kind_number = [this](std::string_view kind) { return kinds.number(kind); },
                .document =
                    [this](store::Session& session, PersonId person, const services::Field& field,
@@ -110,12 +113,30 @@ Result<std::unique_ptr<Services>> Services::open(Core& core, DigitalId& digital_
                                                  const regime::FileContext& files,
                                                  regime::GrantKeeper& keeper,
                                                  const ServicesOptions& options) {
-  DAYAQ_TRY(crypto::CoseSigner key, read_permit_key(options.data, core.random));
-  auto state = std::make_unique<State>(core, digital_id, files, keeper, std::move(key));
+  DAYAQ_TRY(crypto::MasterKey read, read_master_key(options.data, core.random));
+  auto master = std::make_unique<crypto::MasterKey>(std::move(read));
+  // The first key is the folder's; from then on the database has them all.
+  std::optional<crypto::SigningKey> first;
+  DAYAQ_TRY(const bool none, services::PermitKeys::is_empty(*core.database));
+  if (none) {
+    DAYAQ_TRY(first, read_permit_key(options.data, core.random));
+  }
+  DAYAQ_TRY(auto keys, services::PermitKeys::open(
+                           {.db = *core.database, .log = *core.log, .master = *master, .random = core.random},
+                           std::move(first), core.clock.now()));
+  auto state = std::make_unique<State>(core, digital_id, files, keeper, std::move(master), std::move(keys));
+  state->key_file = options.data / "keys" / "permits.pem";
   DAYAQ_TRY(state->pages, ServicesPages::open(core, options.data, options.country));
   DAYAQ_TRY_OK(core.database->read([&](store::Session& session) { return state->book.load(session); }));
+  state->book.know({.regimes = options.regimes, .calendars = [pages = state->pages.get()] {
+                      std::vector<std::string> out;
+                      for (const auto& calendar : pages->calendars().all()) out.push_back(calendar.code);
+                      return out;
+                    }});
   core.database->add_hook(state->book);
-  DAYAQ_TRY(state->sms, ServicesSms::open(core, state->cases, state->book, options.data));
+  DAYAQ_TRY(state->sms, ServicesSms::open(core, digital_id.accounts(), state->cases, state->book,
+                                          state->pages->calendars(), options.data));
+  state->notifier.set(state->sms->notices());
   DAYAQ_TRY(state->surge,
             services::surge::Surge::open(options.data, core.random, core.clock, options.secure));
   return std::unique_ptr<Services>(new Services(std::move(state)));
@@ -150,10 +171,12 @@ void Services::add_api_routes(http::Router& router) {
                    },
                .clock = state.core.clock});
   state.sms->add_routes(router);
+  services::add_permit_key_routes(router, {.keys = *state.keys, .clock = state.core.clock});
 }
 
 void Services::add_page_routes(http::Router& router, const identity::web::Web& pages) {
-  state_->pages->add_routes(router, pages, state_->cases, state_->book, *state_->surge);
+  state_->pages->add_routes(router, pages, state_->cases, state_->book, *state_->surge, *state_->keys,
+                            state_->sms->notices());
 }
 
 void Services::add_metrics(http::Metrics& metrics) const {
@@ -161,6 +184,10 @@ void Services::add_metrics(http::Metrics& metrics) const {
 }
 
 Result<void> Services::start() {
+  State& state = *state_;
+  DAYAQ_TRY_OK(state.keys->start(state.core.clock.now()));
+  std::error_code gone;
+  std::filesystem::remove(state.key_file, gone);  // it is in the database, sealed
   return state_->sms->start();
 }
 
@@ -172,6 +199,11 @@ void Services::tick() {
   state.do_deadlines(now);
   state.pages->tick();
   state.sms->tick();
+  for (int i = 0; i < transactions_max; ++i) {
+    const auto more = state.keys->tick(state.cases, now, rows_at_once);
+    if (!more) report("keys of permits could not be looked after", more.error());
+    if (!more || !*more) break;
+  }
   const auto ended = state.until_done(
       [&](store::Session& session, int rows) { return state.cases.end_with_regimes(session, now, rows); });
   if (!ended) report("permits could not be ended with their regime", ended.error());

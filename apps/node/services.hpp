@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "core.hpp"
 #include "digital_id.hpp"
@@ -19,7 +21,8 @@ namespace dayaq::node {
 struct ServicesOptions {
   std::filesystem::path data;
   std::filesystem::path country;
-  bool secure = false;  ///< served over HTTPS: cookies are bound to the host
+  bool secure = false;                                ///< served over HTTPS: cookies are bound to the host
+  std::function<std::vector<std::string>()> regimes;  ///< codes of all that were ever submitted
 };
 
 class Services {

@@ -1,6 +1,8 @@
 #include "services_facts.hpp"
 
-#include "identity/account/notices.hpp"
+#include <fmt/format.h>
+
+#include "identity/account/accounts.hpp"
 #include "registry/record.hpp"
 
 namespace dayaq::node {
@@ -84,13 +86,24 @@ int IndexFacts::regime_version(const std::string& regime, Instant t) const {
   return version == nullptr ? 0 : version->regime.version;
 }
 
-Result<void> OutboxNotifier::notify(store::Session& session, PersonId person, const services::Case&,
-                                    const LocalizedText& text, Instant now) {
-  identity::Receivers receivers;
-  DAYAQ_TRY(receivers.numbers, identity::numbers_of(session, accounts_.persons, person, now));
-  if (receivers.numbers.empty()) return {};  // they see it on their page
+Result<void> MessageNotifier::notify(store::Session& session, PersonId person, const services::Case& about,
+                                     const LocalizedText& text, Instant now) {
+  DAYAQ_ASSERT(notices_ != nullptr);
+  constexpr std::chrono::hours helps{72};
+  // The same change of the same case says the same once, however often it is tried.
+  const std::string name = fmt::format("case|{}|{}|{}", about.id.value(), about.revision, text.az);
+  DAYAQ_TRY_OK(notices_->tell(session, person, name, text, now + helps, now));
+  return {};
+}
+
+Result<services::sms::Receiver> receiver_of(store::Session& session, const identity::Accounts& accounts,
+                                            PersonId person, Instant now) {
+  services::sms::Receiver out;
+  DAYAQ_TRY(out.numbers, identity::numbers_of(session, accounts.persons, person, now));
+  if (out.numbers.empty()) return out;
   DAYAQ_TRY(const auto account, identity::account_of(session, person));
-  return identity::notify(session, accounts_, receivers, text.in(account ? account->language : Language::az));
+  if (account) out.language = account->language;
+  return out;
 }
 
 }  // namespace dayaq::node

@@ -5,6 +5,7 @@
 #include "identity/account/accounts.hpp"
 #include "regime/keeper.hpp"
 #include "services/cases/cases.hpp"
+#include "services/sms/notices.hpp"
 
 namespace dayaq::node {
 
@@ -28,15 +29,21 @@ class IndexFacts final : public services::Facts {
   const registry::RegistryStore& persons_;
 };
 
-/// By message to the numbers that the registry says are theirs, in the language of their digital ID.
-class OutboxNotifier final : public services::Notifier {
+/// By message, as answers go (services/sms/notices.hpp): to the numbers that the registry says are theirs, in
+/// the language of their digital ID, unless they have switched it off.
+class MessageNotifier final : public services::Notifier {
  public:
-  explicit OutboxNotifier(const identity::Accounts& accounts) : accounts_(accounts) {}
+  /// Before the first case changes.
+  void set(services::sms::Notices& notices) { notices_ = &notices; }
   Result<void> notify(store::Session& session, PersonId person, const services::Case& about,
                       const LocalizedText& text, Instant now) override;
 
  private:
-  const identity::Accounts& accounts_;
+  services::sms::Notices* notices_ = nullptr;
 };
+
+/// Where a person's notices go.
+Result<services::sms::Receiver> receiver_of(store::Session& session, const identity::Accounts& accounts,
+                                            PersonId person, Instant now);
 
 }  // namespace dayaq::node

@@ -51,7 +51,8 @@ Result<std::unique_ptr<ServicesPages>> ServicesPages::open(Core& core, const std
 }
 
 void ServicesPages::add_routes(http::Router& router, const identity::web::Web& pages, services::Cases& cases,
-                               services::ServiceBook& book, services::surge::Surge& surge) {
+                               services::ServiceBook& book, services::surge::Surge& surge,
+                               const services::PermitKeys& permit_keys, services::sms::Notices& notices) {
   attachments_.set_uses([&cases](store::Session& session, PersonId person, AttachmentId id) {
     return use_of(session, cases, person, id);
   });
@@ -64,7 +65,9 @@ void ServicesPages::add_routes(http::Router& router, const identity::web::Web& p
                                  .random = core_.random,
                                  .drop_off = &drop_off_,
                                  .payments = core_.configuration.synthetic ? &demonstration_ : nullptr,
-                                 .surge = &surge});
+                                 .surge = &surge,
+                                 .notices = &notices,
+                                 .permit_keys = &permit_keys});
   services::web::add_all_pages(router, *web_);
 }
 

@@ -25,14 +25,15 @@ class ServicesPages {
 
   /// The routes refer to this and to what is given.
   void add_routes(http::Router& router, const identity::web::Web& pages, services::Cases& cases,
-                  services::ServiceBook& book, services::surge::Surge& surge);
+                  services::ServiceBook& book, services::surge::Surge& surge,
+                  const services::PermitKeys& permit_keys, services::sms::Notices& notices);
   // What cases ask and tell, in their transactions.
   /// Whether an answer may name this attachment.
   Result<void> check_document(store::Session& session, PersonId person, const services::Field& field,
                               const std::string& answer) const;
   /// A time to come goes with the case that waited for it: withdrawn or expired, it is free for others.
-  Result<void> case_changed(store::Session& session, const services::Case& before, const services::Case& after,
-                            Instant now) const;
+  Result<void> case_changed(store::Session& session, const services::Case& before,
+                            const services::Case& after, Instant now) const;
   /// Once a second.
   void tick();
   /// What was counted is stored.

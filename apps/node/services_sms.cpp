@@ -8,12 +8,14 @@
 #include "services/sms/api.hpp"
 #include "services/sms/inbox.hpp"
 #include "services/sms/sender.hpp"
+#include "services_facts.hpp"
 
 namespace dayaq::node {
 namespace {
 
 namespace sms = services::sms;
 
+constexpr std::int64_t remind_every_s = 60;
 constexpr std::chrono::hours remembered{48};  ///< a gateway tries again for less
 
 }  // namespace
@@ -24,10 +26,13 @@ struct ServicesSms::State {
   std::unique_ptr<sms::Gateway> gateway;
   sms::Sender sender;
   sms::Inbox inbox;
+  sms::Notices notices;
+  sms::Reminders reminders;
   std::int64_t ticks = 0;
 
-  State(Core& of, services::Cases& cases, const services::ServiceBook& book, crypto::MasterKey key,
-        std::unique_ptr<sms::Gateway> way)
+  State(Core& of, const identity::Accounts& accounts, services::Cases& cases,
+        const services::ServiceBook& book, const services::booking::Calendars& calendars,
+        crypto::MasterKey key, std::unique_ptr<sms::Gateway> way)
       : core(of),
         master(std::move(key)),
         gateway(std::move(way)),
@@ -40,14 +45,24 @@ struct ServicesSms::State {
                .master = master,
                .random = core.random,
                .room = [this](std::size_t before) { return sender.room(before); }},
-              [this](std::vector<sms::Outgoing> replies) { sender.deliver(std::move(replies)); }) {}
+              [this](std::vector<sms::Outgoing> replies) { sender.deliver(std::move(replies)); }),
+        notices({.db = *core.database,
+                 .master = master,
+                 .random = core.random,
+                 .receiver = [&accounts](store::Session& session, PersonId person,
+                                         Instant now) { return receiver_of(session, accounts, person, now); },
+                 .on = !core.configuration.sms || core.configuration.sms->notices},
+                [this](std::vector<sms::Outgoing> replies) { sender.deliver(std::move(replies)); }),
+        reminders(notices, cases, calendars) {}
 };
 
 ServicesSms::ServicesSms(std::unique_ptr<State> state) : state_(std::move(state)) {}
 ServicesSms::~ServicesSms() = default;
 
-Result<std::unique_ptr<ServicesSms>> ServicesSms::open(Core& core, services::Cases& cases,
+Result<std::unique_ptr<ServicesSms>> ServicesSms::open(Core& core, const identity::Accounts& accounts,
+                                                       services::Cases& cases,
                                                        const services::ServiceBook& book,
+                                                       const services::booking::Calendars& calendars,
                                                        const std::filesystem::path& data) {
   DAYAQ_TRY(crypto::MasterKey master, read_master_key(data, core.random));
   std::unique_ptr<sms::Gateway> gateway;
@@ -59,9 +74,15 @@ Result<std::unique_ptr<ServicesSms>> ServicesSms::open(Core& core, services::Cas
   } else {
     gateway = sms::make_file_drop(data / "outbox");
   }
-  auto state = std::make_unique<State>(core, cases, book, std::move(master), std::move(gateway));
+  auto state =
+      std::make_unique<State>(core, accounts, cases, book, calendars, std::move(master), std::move(gateway));
   core.database->add_hook(state->inbox);
+  core.database->add_hook(state->notices);
   return std::unique_ptr<ServicesSms>(new ServicesSms(std::move(state)));
+}
+
+services::sms::Notices& ServicesSms::notices() {
+  return state_->notices;
 }
 
 void ServicesSms::add_routes(http::Router& router) {
@@ -107,9 +128,17 @@ void ServicesSms::tick() {
   State& state = *state_;
   const std::int64_t bucket = state.ticks++ % registry::buckets;
   const Instant before = state.core.clock.now() - remembered;
-  const auto swept = state.core.database->write(
-      [&](store::Session& session) { return state.inbox.sweep(session, bucket, before); });
+  const auto swept = state.core.database->write([&](store::Session& session) -> Result<void> {
+    DAYAQ_TRY_OK(state.notices.sweep(session, bucket, before));
+    return state.inbox.sweep(session, bucket, before);
+  });
   if (!swept) log::error("services.background", "old messages could not be forgotten", swept.error());
+  if (state.ticks % remind_every_s != 0) return;
+  const auto forgotten = state.core.database->write(
+      [&](store::Session& session) { return state.notices.sweep(session, state.core.clock.now()); });
+  if (!forgotten) log::error("services.background", "old notices could not be forgotten", forgotten.error());
+  const auto reminded = state.reminders.remind(state.core.clock.now());
+  if (!reminded) log::error("services.background", "reminders could not be sent", reminded.error());
 }
 
 void ServicesSms::stop() {

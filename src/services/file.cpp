@@ -30,7 +30,8 @@ bool provides_services(registry::OrganisationKind kind) {
 
 class ServiceFileReader {
  public:
-  ServiceFileReader(Errors& errors, const regime::FileContext& context) : parts_(errors, context) {}
+  ServiceFileReader(Errors& errors, const regime::FileContext& context, const NamedElsewhere& elsewhere)
+      : parts_(errors, context, elsewhere) {}
 
   Service read(const TreeNode& root) {
     Service service;
@@ -120,7 +121,7 @@ class ServiceFileReader {
       for (const At& item : parts_.items(*limits, limits_max)) service.limits.push_back(read_limit(item));
     }
     if (const auto regime = reader().find(at, "ends_with"))
-      service.ends_with = reader().code(*regime).value_or("");
+      service.ends_with = parts_.named(*regime, parts_.elsewhere.regimes, "service.unknown_regime", "regime");
     const auto appeal = reader().find(at, "appeal");
     if (!appeal) return;
     if (appeal->node->kind == TreeNode::Kind::scalar) {
@@ -252,10 +253,11 @@ class ServiceFileReader {
 
 }  // namespace
 
-std::expected<Service, Errors> parse_service(std::string_view text, const regime::FileContext& context) {
+std::expected<Service, Errors> parse_service(std::string_view text, const regime::FileContext& context,
+                                             const NamedElsewhere& elsewhere) {
   regime::Tree tree = regime::read_tree(text);
   Errors errors = std::move(tree.errors);
-  Service service = ServiceFileReader(errors, context).read(tree.root);
+  Service service = ServiceFileReader(errors, context, elsewhere).read(tree.root);
   if (!errors.empty()) {
     regime::sort_by_place(errors);
     return std::unexpected(std::move(errors));

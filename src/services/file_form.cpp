@@ -303,6 +303,18 @@ std::optional<regime::ProviderNames::Provider> FileParts::organisation(const At&
   return std::nullopt;
 }
 
+std::string FileParts::named(const At& at, const std::function<std::vector<std::string>()>& known,
+                             std::string_view code, std::string_view what) {
+  auto name = reader.code(at);
+  if (!name || !known) return std::move(name).value_or("");
+  const std::vector<std::string> all = known();
+  if (std::ranges::find(all, *name) != all.end()) return *std::move(name);
+  std::string hint = regime::did_you_mean(*name, all);
+  if (hint.empty()) hint = " Add it first.";
+  reader.error(at, code, fmt::format("There is no {} `{}`.{}", what, *name, hint));
+  return {};
+}
+
 void FileParts::refuse(const At& at, std::initializer_list<std::string_view> keys, std::string_view of) {
   for (const std::string_view key : keys) {
     if (const auto found = reader.find(at, key)) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include "regime/file.hpp"
 #include "regime/file_reader.hpp"
 #include "regime/file_rule.hpp"
+#include "services/file.hpp"
 #include "services/types.hpp"
 
 namespace dayaq::services {
@@ -29,8 +31,8 @@ inline constexpr std::size_t fields_max = 60, choices_max = 100, steps_max = 30,
 /// One file being read: its findings, its groups, what it is read against.
 class FileParts {
  public:
-  FileParts(Errors& errors, const regime::FileContext& against)
-      : reader(errors), rules(errors, against), context(against) {}
+  FileParts(Errors& errors, const regime::FileContext& against, const NamedElsewhere& named)
+      : reader(errors), rules(errors, against), context(against), elsewhere(named) {}
 
   /// A list that isn't longer than `most`: "file.size".
   std::vector<At> items(const At& at, std::size_t most);
@@ -41,6 +43,9 @@ class FileParts {
   std::optional<std::chrono::seconds> duration(const At& at);
   /// An organisation by its code: "regime.unknown_organisation".
   std::optional<regime::ProviderNames::Provider> organisation(const At& at);
+  /// A code of something that must be among those that `known` says; "" else.
+  std::string named(const At& at, const std::function<std::vector<std::string>()>& known,
+                    std::string_view code, std::string_view what);
   /// Says that a key doesn't fit, "service.key", for each of `keys` that is there.
   void refuse(const At& at, std::initializer_list<std::string_view> keys, std::string_view of);
   /// Reads a condition; what it says of answers is held to `fields`.
@@ -49,6 +54,7 @@ class FileParts {
   regime::TreeReader reader;
   regime::RuleReader rules;
   const regime::FileContext& context;
+  const NamedElsewhere& elsewhere;
 
  private:
   Condition condition_node(const At& at, const std::vector<Field>& fields, int depth);

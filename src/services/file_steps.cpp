@@ -77,7 +77,8 @@ class StepsReader {
     if (fits("escalates", review)) step.escalates = office(at, "escalates");
     if (fits("resource", step.kind == Kind::appointment)) {
       if (const auto resource = reader().need(at, "resource"))
-        step.resource = reader().code(*resource).value_or("");
+        step.resource =
+            parts_.named(*resource, parts_.elsewhere.calendars, "service.unknown_calendar", "calendar");
     }
     const bool issue = step.kind == Kind::issue;
     if (fits("permit", issue)) {

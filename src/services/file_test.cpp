@@ -46,6 +46,33 @@ std::vector<std::string> expectations(const std::string& text) {
   return out;
 }
 
+TEST(ServiceFile, WhatItNamesMustBeThereIfThatIsKnown) {
+  const auto context = azerbaijan().file_context();
+  NamedElsewhere known{.regimes = [] { return std::vector<std::string>{"special-quarantin", "heat"}; },
+                       .calendars = [] { return std::vector<std::string>{"registry-office-ganja"}; }};
+  const std::string leaving = repository_file("country/az/services/leaving-home.yaml");
+  const auto service = parse_service(leaving, context, known);
+  ASSERT_FALSE(service);
+  ASSERT_EQ(service.error().size(), 1u);
+  const Error& error = service.error().front();
+  EXPECT_EQ(error.code, "service.unknown_regime");
+  EXPECT_EQ(error.field, "ends_with");
+  EXPECT_GT(error.line, 1u);
+  EXPECT_EQ(error.column, 12u);
+  EXPECT_NE(error.public_text.find("special-quarantin`?"), std::string::npos) << error.public_text;
+  const std::string appointment = repository_file("country/az/services/service-centre-appointment.yaml");
+  const auto other = parse_service(appointment, context, known);
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().front().code, "service.unknown_calendar");
+  EXPECT_EQ(other.error().front().field, "steps[0].resource");
+  EXPECT_EQ(other.error().front().column, 15u);
+  known = {.regimes = [] { return std::vector<std::string>{"special-quarantine"}; },
+           .calendars = [] { return std::vector<std::string>{"service-centre-1"}; }};
+  EXPECT_TRUE(parse_service(leaving, context, known));
+  EXPECT_TRUE(parse_service(appointment, context, known));
+  EXPECT_TRUE(parse_service(leaving, context)) << "what is stored was asked for when it came";
+}
+
 TEST(ServiceFile, RefusesEachBadFileWholeWithLineColumnAndFieldOfEveryError) {
   std::size_t files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(bad_files)) {

@@ -78,6 +78,14 @@ for (const permit of given.permits) {
   check(Buffer.from(permits.parseText(permit.sms)).toString('hex') === permit.token, 'the SMS form is put together again');
 }
 
+// -- keys: permits of one that was withdrawn count for nothing, also to the page
+for (const permit of given.withdrawn ?? []) {
+  for (const text of [permit.qr, permit.sms]) {
+    const found = await permits.inspect(text, list, given.now, 'Asia/Baku');
+    check(found.finding === 'withdrawn' && found.claims === undefined, `withdrawn, and it says ${found.finding}`);
+  }
+}
+
 // -- fuzzed: whatever comes, an answer comes, and it is never "valid"
 let seed = 1;
 const random = (below) => {
@@ -102,7 +110,7 @@ for (let round = 0; round < 3000; round += 1) {
   };
   if (given.permits.some((permit) => permit.token === bytes(changed))) continue;
   const { finding } = await permits.inspect(changed, list, given.now, 'Asia/Baku');
-  if (!['no_permit', 'unknown_key', 'forged'].includes(finding)) wrong += 1;
+  if (!['no_permit', 'unknown_key', 'withdrawn', 'forged'].includes(finding)) wrong += 1;
 }
 check(wrong === 0, `${wrong} of 3000 changed texts passed`);
 const bytes = hex(given.list);

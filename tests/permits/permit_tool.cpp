@@ -5,6 +5,8 @@
 //        -> {"token" (hex),"qr","sms","svg"}
 //   {"op":"revoke","id","kind","from"} -> {}       {"op":"first_unrevoked","kind","at"} -> {}
 //   {"op":"advance","seconds"} -> {"now"}          the stand's clock, for the list's age
+//   {"op":"rotate"} -> {"key"}   another key signs; the one before stays listed
+//   {"op":"withdraw","key"} -> {}
 //   {"op":"list"} -> {"bytes" (hex),"key" (hex of the COSE_Key)}
 //
 // permit_tool [WEB]   another folder than web/
@@ -113,9 +115,20 @@ struct Stand {
       }
       return {};
     }
+    if (op == "rotate") {
+      state.keys.push_back(permit::raw_key(issuer.public_key()));
+      issuer.use(crypto::CoseSigner::generate(crypto::CoseAlgorithm::eddsa));
+      return {{"key", to_hex(issuer.public_key().encode())}};
+    }
+    if (op == "withdraw") {
+      state.withdrawn.push_back(from_hex(std::string(request.at("key").as_string())).value());
+      return {};
+    }
     if (op == "list") {
       permit::Keys keys;
       keys.add(issuer.public_key());
+      for (const Bytes& raw : state.keys) keys.add(must(crypto::CoseKey::from_ed25519(raw)));
+      for (const Bytes& id : state.withdrawn) keys.withdraw(id);
       const permit::List list = permit::make_list(state.revoked, state.kinds, std::move(keys), clock.now(),
                                                   inspector::ListKeeper::fresh_for);
       return {{"bytes", to_hex(must(permit::encode_list(list, issuer)))},

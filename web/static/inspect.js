@@ -9,7 +9,7 @@ const DayaqPermits = (() => {
   class Refused extends Error {
     constructor(finding) {
       super(finding);
-      this.finding = finding; // 'no_permit', 'unknown_key', 'forged'
+      this.finding = finding; // 'no_permit', 'unknown_key', 'withdrawn', 'forged'
     }
   }
   const refuse = (finding) => {
@@ -133,7 +133,8 @@ const DayaqPermits = (() => {
     if (!(kid instanceof Uint8Array)) refuse('no_permit');
     return { closed, kid, payload, signature };
   }
-  async function verified(message, keys, aad = new Uint8Array()) {
+  async function verified(message, keys, aad = new Uint8Array(), withdrawn = []) {
+    if (withdrawn.some((id) => same(id, message.kid))) refuse('withdrawn');
     const fitting = keys.filter((key) => same(key.id, message.kid));
     if (fitting.length === 0) refuse('unknown_key');
     const signed = join([0x84, 0x6a], utf8('Signature1'), byteString(message.closed), byteString(aad), byteString(message.payload));
@@ -156,8 +157,8 @@ const DayaqPermits = (() => {
     return { subject, from, until, id: new DataView(id.buffer, id.byteOffset).getBigUint64(0), kind: permit[0], detail: permit[1] };
   }
   /// Claims of a text whose signature fits one of `keys`; throws an error with `finding` else.
-  async function verify(text, keys) {
-    return readClaims(await verified(coseSign1(parseText(text)), keys));
+  async function verify(text, keys, withdrawn = []) {
+    return readClaims(await verified(coseSign1(parseText(text)), keys, undefined, withdrawn));
   }
 
   // --- the list of keys, kinds and revoked permits
@@ -216,7 +217,9 @@ const DayaqPermits = (() => {
       if (!Array.isArray(kind) || kind.length !== 5 || !isTime(kind[4])) refuse('no_permit');
       kinds.set(kind[0], { az: kind[1], en: kind[2], ru: kind[3], voidBefore: kind[4] });
     }
-    return { made, next, keys, kinds, revoked: riceDecode(...coded) };
+    const withdrawn = map.get(6) ?? []; // ids of keys: whatever they have signed counts for nothing
+    if (!Array.isArray(withdrawn) || !withdrawn.every((id) => id instanceof Uint8Array && id.length === 4)) refuse('no_permit');
+    return { made, next, keys, withdrawn, kinds, revoked: riceDecode(...coded) };
   }
   function isRevoked(claims, list) {
     if (claims.from < (list.kinds.get(claims.kind)?.voidBefore ?? 0)) return true;
@@ -240,7 +243,7 @@ const DayaqPermits = (() => {
   /// { finding, claims? } of whatever text.
   async function inspect(text, list, now, zone) {
     try {
-      const claims = await verify(text, list.keys);
+      const claims = await verify(text, list.keys, list.withdrawn);
       return { finding: judge(claims, list, now, zone), claims };
     } catch (error) {
       if (error instanceof Refused) return { finding: error.finding };
@@ -287,7 +290,9 @@ if (typeof document !== 'undefined') {
     place.classList.toggle('old', list !== null && seconds() > list.next);
     if (list === null) place.textContent = root.dataset.noList;
     else {
-      place.textContent = `${root.dataset.list} ${when(list.made)}. ${root.dataset.count} ${list.revoked.length}.`;
+      const minutes = Math.max(0, Math.floor((seconds() - list.made) / 60));
+      const age = root.dataset.age.replace('[h]', Math.floor(minutes / 60)).replace('[m]', minutes % 60);
+      place.textContent = `${root.dataset.list} ${when(list.made)}. ${age} ${root.dataset.count} ${list.revoked.length}.`;
       if (seconds() > list.next) place.textContent += ` ${root.dataset.old}`;
     }
   }
@@ -324,6 +329,7 @@ if (typeof document !== 'undefined') {
     }
     showList();
     await renew();
+    setInterval(showList, 60_000);
     setInterval(renew, renewEvery);
     addEventListener('online', renew);
   }

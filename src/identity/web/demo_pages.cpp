@@ -38,9 +38,15 @@ Result<http::Response> outbox(Visit& visit) {
     const auto* object = broken ? nullptr : value.if_object();
     if (object == nullptr) continue;
     portal::View& row = view.add("MESSAGE");
-    row.set("CHANNEL", member(*object, "channel"));
+    std::string words = member(*object, "text");
+    // Answers and notices of e-services are written in parts.
+    const auto* parts = object->if_contains("parts");
+    for (const auto& part : parts != nullptr && parts->is_array() ? parts->get_array() : boost::json::array()) {
+      if (part.is_string()) words += (words.empty() ? "" : " ") + std::string(part.get_string());
+    }
+    row.set("CHANNEL", parts != nullptr ? "sms" : member(*object, "channel"));
     row.set("TO", member(*object, "to"));
-    row.set("WORDS", member(*object, "text"));
+    row.set("WORDS", std::move(words));
   }
   return visit.html("outbox_title");
 }

@@ -237,6 +237,10 @@ Result<ServiceHandle> ServiceBook::publish(store::Session& session, const Servic
                 "You submitted this version yourself. Another official must publish it.");
   }
   DAYAQ_TRY_OK(check_moves((*found)->service, known));
+  // What it names may be gone since it was submitted.
+  if (auto read = read_file((*found)->service.source); !read) {
+    return std::unexpected(std::move(read).error().front());
+  }
   for (const ServiceHandle& other : known) {
     if (!stands(*other)) continue;
     ServiceVersion superseded = *other;

@@ -41,8 +41,9 @@ struct Published {
 /// them, "org:CODE/...". Errors besides the store's:
 ///   not_found "service.unknown"         nothing of this code, or nothing that is published
 ///   not_found "service.version"
-///   conflict  "service.decided"         publish: it was published or withdrawn before; suspend, resume: it
-///   is forbidden "service.same_official"   publish: who submitted it doesn't publish it forbidden
+///   invalid_input, publish: its file names a regime or a calendar that isn't there any more; with line and
+///   column conflict  "service.decided"         publish: it was published or withdrawn before; suspend,
+///   resume: it is forbidden "service.same_official"   publish: who submitted it doesn't publish it forbidden
 ///   "service.provider"        it is another organisation's conflict  "service.move"            `moves` names
 ///   a version that was never published, a field that it
 ///                                       hadn't, or a field of another kind
@@ -57,6 +58,13 @@ class ServiceBook final : public store::CommitHook {
 
   /// What files are read against.
   [[nodiscard]] const regime::FileContext& files() const { return context_; }
+  /// What files may name besides: asked whenever one is read anew, and once more when it is published; not of
+  /// versions that are stored already. Before the first write.
+  void know(NamedElsewhere elsewhere) { elsewhere_ = std::move(elsewhere); }
+  /// A file as an official brings it: parse_service() with all that is known here.
+  [[nodiscard]] std::expected<Service, Errors> read_file(std::string_view text) const {
+    return parse_service(text, context_, elsewhere_);
+  }
 
   // -- the committed state; any thread
   [[nodiscard]] std::shared_ptr<const Published> published() const;
@@ -96,6 +104,7 @@ class ServiceBook final : public store::CommitHook {
                       std::string_view action, const std::string& actor);
 
   regime::FileContext context_;
+  NamedElsewhere elsewhere_;
   audit::Log& log_;
   mutable std::mutex mutex_;  // guards committed_
   StateHandle committed_ = std::make_shared<const State>();

@@ -89,6 +89,25 @@ struct Book : testing::TestWithParam<store::Engine> {};
 INSTANTIATE_TEST_SUITE_P(Engines, Book, testing::ValuesIn(dayaq::test::engines),
                          [](const auto& each) { return dayaq::test::name_of(each.param); });
 
+TEST_P(Book, PublishesNothingThatNamesWhatIsNotThere) {
+  Offices offices(GetParam());
+  std::vector<std::string> regimes{"heat"};
+  offices.book->know({.regimes = [&] { return regimes; }, .calendars = {}});
+  const std::string text = text_of(old_form) + "ends_with: heat\n";
+  const auto read = offices.book->read_file(text);
+  ASSERT_TRUE(read) << regime::format_errors(read.error(), "file", text);
+  ASSERT_TRUE(offices.submit(text));
+  regimes = {"cold"};
+  EXPECT_EQ(offices.book->read_file(text).error().front().code, "service.unknown_regime");
+  const auto refused = offices.publish(1);
+  EXPECT_EQ(code_of(refused), "service.unknown_regime");
+  EXPECT_GT(refused.error().line, 0u);
+  EXPECT_EQ(refused.error().field, "ends_with");
+  EXPECT_EQ(offices.standing(), "1 submitted");
+  regimes = {"heat"};
+  EXPECT_TRUE(offices.publish(1));
+}
+
 TEST_P(Book, TakesAFileToPeopleByTwoOfficials) {
   Offices offices(GetParam());
   const auto submitted = offices.submit(text_of(old_form));

@@ -88,10 +88,12 @@ Result<Answers> read_all(const Service& service, const Answers& given, const App
 }  // namespace
 
 std::span<const store::Migration> migrations() {
-  static constexpr std::array<store::Migration, 4> all{{{"cases", 1, cases_schema_sql},
+  static constexpr std::array<store::Migration, 6> all{{{"cases", 1, cases_schema_sql},
+                                                        {"cases", 2, permits_long_sql},
                                                         {"service_book", 1, book_schema_sql},
                                                         {"cases_bulk", 1, bulk_schema_sql},
-                                                        {"cases_feedback", 1, feedback_schema_sql}}};
+                                                        {"cases_feedback", 1, feedback_schema_sql},
+                                                        {"permit_keys", 1, permit_keys_schema_sql}}};
   // A part that isn't there has no tables.
   static const std::vector<store::Migration> present = [] {
     std::vector<store::Migration> out;

@@ -130,6 +130,10 @@ class Cases {
   /// not_found "permit.unknown"; one that is revoked stays as it is.
   Result<void> revoke_permit(store::Session& session, PersonId person, PermitId permit,
                              const LocalizedText& reason, const std::string& actor, Instant now);
+  /// Live permits of a bucket that a withdrawn key (4 bytes) has signed get the signature of the one that
+  /// signs now, and who has them is told; at most `rows`, says how many.
+  Result<int> sign_again(store::Session& session, std::int64_t bucket, BytesView key_id, Instant now,
+                         int rows);
 
   // -- drafts: of one person and service, the last one kept; 8 KB at most (invalid_input "case.draft")
   Result<void> save_draft(store::Session& session, PersonId person, const ServiceCode& service, CaseId id,
@@ -152,6 +156,10 @@ class Cases {
   Result<std::vector<CaseEvent>> events(store::Session& session, PersonId person, CaseId id) const;
   Result<std::vector<Permit>> permits_of(store::Session& session, PersonId person, Instant valid_at) const;
   Result<std::optional<Permit>> permit(store::Session& session, PersonId person, PermitId id) const;
+  /// Permits of three days and more that stand and end in (from, until], the first to end at the front; of
+  /// those that end at the same moment as the last all, so that there may be more than `rows`.
+  Result<std::vector<Permit>> long_ones_ending(store::Session& session, Instant from, Instant until,
+                                               int rows) const;
   Result<std::vector<Permit>> revoked_live(store::Session& session, Instant now) const;
   /// When the first live permit of a kind that isn't revoked began; instant_max if there is none. Reads all
   /// permits: for the inspectors' list when many of a kind were revoked at once.

@@ -78,6 +78,25 @@ Result<std::optional<Permit>> Cases::permit(store::Session& session, PersonId pe
                      [](const store::Row& row) { return permit_from(row); });
 }
 
+Result<std::vector<Permit>> Cases::long_ones_ending(store::Session& session, Instant from, Instant until,
+                                                    int rows) const {
+  // As the index permits_long says it, or it isn't used.
+#define DAYAQ_LONG_ONES                                                                                    \
+  "SELECT " DAYAQ_PERMIT_COLUMNS                                                                           \
+  " FROM permits WHERE revoked IS NULL AND valid_until - valid_from >= 259200000000 AND valid_until > $1 " \
+  "AND valid_until <= $2 "
+  std::vector<Permit> out;
+  DAYAQ_TRY_OK(session.query(DAYAQ_LONG_ONES "ORDER BY valid_until LIMIT $3",
+                             {to_micros(from), to_micros(until), std::int64_t(rows)}, each_permit(out)));
+  if (int(out.size()) < rows) return out;
+  const Instant last = out.back().valid.until;
+  std::erase_if(out, [&](const Permit& one) { return one.valid.until == last; });
+  DAYAQ_TRY_OK(session.query(
+      DAYAQ_LONG_ONES, {to_micros(last - std::chrono::microseconds(1)), to_micros(last)}, each_permit(out)));
+#undef DAYAQ_LONG_ONES
+  return out;
+}
+
 Result<std::vector<Permit>> Cases::revoked_live(store::Session& session, Instant now) const {
   std::vector<Permit> out;
   DAYAQ_TRY_OK(session.query("SELECT " DAYAQ_PERMIT_COLUMNS

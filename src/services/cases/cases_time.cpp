@@ -1,6 +1,7 @@
 // What time and publications do to cases: deadlines, ends of regimes, new versions of services.
 #include <algorithm>
 
+#include "base/replace.hpp"
 #include "services/cases/cases_context.hpp"
 
 namespace dayaq::services {
@@ -92,6 +93,41 @@ Result<int> Cases::end_with_regimes(store::Session& session, Instant now, int ro
     if (ended >= rows) break;
   }
   return ended;
+}
+
+Result<int> Cases::sign_again(store::Session& session, std::int64_t bucket, BytesView key_id, Instant now,
+                              int rows) {
+  static const LocalizedText anew{
+      .az = "İcazəniz yenidən imzalandı, əvvəlki mətni etibarsızdır: {permit}",
+      .en = "Your permit was signed anew; its old text counts for nothing: {permit}",
+      .ru =
+          "Ваше разрешение подписано заново, прежний текст недействителен: "
+          "{permit}"};
+  // Bytes 10 to 13 of a token are its key's id (docs/permits.md).
+  std::vector<Permit> found;
+  DAYAQ_TRY_OK(session.query("SELECT " DAYAQ_PERMIT_COLUMNS
+                             " FROM permits WHERE bucket = $1 AND revoked IS NULL AND valid_until > $2 AND "
+                             "substr(token, 10, 4) = $3 LIMIT $4",
+                             {bucket, to_micros(now), key_id, std::int64_t(rows)},
+                             [&](const store::Row& row) -> Result<bool> {
+                               found.push_back(permit_from(row));
+                               return true;
+                             }));
+  for (const Permit& one : found) {
+    DAYAQ_TRY(const Bytes token, context_.issuer.sign_again(as_bytes(one.token)));
+    DAYAQ_TRY_OK(
+        session.exec("UPDATE permits SET token = $4 WHERE bucket = $1 AND person_id = $2 AND permit_id = $3",
+                     {bucket, sql_key(one.person), sql_key(one.id), BytesView(token)}));
+    DAYAQ_TRY(const auto of, stored_case(session, one.person, one.case_id));
+    if (of && context_.notifier != nullptr) {
+      LocalizedText text = anew;
+      for (const auto part : {&LocalizedText::az, &LocalizedText::en, &LocalizedText::ru}) {
+        replace_all(text.*part, "{permit}", permit::sms_text(token));
+      }
+      DAYAQ_TRY_OK(context_.notifier->notify(session, one.person, of->stands, text, now));
+    }
+  }
+  return int(found.size());
 }
 
 }  // namespace dayaq::services

@@ -112,13 +112,13 @@ class Handlers {
   }
 
   Response check(const Request& request) const {
-    const auto service = parse_service(request.body, api_.files);
+    const auto service = api_.book.read_file(request.body);
     if (!service) return http::problem(service.error(), unprocessable);
     return Response::json(checked_json(draft_of(*service), review_texts(request.body, *service), ""));
   }
 
   Response preview(const Request& request) const {
-    const auto service = parse_service(request.body, api_.files);
+    const auto service = api_.book.read_file(request.body);
     if (!service) return http::problem(service.error(), unprocessable);
     regime::Measure measure;
     measure.code = MeasureCode("apply");
@@ -131,7 +131,7 @@ class Handlers {
   }
 
   Response submit(const Request& request) const {
-    const auto service = parse_service(request.body, api_.files);
+    const auto service = api_.book.read_file(request.body);
     if (!service) return http::problem(service.error(), unprocessable);
     const auto done = api_.db.write([&, at = api_.clock.now()](store::Session& session) {
       return api_.book.submit(session, *service, request.principal.actor(), at);

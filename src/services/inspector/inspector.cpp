@@ -40,6 +40,8 @@ Look look_of(Finding finding) {
       return {"ins_revoked", "ins_revoked_text", "✕"};
     case Finding::unknown_key:
       return {"ins_unknown_key", "ins_unknown_key_text", "?"};
+    case Finding::withdrawn:
+      return {"ins_withdrawn", "ins_withdrawn_text", "✕"};
     case Finding::forged:
       return {"ins_forged", "ins_forged_text", "!"};
     case Finding::no_permit:
@@ -48,9 +50,10 @@ Look look_of(Finding finding) {
   return {"ins_no_permit", "ins_no_permit_text", "?"};
 }
 
-constexpr std::array<Finding, 8> findings{Finding::valid,   Finding::ended,    Finding::other_day,
-                                          Finding::not_yet, Finding::revoked,  Finding::unknown_key,
-                                          Finding::forged,  Finding::no_permit};
+constexpr std::array<Finding, 9> findings{Finding::valid,     Finding::ended,   Finding::other_day,
+                                          Finding::not_yet,   Finding::revoked, Finding::unknown_key,
+                                          Finding::withdrawn, Finding::forged,  Finding::no_permit};
+constexpr int cached_s = 60;
 
 void show(portal::View& view, const portal::Format& format, const Inspection& inspection,
           const permit::List& list) {
@@ -141,8 +144,7 @@ Response list(const Inspector& of, const Request& request) {
   Response response;
   response.content_type = "application/cose; cose-type=\"cose-sign1\"";  // RFC 9052 section 11.3.1
   response.headers.emplace_back("ETag", list.etag);
-  response.headers.emplace_back("Cache-Control",
-                                fmt::format("public, max-age={}", ListKeeper::renewed_after.count()));
+  response.headers.emplace_back("Cache-Control", fmt::format("public, max-age={}", cached_s));
   response.headers.emplace_back("X-Content-Type-Options", "nosniff");
   // RFC 9110 section 13.1.2: a list of tags, compared weakly; "*" fits whatever there is.
   const std::string_view known = request.header("if-none-match");
@@ -182,6 +184,8 @@ std::string_view to_string(Finding finding) {
       return "revoked";
     case Finding::unknown_key:
       return "unknown_key";
+    case Finding::withdrawn:
+      return "withdrawn";
     case Finding::forged:
       return "forged";
     case Finding::no_permit:
@@ -196,6 +200,7 @@ Inspection inspect(std::string_view text, const permit::List& list, const Zone& 
   const auto claims = permit::verify(*token, list.keys);
   if (!claims) {
     if (claims.error().code == "permit.key") return {.finding = Finding::unknown_key, .claims = {}};
+    if (claims.error().code == "permit.key_withdrawn") return {.finding = Finding::withdrawn, .claims = {}};
     if (claims.error().code == "permit.signature") return {.finding = Finding::forged, .claims = {}};
     return {};
   }

@@ -29,6 +29,7 @@ enum class Finding : std::uint8_t {
   not_yet,
   revoked,
   unknown_key,
+  withdrawn,  ///< the key that signed it was: nobody knows who signed what
   forged,
   no_permit
 };

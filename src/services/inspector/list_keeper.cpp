@@ -31,12 +31,21 @@ Result<std::shared_ptr<const SignedList>> ListKeeper::current(Instant now) {
 }
 
 Result<std::shared_ptr<const SignedList>> ListKeeper::make(Instant now) const {
+  const permit::Issuer signer = issuer_;  // the same key for all of this list, whoever takes over meanwhile
   DAYAQ_TRY(ListState state, read_(now));
   permit::Keys keys;
-  keys.add(issuer_.public_key());
+  keys.add(signer.public_key());
+  for (const Bytes& raw : state.keys) {
+    DAYAQ_TRY(crypto::CoseKey key, crypto::CoseKey::from_ed25519(raw));
+    if (keys.find(permit::key_id_of(key)) == nullptr) keys.add(std::move(key));
+  }
+  for (Bytes& id : state.withdrawn) {
+    // The key that signs this list was withdrawn a moment ago: the next list is signed by its successor.
+    if (id != signer.key_id()) keys.withdraw(std::move(id));
+  }
   auto out = std::make_shared<SignedList>();
   out->list = permit::make_list(std::move(state.revoked), state.kinds, std::move(keys), now, fresh_for);
-  DAYAQ_TRY(const Bytes bytes, permit::encode_list(out->list, issuer_));
+  DAYAQ_TRY(const Bytes bytes, permit::encode_list(out->list, signer));
   out->bytes = as_text(bytes);
   const crypto::Sha256 hash = crypto::sha256(bytes);
   out->etag = '"' + to_hex(BytesView(hash).first(12)) + '"';

@@ -15,6 +15,8 @@ namespace dayaq::services::inspector {
 struct ListState {
   std::vector<permit::RevokedPermit> revoked;  ///< that haven't ended
   std::vector<permit::KindInput> kinds;
+  std::vector<Bytes> keys;       ///< 32 bytes each, besides the one that signs: announced, and retired ones
+  std::vector<Bytes> withdrawn;  ///< key ids
 };
 
 struct SignedList {
@@ -34,7 +36,7 @@ class ListKeeper {
   /// it is. Without one the error of reading.
   [[nodiscard]] Result<std::shared_ptr<const SignedList>> current(Instant now);
 
-  static constexpr std::chrono::seconds renewed_after{60};
+  static constexpr std::chrono::seconds renewed_after{10};
   /// How long a device may go on without being told that its list is old.
   static constexpr std::chrono::hours fresh_for{12};
 

@@ -23,13 +23,13 @@ struct KeptList : testing::Test {
                     }};
 };
 
-TEST_F(KeptList, IsMadeOnceAMinuteHoweverOftenItIsAskedFor) {
+TEST_F(KeptList, IsMadeOnceInTenSecondsHoweverOftenItIsAskedFor) {
   const auto first = keeper.current(now);
   ASSERT_TRUE(first);
-  EXPECT_TRUE(keeper.current(now + seconds(59)));
+  EXPECT_TRUE(keeper.current(now + seconds(9)));
   EXPECT_EQ(reads, 1);
   revoked.push_back({.id = 9, .kind = 1, .from = now});
-  const auto second = keeper.current(now + seconds(60));
+  const auto second = keeper.current(now + seconds(10));
   ASSERT_TRUE(second);
   EXPECT_EQ(reads, 2);
   EXPECT_NE((*first)->etag, (*second)->etag);
@@ -38,7 +38,7 @@ TEST_F(KeptList, IsMadeOnceAMinuteHoweverOftenItIsAskedFor) {
   const auto read = permit::parse_list(as_bytes((*second)->bytes), keys);
   ASSERT_TRUE(read);
   EXPECT_EQ(read->revoked, (std::vector<std::uint64_t>{9}));
-  EXPECT_EQ(read->made, now + seconds(60));
+  EXPECT_EQ(read->made, now + seconds(10));
 }
 
 TEST_F(KeptList, GoesOnWithTheLastOneWhileTheStoreCannotBeRead) {
@@ -57,13 +57,13 @@ TEST_F(KeptList, IsGivenToManyAtOnce) {
   std::atomic<int> good = 0;
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
-      for (int at = 0; at < 300; ++at) {
+      for (int at = 0; at < 50; ++at) {
         if (keeper.current(now + seconds(at))) ++good;
       }
     });
   }
   for (auto& thread : threads) thread.join();
-  EXPECT_EQ(good, 1200);
+  EXPECT_EQ(good, 200);
   EXPECT_LE(reads, 6);
 }
 

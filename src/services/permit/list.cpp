@@ -11,6 +11,7 @@ using crypto::cbor::Value;
 // Signed along with the list, so that nothing else that this key signs can be taken for one.
 constexpr std::string_view purpose = "dayaq permit list 1";
 constexpr std::uint64_t count_max = 1'000'000;
+constexpr std::size_t withdrawn_max = 1'024;
 constexpr crypto::cbor::Limits limits{
     .size_max = 8u << 20, .items_max = 32'768, .entries_max = 4'096, .depth_max = 8};
 
@@ -96,6 +97,16 @@ Result<List> read_payload(BytesView payload) {
     auto key = crypto::CoseKey::from_value(item);
     // A kind of keys that isn't known yet is passed over: what it signs will be told from a forgery.
     if (key && key->algorithm() == crypto::CoseAlgorithm::eddsa) list.keys.add(std::move(*key));
+  }
+  if (const Value* withdrawn = parsed->find(6)) {
+    if (withdrawn->kind != crypto::cbor::Kind::array || withdrawn->items.size() > withdrawn_max) {
+      return no_list("withdrawn");
+    }
+    for (const Value& item : withdrawn->items) {
+      const auto id = item.as_bytes();
+      if (!id || id->size() != 4) return no_list("withdrawn");
+      list.keys.withdraw({id->begin(), id->end()});
+    }
   }
   if (kinds->kind != crypto::cbor::Kind::array || kinds->items.size() > 4'096) return no_list("kinds");
   for (const Value& item : kinds->items) {
@@ -183,13 +194,19 @@ Result<Bytes> encode_list(const List& list, const Issuer& issuer) {
                       Value::integer(kind.void_before == instant_min ? 0 : seconds_of(kind.void_before))}));
   }
   const RiceCoded coded = rice_encode(list.revoked);
-  const Bytes payload = crypto::cbor::encode(Value::map(
-      {{Value::integer(1), Value::integer(seconds_of(list.made))},
-       {Value::integer(2), Value::integer(seconds_of(list.next))},
-       {Value::integer(3), Value::array(std::move(keys))},
-       {Value::integer(4), Value::array(std::move(kinds))},
-       {Value::integer(5), Value::array({Value::unsigned_integer(coded.count),
-                                         Value::unsigned_integer(coded.k), Value::bytes(coded.bits)})}}));
+  std::vector<std::pair<Value, Value>> members{
+      {Value::integer(1), Value::integer(seconds_of(list.made))},
+      {Value::integer(2), Value::integer(seconds_of(list.next))},
+      {Value::integer(3), Value::array(std::move(keys))},
+      {Value::integer(4), Value::array(std::move(kinds))},
+      {Value::integer(5), Value::array({Value::unsigned_integer(coded.count),
+                                        Value::unsigned_integer(coded.k), Value::bytes(coded.bits)})}};
+  if (!list.keys.withdrawn().empty()) {
+    std::vector<Value> withdrawn;
+    for (const Bytes& id : list.keys.withdrawn()) withdrawn.push_back(Value::bytes(id));
+    members.emplace_back(Value::integer(6), Value::array(std::move(withdrawn)));
+  }
+  const Bytes payload = crypto::cbor::encode(Value::map(std::move(members)));
   return issuer.sign(payload, as_bytes(purpose));
 }
 

@@ -2,7 +2,10 @@
 // permits that look valid were revoked. One COSE_Sign1, fetched as /v1/permits/list.
 //
 //   payload = { 1: made (s), 2: next (s), 3: [COSE_Key...], 4: [[kind, az, en, ru, void_before (s) or 0]...],
-//               5: [count, k, bits] }
+//               5: [count, k, bits], 6: [key id (4 bytes)...] }
+//
+// 6 is left out while there is none: whatever these keys have signed counts for nothing, and they aren't
+// in 3.
 //
 // The ids of revoked permits that are still live, ascending, as gaps (first: the id itself; then id -
 // previous
@@ -35,7 +38,7 @@ struct Kind {
 struct List {
   Instant made;
   Instant next;                        ///< when to fetch it again; an older one still tells what it knows
-  Keys keys;                           ///< with which permits are signed
+  Keys keys;                           ///< with which permits are signed, and will be; those withdrawn
   std::vector<Kind> kinds;             ///< ascending by number
   std::vector<std::uint64_t> revoked;  ///< ascending, each once
 

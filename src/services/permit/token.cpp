@@ -97,9 +97,23 @@ Bytes key_id_of(const crypto::CoseKey& key) {
   return {hash.begin(), hash.begin() + key_id_size};
 }
 
-Issuer::Issuer(crypto::CoseSigner key) : key_(std::move(key)) {
-  DAYAQ_ASSERT(key_.algorithm() == crypto::CoseAlgorithm::eddsa);
-  key_id_ = key_id_of(key_.public_key());
+std::shared_ptr<const Issuer::Signer> Issuer::signer_of(crypto::CoseSigner key) {
+  DAYAQ_ASSERT(key.algorithm() == crypto::CoseAlgorithm::eddsa);
+  Bytes id = key_id_of(key.public_key());
+  return std::make_shared<const Signer>(Signer{.key = std::move(key), .id = std::move(id)});
+}
+
+Issuer::Issuer(crypto::CoseSigner key) : signer_(signer_of(std::move(key))) {}
+
+void Issuer::use(crypto::CoseSigner key) {
+  auto signer = signer_of(std::move(key));
+  const std::scoped_lock lock(mutex_);
+  signer_ = std::move(signer);
+}
+
+std::shared_ptr<const Issuer::Signer> Issuer::held() const {
+  const std::scoped_lock lock(mutex_);
+  return signer_;
 }
 
 Bytes Issuer::issue(const Claims& claims) const {
@@ -119,15 +133,23 @@ Bytes Issuer::issue(const Claims& claims) const {
 }
 
 Bytes Issuer::sign(BytesView payload, BytesView external_aad) const {
-  return crypto::cose_sign1(payload, key_, key_id_, external_aad);
+  const auto signer = held();
+  return crypto::cose_sign1(payload, signer->key, signer->id, external_aad);
+}
+
+Result<Bytes> Issuer::sign_again(BytesView token) const {
+  const auto message = crypto::parse_cose_sign1(token);
+  if (!message || !message->payload) return no_permit("no COSE_Sign1");
+  DAYAQ_TRY_OK(read_claims(*message->payload));
+  return sign(*message->payload, {});
 }
 
 Bytes Issuer::key_id() const {
-  return key_id_;
+  return held()->id;
 }
 
 crypto::CoseKey Issuer::public_key() const {
-  return key_.public_key();
+  return held()->key.public_key();
 }
 
 std::string qr_text(BytesView token) {
@@ -188,9 +210,23 @@ const crypto::CoseKey* Keys::find(BytesView key_id) const {
   return found == keys_.end() ? nullptr : &found->second;
 }
 
+void Keys::withdraw(Bytes key_id) {
+  std::erase_if(keys_, [&](const auto& key) { return std::ranges::equal(key.first, key_id); });
+  const auto at = std::ranges::lower_bound(withdrawn_, key_id);
+  if (at == withdrawn_.end() || *at != key_id) withdrawn_.insert(at, std::move(key_id));
+}
+
+bool Keys::is_withdrawn(BytesView key_id) const {
+  return std::ranges::any_of(withdrawn_, [&](const Bytes& one) { return std::ranges::equal(one, key_id); });
+}
+
 Result<Claims> verify(BytesView token, const Keys& keys) {
   const auto message = crypto::parse_cose_sign1(token);
   if (!message || !message->payload) return no_permit("no COSE_Sign1");
+  if (keys.is_withdrawn(message->key_id)) {
+    return fail(ErrorKind::forbidden, "permit.key_withdrawn",
+                "The key that signed this permit was withdrawn: ask for the permit again.");
+  }
   bool known = false;
   for (const auto& [id, key] : keys.all()) {
     if (!std::ranges::equal(id, message->key_id)) continue;

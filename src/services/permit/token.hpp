@@ -10,6 +10,8 @@
 // languages is in the list of keys (list.hpp). @see docs/permits.md
 #pragma once
 
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,21 +42,36 @@ inline constexpr std::size_t subject_max = 20, detail_max = 40;  ///< bytes
 [[nodiscard]] Bytes raw_key(const crypto::CoseKey& key);
 [[nodiscard]] Bytes key_id_of(const crypto::CoseKey& key);
 
-/// Signs permits. Thread-safe.
+/// Signs permits. Thread-safe. A copy goes on with the key of its moment.
 class Issuer {
  public:
   explicit Issuer(crypto::CoseSigner key);  ///< Ed25519 (DAYAQ_ASSERT)
+  Issuer(const Issuer& other) : signer_(other.held()) {}
+  Issuer& operator=(const Issuer&) = delete;
+  ~Issuer() = default;
+  /// From here on this key signs.
+  void use(crypto::CoseSigner key);
   /// A subject or detail that is too long is cut at a whole character; times are cut to whole seconds,
   /// of which a permit lasts one at least; one without end ends with the year 9999.
   [[nodiscard]] Bytes issue(const Claims& claims) const;
   /// Signs something else with the same key: the list of revoked permits.
   [[nodiscard]] Bytes sign(BytesView payload, BytesView external_aad) const;
+  /// The same permit under the key that signs now; what signed `token` isn't looked at. invalid_input
+  /// "permit.token".
+  [[nodiscard]] Result<Bytes> sign_again(BytesView token) const;
   [[nodiscard]] Bytes key_id() const;  ///< 4 bytes
   [[nodiscard]] crypto::CoseKey public_key() const;
 
  private:
-  crypto::CoseSigner key_;
-  Bytes key_id_;
+  struct Signer {
+    crypto::CoseSigner key;
+    Bytes id;
+  };
+  [[nodiscard]] static std::shared_ptr<const Signer> signer_of(crypto::CoseSigner key);
+  [[nodiscard]] std::shared_ptr<const Signer> held() const;
+
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Signer> signer_;  // shared with whoever signs while another takes over
 };
 
 /// "DP1:..." (base45, for QR) and "DP1...." (base64url, for SMS; of a token that isn't an Issuer's: qr_text).
@@ -71,14 +88,20 @@ class Keys {
   /// The first with that id; 4 bytes may be shared by several keys, of which verify() tries each.
   [[nodiscard]] const crypto::CoseKey* find(BytesView key_id) const;
   [[nodiscard]] const std::vector<std::pair<Bytes, crypto::CoseKey>>& all() const { return keys_; }
+  /// Whatever a key of this id (4 bytes) has signed counts for nothing; its place in all() is lost.
+  void withdraw(Bytes key_id);
+  [[nodiscard]] const std::vector<Bytes>& withdrawn() const { return withdrawn_; }  ///< ascending
+  [[nodiscard]] bool is_withdrawn(BytesView key_id) const;
 
  private:
   std::vector<std::pair<Bytes, crypto::CoseKey>> keys_;
+  std::vector<Bytes> withdrawn_;
 };
 
 /// The claims of a token whose signature fits.
 ///   - invalid_input "permit.token"      not a permit
 ///   - not_found "permit.key"            signed with a key that isn't known
+///   - forbidden "permit.key_withdrawn"  signed, or forged, with a key that was withdrawn
 ///   - invalid_input "permit.signature"  forged or damaged
 [[nodiscard]] Result<Claims> verify(BytesView token, const Keys& keys);
 

@@ -62,6 +62,8 @@ inline std::string leaving_home_file() {
 
 struct SmsNode {
   explicit SmsNode(store::Engine engine) : cases(engine, migrations()) { start(); }
+  /// With the tables of notices and bookings.
+  SmsNode(store::Engine engine, std::span<const store::Migration> more) : cases(engine, more) { start(); }
   /// On a database that exists, with the master key that its messages lie under.
   SmsNode(const std::string& url, const std::filesystem::path& key, Gateway& way, Limits limited = {})
       : key_file(key), other_gateway(&way), limits(limited), cases(url, migrations()) {

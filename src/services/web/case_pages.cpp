@@ -72,6 +72,15 @@ Result<Response> cases_page(Visit& visit, const ServicesWeb& services) {
     row.set("SAVED", visit.fill("sv_draft_saved", {{"time", format.date_time(draft.saved)}}));
     row.set("HREF", fmt::format("/services/{}/apply", draft.service));
   }
+  if (services.notices != nullptr && subject.person == visit.session->person) {
+    DAYAQ_TRY(const bool wanted, visit.web.db.read([&](store::Session& db) {
+      return services.notices->wanted(db, subject.person);
+    }));
+    View& notices = view.add("NOTICES");
+    notices.set("WORDS", visit.text(wanted ? "nt_on" : "nt_off"));
+    notices.set("WANTED", wanted ? "no" : "yes");
+    notices.set("NAME", visit.text(wanted ? "nt_switch_off" : "nt_switch_on"));
+  }
   if (mine.cases.empty()) view.show("NOTHING");
   for (const Case& one : mine.cases) {
     View& row = view.add("CASE");
@@ -420,6 +429,17 @@ Result<Response> rate_case(Visit& visit, const ServicesWeb& services) {
   return back_to(visit, id, "rated");
 }
 
+/// The person's own switch, also while they act for somebody else.
+Result<Response> switch_notices(Visit& visit, const ServicesWeb& services) {
+  if (services.notices != nullptr) {
+    DAYAQ_TRY_OK(visit.web.db.write([&](store::Session& db) {
+      return services.notices->set_wanted(db, visit.session->person, visit.form("wanted") == "yes",
+                                          visit.now);
+    }));
+  }
+  return visit.redirect("/my/cases");
+}
+
 }  // namespace
 
 void add_my_case_pages(http::Router& router, const ServicesWeb& services) {
@@ -431,6 +451,8 @@ void add_my_case_pages(http::Router& router, const ServicesWeb& services) {
       {Method::post, "/my/cases/{number}/withdraw", "page_my_case_withdraw", "Withdraws it.", withdraw},
       {Method::post, "/my/cases/{number}/appeal", "page_my_case_appeal", "Appeals a refusal.", appeal},
       {Method::post, "/my/cases/{number}/pay", "page_my_case_pay", "Pays its fee.", pay},
+      {Method::post, "/my/notices", "page_my_notices", "Switches messages about applications on or off.",
+       switch_notices},
       {Method::post, "/my/cases/{number}/rate", "page_my_case_rate", "Says how it was.", rate_case},
   });
   add_signed_in_pages(router, services, identity::Assurance::low, pages);

@@ -158,7 +158,7 @@ Result<std::string> uploaded(const Visit& visit) {
 
 Checked check_source(const ServicesWeb& services, std::string source) {
   Checked out{.source = std::move(source), .service = std::nullopt, .errors = {}};
-  auto read = parse_service(out.source, services.book.files());
+  auto read = services.book.read_file(out.source);
   if (read) {
     out.service = std::move(*read);
     out.errors = review_texts(out.source, *out.service);

@@ -19,6 +19,8 @@
 #include "services/attachments/attachments.hpp"
 #include "services/booking/booking.hpp"
 #include "services/cases/cases.hpp"
+#include "services/cases/permit_keys.hpp"
+#include "services/sms/notices.hpp"
 #include "services/surge/surge.hpp"
 #include "services/web/drop_off.hpp"
 #include "services/web/payments.hpp"
@@ -39,6 +41,8 @@ struct ServicesWeb {
   Payments* payments = nullptr;  ///< null: a fee can't be paid here
   /// Applying stands behind its gate, and what is the same for everybody is in its cache; null: neither.
   surge::Surge* surge = nullptr;
+  sms::Notices* notices = nullptr;          ///< null: nobody is told by message
+  const PermitKeys* permit_keys = nullptr;  ///< null: inspectors' lists carry the key that signs alone
 };
 
 using Handler = Result<http::Response> (*)(Visit& visit, const ServicesWeb& services);
