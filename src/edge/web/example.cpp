@@ -96,7 +96,7 @@ diameter:
 #     - {service: "data:education", attributes: ["Filter-Id=edu"]}
 #   limited: ["Filter-Id=limited"]
 #   normal: ["Filter-Id=none"]  # puts a session back to what it was without a grant
-#   volume: ["ChilliSpot-Max-Total-Octets={total}", "ChilliSpot-Max-Total-Gigawords={gigawords}"]  # for a NAS that counts
+#   volume: ["Mikrotik-Total-Limit={total}", "Mikrotik-Total-Limit-Gigawords={gigawords}"]  # for a NAS that counts
 #   volume_slice: 100MiB
 #   accept_without_password: false
 #   unpaid_reply: unpaid      # in the Reply-Message of who hasn't paid: limited service while payments are deferred
