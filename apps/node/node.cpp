@@ -350,7 +350,7 @@ bool Node::add_card_routes(http::Router& router) {
 }
 
 std::filesystem::path Node::card_authorities() const {
-  const auto& cards = state_->core.configuration.cards;
+  const auto& cards = state_->core->configuration.cards;
   return cards ? cards->authorities : std::filesystem::path();
 }
 
