@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "crypto/cose.hpp"
+#include "crypto/jwk_numbers.ipp"
 #include "crypto/openssl_handles.ipp"
 
 namespace dayaq::crypto {
@@ -168,15 +169,9 @@ Result<CoseKey> CoseKey::from_p256(BytesView x, BytesView y) {
   std::array<unsigned char, 65> point{4};
   std::ranges::copy(std::span(raw_bytes(x), 32), point.begin() + 1);
   std::ranges::copy(std::span(raw_bytes(y), 32), point.begin() + 33);
-  char group[] = SN_X9_62_prime256v1;
-  OSSL_PARAM params[] = {
-      OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
-      OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size()),
-      OSSL_PARAM_construct_end(),
-  };
   auto impl = std::make_unique<Impl>();
   impl->algorithm = CoseAlgorithm::es256;
-  impl->key = import("EC", params);  // refuses a point off the curve
+  impl->key = jwk_numbers::p256_from_point(std::as_bytes(std::span(point)));
   if (!impl->key) return bad_key("not a point of P-256");
   impl->first.assign(x.begin(), x.end());
   impl->second.assign(y.begin(), y.end());
