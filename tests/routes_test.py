@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Every route of the real program, pages too, says what it asks of its caller, and refuses everyone else: nobody, an
 unknown key, another scope, a person's token, a revoked one, one that is bound to a key and comes without a proof, another
-organisation's, a session that isn't there or isn't sure enough. (Expired tokens: identity_oidc_test, which has a clock.)"""
-import base64, hashlib, json, os, re, secrets, subprocess, sys, time, unittest
+organisation's, an ID token, an expired one, a session that isn't there, isn't sure enough or has expired."""
+import base64, glob, hashlib, json, os, re, secrets, subprocess, sys, time, unittest
 from urllib.parse import parse_qs, quote, urlsplit
 
 from authlib.jose import JsonWebKey, JsonWebSignature
@@ -57,11 +57,8 @@ class RoutesRefuseTheWrongCaller(unittest.TestCase):
             cls.keys[scope] = made.json["token"]
         cls.tokens = {scope: cls.token_of(key) for scope, key in cls.keys.items()}
         cls.register_app()
-        cls.person_token = cls.person_signs_in()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.stand.remove()
+        told = cls.person_signs_in()
+        cls.person_token, cls.id_token = told["access_token"], told["id_token"]
 
     @classmethod
     def ask_token(cls, client, secret, headers=None, **fields):
@@ -97,7 +94,7 @@ class RoutesRefuseTheWrongCaller(unittest.TestCase):
         answer = cls.ask_token("my-app", cls.app_secret, grant_type="authorization_code", code=code,
                                redirect_uri="http://127.0.0.1:9/cb", code_verifier=VERIFIER)
         assert answer.status == 200, answer.text
-        return answer.json["access_token"]
+        return answer.json
 
     def ask(self, route, **options):
         return self.node.request(route["method"], route["target"], **options)
@@ -227,6 +224,16 @@ class RoutesRefuseTheWrongCaller(unittest.TestCase):
         listed = self.node.get("/v1/keys", headers={"Authorization": f"DPoP {token}", "DPoP": proofs.make("GET", f"{self.stand.issuer}/v1/keys", token)})
         self.assertEqual(listed.status, 200, listed.text)
 
+    def test_a_token_for_another_audience_opens_nothing(self):
+        # An ID token: this issuer's, signed by the same key, of somebody signed in, and for the client alone.
+        payload = self.id_token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        self.assertEqual((claims["iss"], claims["aud"]), (self.stand.issuer, "my-app"))
+        self.assertGreater(claims["exp"], time.time() - 3600)
+        for route in self.guarded:
+            self.assert_refused(route, 401, "an ID token", key=self.id_token)
+        self.assertEqual(self.node.get("/oauth/userinfo", key=self.id_token).status, 401)
+
     def test_another_organisation_neither_sees_nor_changes_what_is_not_its_own(self):
         made = self.node.post("/v1/keys", {"organisation": "tabib", "name": "other", "scopes": ["clients:write", "feed:read", "grants:decide"]}, key=self.node.key()).json
         other = self.token_of(made["token"])
@@ -274,6 +281,51 @@ class RoutesRefuseTheWrongCaller(unittest.TestCase):
                 self.assertEqual(answer.status, 401, route["name"])
         for route in self.guarded:  # a browser's session is no key to the API
             self.assert_refused(route, 401, "a session", headers={"Cookie": signed_in["cookies"]})
+
+
+class WhenTimeHasPassed(unittest.TestCase):
+    """The same program, started again on the same data thirteen hours later. Runs last: time doesn't go back."""
+
+    LATER = "+13h"
+
+    def test_expired_tokens_and_sessions_open_nothing_on_any_route(self):
+        known = RoutesRefuseTheWrongCaller
+        if not hasattr(known, "person_token"):
+            known.setUpClass()
+        asking, node = known(), known.node
+        ran = subprocess.run(["node", "session.mjs", known.stand.file], cwd=OIDC, capture_output=True, text=True, timeout=120)
+        self.assertEqual(ran.returncode, 0, ran.stdout + ran.stderr)
+        cookies = {"Accept": "text/html", "Cookie": json.loads(ran.stdout)["cookies"]}
+        tokens = {scope: known.token_of(key) for scope, key in known.keys.items()}
+        person = known.person_signs_in()["access_token"]
+        self.assertEqual(node.get("/my", headers=cookies).status, 200)
+        self.assertEqual(node.get("/v1/me", key=person).status, 200)
+        for route in known.guarded:
+            if route["method"] == "GET" and route["scope"] in tokens:
+                self.assertNotEqual(asking.ask(route, key=tokens[route["scope"]]).status, 401, route["name"])
+        node.stop()
+        library = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")[0]
+        later = {"LD_PRELOAD": library, "FAKETIME": self.LATER, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        os.environ.update(later)
+        try:
+            node.start("--url", known.stand.issuer)
+        finally:
+            for name in later:
+                del os.environ[name]
+        for route in known.guarded:
+            refused = asking.assert_refused(route, 401, "expired", key=tokens.get(route["scope"], person))
+            self.assertIn('error="invalid_token"', refused.headers["WWW-Authenticate"], route["name"])
+            if route["method"] == "GET" and route["scope"] in known.keys:
+                answer = asking.ask(route, key=known.keys[route["scope"]])
+                self.assertNotIn(answer.status, (401, 500), f"{route['name']}: what doesn't expire still passes the gate")
+        for route in known.routes:
+            if route["signed_in"] != "none" and route["scope"] == "none":
+                answer = asking.ask(route, headers=cookies)
+                self.assertEqual(answer.status, 303 if route["method"] == "GET" else 401, f"{route['name']}: an expired session")
+
+
+def tearDownModule():
+    RoutesRefuseTheWrongCaller.stand.remove()
 
 
 if __name__ == "__main__":
