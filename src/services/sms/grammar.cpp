@@ -6,6 +6,7 @@
 #include <span>
 #include <utility>
 
+#include "services/sms/form_reading.hpp"
 #include "services/sms/lexicon.hpp"
 #include "services/sms/reading.hpp"
 #include "services/sms/script.hpp"
@@ -53,6 +54,27 @@ Grammar::ChoiceField field_of(const Field& field) {
     if (!out.words.contains(sound)) add(choice.code, choice.code);
   }
   return out;
+}
+
+/// What a message can answer besides choices; a field that is known isn't asked.
+std::optional<Grammar::OpenField> open_field_of(const Field& field) {
+  using Kind = Grammar::OpenField::Kind;
+  Kind kind = Kind::text;
+  if (field.known != Known::none) return std::nullopt;
+  if (field.kind == FieldKind::date) {
+    kind = Kind::date;
+  } else if (field.kind == FieldKind::number) {
+    kind = Kind::number;
+  } else if (field.kind == FieldKind::yes_no) {
+    kind = Kind::yes_no;
+  } else if (field.kind != FieldKind::text) {
+    return std::nullopt;
+  }
+  return Grammar::OpenField{.code = field.code,
+                            .kind = kind,
+                            .required = field.required && !field.when,
+                            .min = field.min,
+                            .max = field.max};
 }
 
 void append(std::string& out, const Token& token) {
@@ -124,7 +146,7 @@ Grammar::Grammar(const std::vector<const Service*>& services, const registry::Na
     : rule_(rule) {
   for (const Service* service : services) {
     if (!service->on(Channel::sms)) continue;
-    Entry entry{.code = service->code, .words = {}, .fields = {}};
+    Entry entry{.code = service->code, .words = {}, .fields = {}, .open = {}, .order = {}};
     for (const std::string& word : service->sms_words) entry.words.push_back(sound_of(word));
     std::erase(entry.words, std::string());
     for (const std::string& code : service->sms_order) {
@@ -132,13 +154,20 @@ Grammar::Grammar(const std::vector<const Service*>& services, const registry::Na
       for (const Field& one : service->form) {
         if (one.code == code) field = &one;
       }
-      if (field != nullptr && field->kind == FieldKind::choice) entry.fields.push_back(field_of(*field));
+      if (field == nullptr) continue;
+      if (field->kind == FieldKind::choice) {
+        entry.fields.push_back(field_of(*field));
+        entry.order.push_back(code);
+      } else if (auto open = open_field_of(*field)) {
+        entry.open.push_back(*std::move(open));
+        entry.order.push_back(code);
+      }
     }
     entries_.push_back(std::move(entry));
   }
 }
 
-Reading Grammar::parse(std::string_view utf8) const {
+Reading Grammar::parse(std::string_view utf8, std::optional<Date> today) const {
   std::vector<Token> tokens = tokens_of(utf8.substr(0, message_bytes_max));
   Reading out{.language = language_of(tokens), .says = Question{}};
   if (auto command = command_of(tokens)) {
@@ -183,7 +212,8 @@ Reading Grammar::parse(std::string_view utf8) const {
       return out;
     }
   }
-  auto read = read_application(*chosen, rule_, tokens);
+  auto read = chosen->open.empty() ? read_application(*chosen, rule_, tokens)
+                                   : read_form(*chosen, rule_, tokens, today);
   if (auto* question = std::get_if<Question>(&read)) {
     if (question->what == What::person && !digits) {
       // Words alone: whoever writes "hello" is told how it is done.

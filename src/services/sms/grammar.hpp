@@ -11,12 +11,14 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
 #include "base/text.hpp"
+#include "base/time.hpp"
 #include "registry/country_pack.hpp"
 #include "services/types.hpp"
 
@@ -78,17 +80,28 @@ class Grammar {
   /// `services`: those that are published; others than of Channel::sms are left out. Copied.
   Grammar(const std::vector<const Service*>& services, const registry::NationalIdRule& rule);
   /// Whatever the bytes are: never fails. At most some microseconds a message, a hundred for the oddest.
-  [[nodiscard]] Reading parse(std::string_view utf8) const;
+  /// `today`, in the country's zone, is for dates without a year.
+  [[nodiscard]] Reading parse(std::string_view utf8, std::optional<Date> today = std::nullopt) const;
 
   struct ChoiceField {
     std::string code;
     bool required = true;
     std::map<std::string, std::string, std::less<>> words;  ///< by sound: the choice; "" if two share it
   };
+  /// A question that isn't a choice. @see form_reading.hpp
+  struct OpenField {
+    enum class Kind : std::uint8_t { date, number, yes_no, text };
+    std::string code;
+    Kind kind = Kind::text;
+    bool required = true;
+    std::int64_t min = 0, max = 0;  ///< as the form has them
+  };
   struct Entry {
     ServiceCode code;
     std::vector<std::string> words;  ///< by sound
     std::vector<ChoiceField> fields;
+    std::vector<OpenField> open;     ///< empty: the message is read by reading.hpp
+    std::vector<std::string> order;  ///< of all these questions, as the file has them
   };
   [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
   [[nodiscard]] const registry::NationalIdRule& rule() const { return rule_; }

@@ -194,7 +194,7 @@ std::shared_ptr<const Inbox::Prepared> Inbox::prepare(const Incoming& incoming, 
   out->sender = std::int64_t(sender);
   out->bucket = registry::bucket_of(sender);
   out->message = std::int64_t(siphash(keys_, key) & positive);
-  out->reading = grammar()->parse(incoming.text);
+  out->reading = grammar()->parse(incoming.text, context_.country.zone().day_of(now));
   return out;
 }
 

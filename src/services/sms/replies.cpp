@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 
@@ -21,6 +22,27 @@ std::string say(Language language, const Texts& texts, const Args&... args) {
   return language == Language::ru ? out : to_gsm7(out);
 }
 
+/// What an answer to a question that isn't a choice looks like; "" where a message can't hold one.
+std::string example_of_answer(const Field& field) {
+  switch (field.kind) {
+    case FieldKind::date:
+      return "21.12.2026";
+    case FieldKind::number:
+      return std::to_string(std::max<std::int64_t>(field.min, 1));
+    case FieldKind::yes_no:
+      return "yes";
+    case FieldKind::text:
+      return "...";
+    default:
+      return {};
+  }
+}
+
+const Field* open_field(const Service* service, std::string_view code) {
+  const Field* found = service == nullptr ? nullptr : service->find(code);
+  return found != nullptr && found->choices.empty() ? found : nullptr;
+}
+
 /// An example that works: "2 5ABC123", in the order of the service's file.
 std::string example_of(const Service* service) {
   std::string out;
@@ -28,11 +50,21 @@ std::string example_of(const Service* service) {
     for (const std::string& code : service->sms_order) {
       std::string part = "5ABC123";
       for (const Field& field : service->form) {
-        if (field.code != code || field.choices.empty()) continue;
+        if (field.code != code) continue;
+        if (field.choices.empty()) {
+          part = field.known == Known::none ? example_of_answer(field) : std::string();
+          continue;
+        }
         const Choice& choice = field.choices[field.choices.size() > 1 ? 1 : 0];
         part = choice.words.empty() ? choice.code : choice.words.front();
       }
-      out += (out.empty() ? "" : " ") + part;
+      if (!part.empty()) out += (out.empty() ? "" : " ") + part;
+    }
+    // With several services the message begins with the service's word.
+    if (!service->sms_words.empty() && std::ranges::any_of(service->sms_order, [&](const std::string& code) {
+          return open_field(service, code) != nullptr;
+        })) {
+      out = service->sms_words.front() + " " + out;
     }
   }
   return out.empty() ? "5ABC123 2" : out;
@@ -122,6 +154,23 @@ std::string question_text(Language language, const Question& question, const Ser
                  example);
     case What::answer:
     case What::answer_unknown:
+    case What::answer_several:
+      if (const Field* field = open_field(service, question.field)) {
+        const bool missing = question.what == What::answer;
+        return say(language,
+                   missing ? Texts{"Catmir: {1} Numune: {0}", "Missing: {1} Example: {0}",
+                                   "Не хватает: {1} Пример: {0}"}
+                           : Texts{"Aydin deyil: {1} Numune: {0}", "Not clear: {1} Example: {0}",
+                                   "Неясно: {1} Пример: {0}"},
+                   example, field->title.in(language));
+      }
+      if (question.what == What::answer_several) {
+        return say(
+            language,
+            {"Bir nefere bir sebeb yazin: {1}. Numune: {0}", "One reason for one person: {1}. Example: {0}",
+             "Одна причина на человека: {1}. Пример: {0}"},
+            example, choices_of(service, question.field, language));
+      }
       return say(language,
                  {"Sebeb {2}: {1}. Numune: {0}", "The reason {2}: {1}. Example: {0}",
                   "Причина {2}: {1}. Пример: {0}"},
@@ -129,12 +178,6 @@ std::string question_text(Language language, const Question& question, const Ser
                  question.what == What::answer
                      ? Texts{"catmir", "is missing", "не указана"}[std::size_t(language)]
                      : Texts{"basqa olmalidir", "must be one of", "одна из"}[std::size_t(language)]);
-    case What::answer_several:
-      return say(
-          language,
-          {"Bir nefere bir sebeb yazin: {1}. Numune: {0}", "One reason for one person: {1}. Example: {0}",
-           "Одна причина на человека: {1}. Пример: {0}"},
-          example, choices_of(service, question.field, language));
     case What::separate:
       return say(language,
                  {"Mesaj iki cur oxunur. FIN ile sebebin arasina bosluq qoyun. Numune: {0}",

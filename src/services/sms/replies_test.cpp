@@ -39,6 +39,23 @@ TEST(SmsReplies, NameTheChoices) {
             "Причина не указана: 1 врач, 2 магазин, 3 похороны. Пример: 5ABC123 2");
 }
 
+TEST(SmsReplies, AskForWhatIsNoChoiceByItsTitle) {
+  Service trip = test::leaving_home();
+  trip.sms_words = {"sefer"};
+  Field day;
+  day.code = "day";
+  day.kind = FieldKind::date;
+  day.title = {.az = "Hansı gün?", .en = "Which day?", .ru = "В какой день?"};
+  trip.form.push_back(day);
+  trip.sms_order = {"national_id", "reason", "day"};
+  Question question{.what = What::answer, .service = {}, .field = "day", .shown = {}, .count = 0};
+  EXPECT_EQ(question_text(Language::az, question, &trip),
+            "Catmir: Hansi gun? Numune: sefer 5ABC123 2 21.12.2026");
+  question.what = What::answer_unknown;
+  EXPECT_EQ(question_text(Language::ru, question, &trip),
+            "Неясно: В какой день? Пример: sefer 5ABC123 2 21.12.2026");
+}
+
 TEST(SmsReplies, TimesAreShort) {
   EXPECT_EQ(short_time("2026-11-21 18:04"), "21.11 18:04");
 }
