@@ -346,7 +346,7 @@ class OnANode(unittest.TestCase):
         permit = self.granted(node)
         keys = [line.split() for line in node.cli("permit", "keys").stdout.splitlines()]
         self.assertEqual([key[1] for key in keys], ["current", "standby"])
-        self.assertFalse(os.path.exists(os.path.join(node.folder, "keys", "permits.pem")))
+        self.assertFalse(os.path.exists(os.path.join(node.data, "keys", "permits.pem")))
         rotated = node.cli("permit", "rotate").stdout.split()
         self.assertEqual(rotated[:2], [keys[1][0], "scheduled"])
         self.assertEqual(node.cli("permit", "rotate", check=False).returncode, 1)
