@@ -35,6 +35,8 @@ class Connection<Stream>::Hold {
 /// Its time has come. Whoever sends more meanwhile doesn't wait for answers: this one, and no other.
 template <class Stream>
 bool Connection<Stream>::admit_held() {
+  request_.gate_hold = match_.route->gate->hold_on(request_);
+  if (request_.gate_hold.count() > 0 || hung_up()) return false;
   started_ = SteadyClock::now();
   if (!whole_request_is_all()) {
     keep_alive_ = false;

@@ -57,9 +57,16 @@ struct Shared {
         router(r),
         authenticator(a),
         meter(std::move(m)),
-        pool(WorkerPool::Options{.threads = o.workers,
+        pool(WorkerPool::Options{.threads = o.workers + kept_free(r),
                                  .queue_max = static_cast<std::size_t>(o.queue_max),
                                  .age_max = o.queue_age_max}) {}
+
+  /// Where some routes yield, the threads that they may not have are more than the others: a flood that is
+  /// let in has as many as without reserve.
+  static int kept_free(const Router& router) {
+    const bool some = std::ranges::any_of(router.routes(), [](const Route& route) { return route.yields; });
+    return some ? WorkerPool::Options{}.reserved : 0;
+  }
 
   void take_given(int descriptor) {
     const std::scoped_lock lock(mutex);

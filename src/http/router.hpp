@@ -28,6 +28,11 @@ class Gate {
   /// request to be held (request.gate_hold); it is asked again at the end of that. Whoever hangs up while
   /// held has gone; whoever sends more behind a held request is answered that one, and the connection ends.
   virtual std::optional<Response> refuse(Request& request) = 0;
+  /// Of a held request, when its time is over: how much longer; 0: refuse() is asked. Called for everybody
+  /// who is held, about once a second: it must cost next to nothing.
+  [[nodiscard]] virtual std::chrono::milliseconds hold_on(const Request&) {
+    return std::chrono::milliseconds(0);
+  }
   /// A request that was let in was answered, so long after its head had come; or refused for want of workers.
   virtual void answered(int status, std::chrono::microseconds took) noexcept = 0;
 };

@@ -320,6 +320,13 @@ Place Admission::enter(std::string_view text, std::string_view holder, Instant t
   return out;
 }
 
+std::chrono::milliseconds Admission::turn(std::uint64_t number, Instant now) {
+  const std::lock_guard lock(state_->mutex);
+  state_->advance(now);
+  if (number < state_->horizon) return std::chrono::milliseconds(0);
+  return std::max(state_->place_of(number).turn, std::chrono::milliseconds(1));
+}
+
 void Admission::answered(std::chrono::microseconds took, Instant now) {
   const std::lock_guard lock(state_->mutex);
   state_->rate.answered(took, state_->advance(now));

@@ -48,9 +48,9 @@ struct Options {
   double rate_min = 20;
   std::chrono::milliseconds slow{100};  ///< the rate keeps the mean of answers' times about here
   std::chrono::seconds pass{600};       ///< whoever is admitted finishes within this
-  std::chrono::seconds patience{600};   ///< a number that has come up is kept this long
-  std::chrono::seconds grace{15};       ///< a number that isn't claimed within this counts as abandoned
-  std::uint64_t reserve = 10'000;       ///< numbers set aside for who comes between the last save and a crash
+  std::chrono::seconds patience{600};  ///< a number that has come up is kept this long, less a second at most
+  std::chrono::seconds grace{15};      ///< a number that isn't claimed within this counts as abandoned
+  std::uint64_t reserve = 10'000;      ///< numbers set aside for who comes between the last save and a crash
 };
 
 struct Place {
@@ -93,6 +93,8 @@ class Admission {
   [[nodiscard]] Place enter(std::string_view ticket, Instant now) { return enter(ticket, {}, now); }
   /// Where `ticket` stands, without giving a number to whoever has none: nullopt then.
   [[nodiscard]] std::optional<Place> look(std::string_view ticket, std::string_view holder, Instant now);
+  /// How long until `number` is expected to come up; 0: it has. Whoever asks has shown its ticket before.
+  [[nodiscard]] std::chrono::milliseconds turn(std::uint64_t number, Instant now);
   /// An admitted request was answered after `took`: the rate follows. A refusal for want of workers is slow.
   void answered(std::chrono::microseconds took, Instant now);
 

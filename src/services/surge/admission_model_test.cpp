@@ -62,14 +62,16 @@ class Model {
     if (!place.admitted) {  // the patience has passed: a place at the end
       RC_ASSERT(place.number > last_number_);
       last_number_ = place.number;
-      RC_ASSERT(now_ - person.seen_waiting >= options_.patience);
+      RC_ASSERT(now_ - person.seen_waiting >= options_.patience - 1s);
       person.seen_waiting = now_;
       person.waits = true;
       person.ticket = place.ticket;
       person.number = place.number;
       return;
     }
-    if (now_ - person.seen_waiting >= options_.patience) return;  // too late, but nobody waits any more
+    // Too late, but nobody waits any more. Numbers that come up within a second are kept from its beginning
+    // on.
+    if (now_ - person.seen_waiting >= options_.patience - 1s) return;
     highest_admitted_ = std::max(highest_admitted_, person.number);
     // 3: the ticket again gives the same pass, and takes nothing from the budget
     const auto entered = admission_->admitted();

@@ -17,7 +17,7 @@ using std::chrono::seconds;
 
 constexpr seconds soonest{4};             ///< nobody who waits is told to come sooner
 constexpr milliseconds hold_max{10'000};  ///< shorter than what programs wait for an answer
-constexpr milliseconds hold_min{50};
+constexpr milliseconds hold_min{50}, hold_step{1000};
 
 /// "12 400", grouped as all three languages do.
 std::string grouped(std::uint64_t number) {
@@ -85,15 +85,28 @@ Guard::Guard(Admission& admission, const Clock& clock, bool secure)
         return out;
       }()) {}
 
-milliseconds Guard::hold_of(const Request& request, const Place& place, Instant now) {
+/// Looked at again sooner the nearer the turn is: the rate may have grown.
+milliseconds Guard::step(const Request& request, milliseconds turn, Instant now) {
   const milliseconds left = hold_max - request.gate_held;
-  if (left < hold_min) return milliseconds(0);
+  const auto early = std::chrono::ceil<milliseconds>(request.gate_due - now);
+  if (left < hold_min || (early.count() <= 0 && turn > left)) return milliseconds(0);
+  return std::clamp(turn * 3 / 4, hold_min, std::min(hold_step, early.count() > 0 ? early + hold_min : left));
+}
+
+milliseconds Guard::hold_on(const Request& request) {
+  const Instant now = clock_.now();
+  const milliseconds turn = admission_.turn(request.gate_number - 1, now);
+  return turn.count() == 0 ? turn : step(request, turn, now);
+}
+
+/// The first time; 0 for whoever comes at the time that they were told, or can't have been told any.
+milliseconds Guard::hold_of(Request& request, const Place& place, Instant now) {
   const bool told_here = request.gate_number == place.number + 1;
   const Instant due = std::max(place.given + soonest, told_here ? request.gate_due : instant_min);
-  const auto early = std::chrono::ceil<milliseconds>(due - now);
-  const milliseconds turn = std::max(place.turn + hold_min / 2, hold_min);
-  if (early.count() > 0) return std::min({early + hold_min, turn, left});
-  return request.gate_held.count() > 0 && turn <= left ? turn : milliseconds(0);  // almost there
+  if (now >= due) return milliseconds(0);
+  request.gate_number = place.number + 1;
+  request.gate_due = due;
+  return step(request, place.turn, now);
 }
 
 std::optional<Response> Guard::refuse(Request& request) {

@@ -60,12 +60,15 @@ class Guard final : public http::Gate {
   void add_routes(http::Router& router);
 
   std::optional<http::Response> refuse(http::Request& request) override;
+  std::chrono::milliseconds hold_on(const http::Request& request) override;
   void answered(int status, std::chrono::microseconds took) noexcept override;
 
  private:
   /// How long an ask that came before its time waits; 0: it is answered now.
-  [[nodiscard]] static std::chrono::milliseconds hold_of(const http::Request& request, const Place& place,
+  [[nodiscard]] static std::chrono::milliseconds hold_of(http::Request& request, const Place& place,
                                                          Instant now);
+  [[nodiscard]] static std::chrono::milliseconds step(const http::Request& request,
+                                                      std::chrono::milliseconds turn, Instant now);
   [[nodiscard]] http::Response waiting(const http::Request& request, const Place& place,
                                        std::chrono::seconds again) const;
 

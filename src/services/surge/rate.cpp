@@ -40,10 +40,11 @@ void Rate::advance(Instant now) {
 void Rate::end_window(double seconds) {
   if (answered_ > 0) {
     silent_ = 0;
+    came_ += 0.3 * (double(used_) / seconds - came_);
     served_ += 0.5 * (double(answered_) / seconds - served_);
     visitors_ +=
         0.1 * (std::min(1.0, double(used_) / double(std::max<std::uint64_t>(asked_, 1))) - visitors_);
-    follow(took_ / double(answered_), seconds / seconds_of(window), double(used_) >= 0.8 * rate_ * seconds);
+    follow(took_ / double(answered_), seconds / seconds_of(window), came_ >= 0.6 * rate_);
   } else if (asked_ > 0 || silent_ > 0) {
     silent_ += seconds;
     if (silent_ < silence_max) return;

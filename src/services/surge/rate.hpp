@@ -45,6 +45,7 @@ class Rate {
   bool quick_start_ = true;
   double broke_at_ = 0;  ///< what could be done when it was too much last
   double quickest_ = 1;  ///< mean of a window, lately
+  double came_ = 0;      ///< admitted a second, smoothed: they come in lumps
   double served_ = 0;    ///< answers a second, smoothed
   double visitors_ = 1;  ///< for each answer, smoothed
   double took_ = 0;      ///< all times of this window's answers
