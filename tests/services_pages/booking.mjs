@@ -4,7 +4,7 @@
 // the office marks who came. FOLDER takes the calendar files and pictures. The calendar of the test is open day and night,
 // one person at a time (tests/booking_pages_test.py).
 import fs from 'node:fs';
-import { at, check, enrol, addAuthenticator, finish, judge, judgePages, newBrowser, step, submit } from '../pages/chromium.mjs';
+import { at, check, enrol, addAuthenticator, finish, judge, judgePages, languages, newBrowser, step, submit } from '../pages/chromium.mjs';
 
 const base = process.argv[2].replace(/\/$/, '');
 const [citizen, official] = JSON.parse(process.argv[3]);
@@ -166,6 +166,39 @@ await step('withdrawn', async () => {
   await two.page.goto(`${base}${second}`);
   await two.page.locator('#withdraw + details summary').click();
   await submit(two.page, 'form[action$="/withdraw"] button');
+});
+
+// More ask for a form at once than are let in. What those see who wait is kept, and looked at without coming back by itself.
+await step('the waiting page', async () => {
+  const kept = (await one.page.context().cookies()).filter((c) => !c.name.includes('place'));
+  const cookie = kept.map((c) => `${c.name}=${c.value}`).join('; ');
+  const waiting = {};
+  for (let i = 0; i < 60 && languages.some((language) => !waiting[language]); i += 1) {
+    await Promise.all(Array.from({ length: 240 }, async (_, n) => {
+      const language = languages[n % 3];
+      const answer = await fetch(`${base}/services/leaving-home/apply?lang=${language}`,
+        { headers: { cookie, accept: 'text/html' }, redirect: 'manual' });
+      const html = await answer.text();
+      if (answer.status === 503 && answer.headers.get('refresh')) waiting[language] = { answer, html };
+    }));
+  }
+  for (const language of languages) {
+    check(waiting[language], `nobody had to wait in ${language}`);
+    if (!waiting[language]) continue;
+    const { answer, html } = waiting[language];
+    check(/^\d+; url=\/services\/leaving-home\/apply\?lang=/.test(answer.headers.get('refresh')), 'it does not come back');
+    check(/place=/.test(answer.headers.get('set-cookie')), 'whoever waits has no place');
+    check(html.length < 50_000 && !/@ahead@|@wait@/.test(html), `the waiting page in ${language} is not whole`);
+    for (const [width, colorScheme] of [[320, 'light'], [1280, 'dark']]) {
+      const { context, page } = await newBrowser(base, { viewport: { width, height: 900 }, colorScheme });
+      await page.route('**/apply?*', (route) => route.fulfill({ status: 503, contentType: 'text/html; charset=utf-8', body: html }));
+      await page.goto(`${base}/services/leaving-home/apply?lang=${language}`);
+      check(await page.getAttribute('html', 'lang') === language, `the waiting page speaks no ${language}`);
+      check(await page.locator('.facts dd').count() === 2, 'how many are before and how long it takes is not said');
+      await judge(page, `waiting ${language} ${width} ${colorScheme}`);
+      await context.close();
+    }
+  }
 });
 
 await finish();
