@@ -20,6 +20,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -293,7 +294,10 @@ class Login {
   const Passkey* passkey_;
 };
 
+volatile std::sig_atomic_t enough = 0;  ///< SIGTERM: what was counted so far is said
+
 int login(const Options& options) {
+  std::signal(SIGTERM, [](int) { enough = 1; });
   const std::string file = options.text("passkeys", "");
   const std::vector<Passkey> passkeys = file.empty() ? std::vector<Passkey>() : read_passkeys(file);
   const int connections = options.number("connections", 32);
@@ -327,7 +331,7 @@ int login(const Options& options) {
   const double before = cpu_of(options.text("pid"));
   const auto start = SteadyClock::now();
   counting = true;
-  for (int i = 0; i < options.number("seconds", 4) * 20 && !stop; ++i)
+  for (int i = 0; i < options.number("seconds", 4) * 20 && !stop && enough == 0; ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   counting = false;
   const double cpu = cpu_of(options.text("pid")) - before;

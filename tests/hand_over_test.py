@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""dayaqd is replaced twice under load (SIGUSR2): no request fails, no connection breaks, nothing acknowledged is lost."""
-import http.client, os, signal, threading, time, unittest
+"""dayaqd is replaced twice under load (SIGUSR2): no request fails, no connection breaks, nothing acknowledged is lost; and
+whoever signs in meanwhile, with passkey, code and tokens, is signed in."""
+import http.client, json, os, signal, subprocess, threading, time, unittest
 
 import harness
-from harness import Node
+from harness import Node, program
+from oidc_stand import Stand
 
 PERSONS = 500
 
@@ -44,11 +46,8 @@ class Caller(threading.Thread):
             self.slowest = max(self.slowest, time.monotonic() - began)
 
 
-class HandOver(unittest.TestCase):
-    def setUp(self):
-        self.node = Node(persons=PERSONS)
-        self.node.start()
-        self.first = self.node.process
+class Replaced(unittest.TestCase):
+    """What hand-overs need; `node` and `first`, its first process, are the tests' own."""
 
     def tearDown(self):
         pid = self.pid()
@@ -93,6 +92,13 @@ class HandOver(unittest.TestCase):
             time.sleep(0.01)
         self.wait_gone(before)
         return self.pid()
+
+
+class HandOver(Replaced):
+    def setUp(self):
+        self.node = Node(persons=PERSONS)
+        self.node.start()
+        self.first = self.node.process
 
     def test_dayaqd_is_replaced_twice_under_load_and_no_request_fails(self):
         written = []
@@ -145,6 +151,43 @@ class HandOver(unittest.TestCase):
             time.sleep(0.02)
         self.assertEqual(self.node.get("/v1/regimes").status, 200)
         self.assertEqual(self.pid(), before)
+
+
+class SigningInGoesOn(Replaced):
+    def setUp(self):
+        self.stand = Stand(persons=4, population=PERSONS)
+        self.node = self.stand.node
+        self.first = self.node.process
+
+    def test_no_sign_in_fails_while_dayaqd_is_replaced_twice(self):
+        client = self.stand.setup["clients"]["web"]
+        passkeys = os.path.join(self.node.folder, "passkeys")
+        with open(passkeys, "w") as out:
+            for person in self.stand.setup["login"]["persons"]:
+                key = person["passkey"]
+                out.write(f'{key["id"]}\t{key["userHandle"]}\t{json.dumps({**key["key"], "alg": "ES256"})}\n')
+        # Ends at the first request that fails, on whichever of its connections.
+        load = subprocess.Popen([program("identity_load_tool"), "login", "--port", str(self.node.port), "--pid", str(os.getpid()),
+                                 "--client", client["client_id"], "--secret", client["client_secret"], "--path", "/oauth/authorize",
+                                 "--token", "/oauth/token", "--redirect", client["redirect_uris"][0], "--issuer", self.stand.issuer,
+                                 "--passkeys", passkeys, "--connections", "6", "--seconds", "300"],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            pids = {self.serving_pid()}
+            for _ in range(2):
+                time.sleep(1.2)
+                self.assertIsNone(load.poll(), "the load ended before dayaqd was replaced")
+                pids.add(self.replace())
+            time.sleep(0.5)
+            load.terminate()  # says what it has done
+            out, err = load.communicate(timeout=120)
+        finally:
+            load.kill()
+        self.assertEqual((load.returncode, err), (0, ""))
+        self.assertEqual(len(pids), 3)
+        figures = json.loads(out)
+        self.assertGreater(figures["count"], 20)
+        print(f'  {figures["count"]} sign-ins, the slowest of a hundred {figures["p99_us"] / 1e6:.2f} s')
 
 
 if __name__ == "__main__":
