@@ -47,7 +47,7 @@ bool right_question(const std::string& wanted, const std::string& said) {
 }
 
 struct Figures {
-  int messages = 0, right = 0, granted_wrongly = 0;
+  int messages = 0, right = 0, granted_wrongly = 0, granted = 0;
   std::map<std::string, std::pair<int, int>> by_kind;  ///< messages, right
 };
 
@@ -74,6 +74,7 @@ void check(const std::string& file, const Grammar& grammar, Figures& figures) {
     const bool right = said == wanted || right_question(wanted, said) || (careful && !grants);
     ++figures.messages;
     figures.right += right ? 1 : 0;
+    figures.granted += grants ? 1 : 0;
     auto& [of_kind, right_of_kind] = figures.by_kind[columns.size() > 2 ? columns[2] : file];
     ++of_kind;
     right_of_kind += right ? 1 : 0;
@@ -85,8 +86,10 @@ void check(const std::string& file, const Grammar& grammar, Figures& figures) {
     }
     figures.granted_wrongly += wrongly ? 1 : 0;
     if (wrongly)
-      ADD_FAILURE() << file << ":" << line_number << " granted wrongly: " << line << "\n  " << said;
-    if (!right && ++shown <= 40) fmt::print("{}:{}: {}  => {}\n", file, line_number, line, said);
+      ADD_FAILURE() << file << ":" << line_number << " granted wrongly"
+                    << (file == "held_out_b.tsv" ? std::string() : ": " + line + "\n  " + said);
+    if (!right && file != "held_out_b.tsv" && ++shown <= 40)
+      fmt::print("{}:{}: {}  => {}\n", file, line_number, line, said);
   }
 }
 
@@ -106,6 +109,24 @@ TEST(SmsCorpus, IsAnsweredRightlyAndGrantsNothingWrongly) {
   EXPECT_GE(by_hand, 300);
   EXPECT_GE(figures.right * 100, figures.messages * 98);
   EXPECT_EQ(figures.granted_wrongly, 0);
+}
+
+/// Messages that the grammar wasn't written by (tests/data/sms/held_out.py). Its rules may be tuned on half
+/// A; half B is never looked at for that.
+TEST(SmsCorpus, AnswersPeopleItHasNotMet) {
+  const Grammar grammar = test::grammar();
+  Figures all;
+  for (const char* half : {"held_out_a.tsv", "held_out_b.tsv"}) {
+    Figures figures;
+    check(half, grammar, figures);
+    fmt::print("{}: {} messages: {} right ({:.2f} %), {} granted wrongly, {} answered with a permit\n", half,
+               figures.messages, figures.right, 100.0 * figures.right / figures.messages,
+               figures.granted_wrongly, figures.granted);
+    EXPECT_GE(figures.right * 100, figures.messages * 98) << half;
+    EXPECT_EQ(figures.granted_wrongly, 0) << half;
+    all.messages += figures.messages;
+  }
+  EXPECT_GE(all.messages, 300);
 }
 
 }  // namespace

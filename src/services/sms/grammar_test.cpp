@@ -72,6 +72,8 @@ TEST(SmsGrammar, ReadsAFamily) {
   EXPECT_EQ(said("1 5ABC129 1 5ABC129"), "ok doctor:5ABC129");
   EXPECT_EQ(said("1 5ABC129 2 5ABC129"), "ask answer_several");
   EXPECT_EQ(said("5ABC129 1 6EFG349"), "ask pairing") << "whose is it";
+  EXPECT_EQ(said("1. 5ABC129\n2. 6EFG349"), "ask pairing") << "reasons, or numbers of lines";
+  EXPECT_EQ(said("1 5ABC129\n2 6EFG349"), "ok doctor:5ABC129 shopping:6EFG349");
 }
 
 TEST(SmsGrammar, KnowsTheSendersLanguage) {

@@ -53,7 +53,7 @@ constexpr std::array<Words, 27> lists{{
     {Meaning::reason, ru, "причина причине пункт цель prichina"},
     {Meaning::reason, std::nullopt, "no n nr nömrə nomre №"},
     {Meaning::serial, std::nullopt, "aze seriya serial serie серия serija азе"},
-    {Meaning::hour, az, "saat saatda saatliq saatlıq saatlik dəqiqə deqiqe"},
+    {Meaning::hour, az, "saat saata saatda saatliq saatlıq saatlik dəqiqə deqiqe"},
     {Meaning::hour, en, "hour hours hrs pm oclock minutes"},
     {Meaning::hour, ru, "час часа часов часам минут минуты chas chasa"},
     {Meaning::address, az, "bina mənzil menzil mərtəbə küçə küçəsi kuce ev məhəllə blok mikrorayon"},

@@ -431,6 +431,19 @@ class Search {
   bool several_ = false;
 };
 
+/// "1. ID", "2. ID", one a line: are these the reasons, or does somebody number their lines?
+bool is_numbered(const std::vector<Token>& tokens) {
+  std::size_t lines = 0;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    if (i > 0 && tokens[i].before != Gap::line) continue;
+    const bool marked = i + 1 < tokens.size() && tokens[i + 1].before != Gap::line &&
+                        (tokens[i + 1].sign == U'.' || tokens[i + 1].sign == U')');
+    if (!marked || tokens[i].raw != std::u32string(1, char32_t(U'1' + lines))) return false;
+    ++lines;
+  }
+  return lines > 1;
+}
+
 }  // namespace
 
 std::variant<Requests, Question> read_application(const Grammar::Entry& service,
@@ -447,6 +460,7 @@ std::variant<Requests, Question> read_application(const Grammar::Entry& service,
   if (!bound->requests) return std::move(bound->question);
   const auto negates = [](const Taken& one) { return one.meaning == Meaning::negation; };
   if (std::ranges::any_of(taken, negates)) return ask(service, What::negated);
+  if (bound->requests->of.size() > 1 && is_numbered(tokens)) return ask(service, What::pairing);
   return std::move(*bound->requests);
 }
 
