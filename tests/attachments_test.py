@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What people attach, with a real clamd (a signature file of our own, made by sigtool) and a real browser: lies, archives, what
 is infected, the scanner away, a full disk; and what is on disk afterwards."""
-import hashlib, json, os, re, shutil, sqlite3, stat, subprocess, tempfile, time, unittest, zipfile
+import hashlib, json, os, re, shutil, socket, sqlite3, stat, subprocess, tempfile, time, unittest, zipfile
 
 import harness
 import services_stand
@@ -62,7 +62,8 @@ def make_files(folder):
     large = os.urandom(300_000).hex().encode()
     files = {"good.pdf": pdf(b"good" + large), "good3.pdf": pdf(b"another" + large), "good2.pdf": pdf(b"the second good one"),
              "virus.pdf": pdf(WORD), "virus2.pdf": pdf(b"another " + WORD), "program.pdf": b"MZ" + bytes(1000),
-             "page.png": b"<!DOCTYPE html><script>alert(1)</script>", "large.pdf": pdf(b"x" * (2 << 20)), "bomb.pdf": bomb()}
+             "page.png": b"<!DOCTYPE html><script>alert(1)</script>", "large.pdf": pdf(b"x" * (2 << 20)),
+             "larger.pdf": pdf(b"x" * (30 << 20)), "empty.pdf": b"", "bomb.pdf": bomb()}
     for name, content in files.items():
         with open(f"{folder}/{name}", "wb") as file:
             file.write(content)
@@ -103,7 +104,7 @@ class Attachments(unittest.TestCase):
         for line in browser.stdout:
             said.append(line)
             if line.startswith("ASK"):
-                self.clamd.stop() if "stop" in line else self.clamd.start()
+                self.do(line.split(None, 1)[1].strip())
                 browser.stdin.write("go\n")
                 browser.stdin.flush()
         browser.wait(timeout=60)
@@ -111,8 +112,40 @@ class Attachments(unittest.TestCase):
         print("".join(said), open(f"{self.folder}/errors", encoding="utf-8").read()[-2000:])
         self.assertEqual(browser.returncode, 0)
         passed = re.search(r"^(\d+) passed, 0 failed", "".join(said), re.M)
-        self.assertTrue(passed and int(passed.group(1)) > 20, "too few checks ran")
+        self.assertTrue(passed and int(passed.group(1)) > 60, "too few checks ran")
         self.on_disk()
+
+    def do(self, asked):
+        if asked == "stop":
+            self.clamd.stop()
+        elif asked == "start":
+            self.clamd.start()
+        elif asked == "slow enough":
+            for one in self.slow:
+                one.close()
+        else:
+            self.send_slowly(asked.split(None, 1)[1])
+
+    def memory(self):
+        """Of the node's own, in MB: what files are mapped isn't counted."""
+        with open(f"/proc/{self.node.process.pid}/status", encoding="utf-8") as file:
+            return int(re.search(r"RssAnon:\s+(\d+)", file.read()).group(1)) / 1024
+
+    def send_slowly(self, cookies):
+        """Twenty times eight of ten megabytes, and then no more: held on disk, by nobody's worker, in little memory."""
+        head = ("POST /services/attach/upload/paper HTTP/1.1\r\nHost: localhost\r\nCookie: " + cookies +
+                "\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: " + str(10 << 20) + "\r\n\r\n").encode()
+        piece = bytes(1 << 20)
+        before = self.memory()
+        self.slow = []
+        for _ in range(20):
+            self.slow.append(socket.create_connection(("127.0.0.1", self.node.port), timeout=60))
+            self.slow[-1].sendall(head)
+            for _ in range(8):
+                self.slow[-1].sendall(piece)
+        self.assertEqual(os.listdir(f"{self.node.data}/spool"), [], "what is under way has a name")
+        grown = self.memory() - before
+        self.assertLess(grown, 60, f"160 MB under way take {grown:.0f} MB of memory")
 
     def test_a_full_disk(self):
         # A small file system of its own; mounting needs root, which CI has.

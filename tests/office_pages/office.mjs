@@ -40,9 +40,14 @@ async function apply(words) {
   return (await text(page, '.receipt .number')).trim();
 }
 
+/// The person who applies, in a browser that runs no scripts.
+const withoutScripts = async (options = {}) => newBrowser(base, { javaScriptEnabled: false,
+  storageState: await one.context.storageState(), ...options });
+
 const numbers = [];
 await step('applications arrive in the queue', async () => {
   for (let i = 0; i < 6; i += 1) numbers.push(await apply(`səbəb ${i} <b>`));
+  await one.page.goto(`${base}/services/looked-at/apply`);  // begun, and stopped at its question
   await two.page.goto(`${base}/office?organisation=${agency}`);
   await submit(two.page, 'a[href^="/office/cases"]');
   check(at(two.page) === '/office/cases', `the console leads to ${two.page.url()}`);
@@ -87,10 +92,18 @@ await step('one case: taken up, asked, answered, refused with a reason, noted', 
   await page.fill('#reason', 'Hansı gün?');
   await submit(page, 'button[value=ask]');
   check((await text(page, '.tags')).length > 3 && await page.locator('button[value=grant]').count() === 0, 'while it waits it may be decided');
-  await one.page.goto(`${base}/my/cases/${numbers[0]}`);
-  check((await text(one.page, 'main')).includes('Hansı gün?'), 'the question does not arrive');
-  await one.page.fill('#reply', 'Sabah');
-  await submit(one.page, '.act form button');
+  const mine = `/my/cases/${numbers[0]}`;
+  await judgePages(base, await one.context.storageState(), [mine], { shots: shots && `${shots}/asked` });
+  const plain = await withoutScripts();
+  await plain.page.goto(`${base}${mine}`);
+  check((await text(plain.page, 'main')).includes('Hansı gün?'), 'the question does not arrive');
+  await plain.page.fill('#reply', '   ');
+  await submit(plain.page, '.act form button');
+  check(await plain.page.locator('.note.bad[role=status]').count() === 1, 'an empty reply is taken');
+  await plain.page.fill('#reply', 'Sabah');
+  await submit(plain.page, '.act form button');
+  check(await plain.page.locator('.note.go[role=status]').count() === 1 && await plain.page.locator('#reply').count() === 0, 'the reply is not confirmed');
+  await plain.context.close();
   await page.goto(base + caseUrl(numbers[0]));
   check((await text(page, '.history')).includes('Sabah'), 'the reply does not arrive');
   if (await page.locator('button[value=claim]').count() > 0) await submit(page, 'button[value=claim]');
@@ -101,6 +114,52 @@ await step('one case: taken up, asked, answered, refused with a reason, noted', 
   check((await text(one.page, 'main')).includes('Указанные сведения'), 'a suggested reason is not in the reader’s language');
   await one.page.goto(`${base}/my/access?lang=en`);
   check((await text(one.page, 'main')).includes(numbers[0]), 'who read the case is not seen by the person');
+});
+
+await step('a refusal is appealed, without scripts, and decided by the other official', async () => {
+  const mine = `/my/cases/${numbers[0]}`;
+  const { page } = two;
+  await judgePages(base, await one.context.storageState(), [mine], { shots: shots && `${shots}/refused` });
+  const plain = await withoutScripts({ viewport: { width: 320, height: 800 } });
+  await plain.page.goto(`${base}${mine}`);
+  await plain.page.locator('#appeal ~ details summary').click();
+  if (shots) await plain.page.screenshot({ path: `${shots}/appeal_320.png`, fullPage: true });
+  await plain.page.fill('#why', ' ');
+  await submit(plain.page, 'form[action$="/appeal"] button');
+  check(await plain.page.locator('.note.bad[role=status]').count() === 1, 'an appeal without a word is taken');
+  await plain.page.locator('#appeal ~ details summary').click();
+  await plain.page.fill('#why', 'Sənədlər <düzgündür>');
+  await submit(plain.page, 'form[action$="/appeal"] button');
+  check(await plain.page.locator('.note.go[role=status]').count() === 1, 'the appeal is not confirmed');
+  check((await text(plain.page, '.history')).includes('Sənədlər <düzgündür>'), 'the appeal is not in the history');
+  check(await plain.page.locator('form[action$="/appeal"]').count() === 0, 'one may appeal twice');
+  await one.page.goto(`${base}${mine}`);
+  await judge(one.page, 'an appeal that was sent');
+
+  await page.goto(`${base}/office/cases?organisation=${agency}`);
+  check((await page.locator('.queue tbody').innerText()).includes(numbers[0]), 'the appeal is not in the queue');
+  await page.goto(base + caseUrl(numbers[0]));
+  check((await text(page, '.facts')).includes('appealed') && (await text(page, '.history')).includes('Sənədlər <düzgündür>'),
+    'the office does not see that it is an appeal and why');
+  await judge(page, 'an appealed case at the office');
+  await shot(page, 'appealed_1280');
+  const other = { form: await tokenOf(one.page), organisation: agency };
+  await one.page.goto(base + caseUrl(numbers[0]));
+  const revision = await one.page.locator('input[name=revision]').first().inputValue();
+  await post(one, `/office/cases/${numbers[0]}`, { ...other, revision, do: 'claim' });
+  const done = await post(one, `/office/cases/${numbers[0]}`, { ...other, revision: String(Number(revision) + 1), do: 'grant', reason: 'Sənədlər yoxlanıldı' });
+  check((await done.text()).includes('note go'), 'the appeal is not granted');
+  await plain.page.goto(`${base}${mine}`);
+  check(await plain.page.locator('.tag.go').count() >= 1, 'the person does not see that the appeal was granted');
+
+  // How it was, in their own words; once.
+  await plain.page.locator('#mark-2').check();
+  await plain.page.fill('#words', 'Uzun çəkdi <script>');
+  if (shots) await plain.page.screenshot({ path: `${shots}/rate_320.png`, fullPage: true });
+  await submit(plain.page, 'form[action$="/rate"] button');
+  check(await plain.page.locator('.note.go[role=status]').count() === 1 && await plain.page.locator('#rate').count() === 0, 'the mark is not taken');
+  await plain.context.close();
+  await judgePages(base, await one.context.storageState(), [mine], { shots: shots && `${shots}/granted` });
 });
 
 await step('several together', async () => {
@@ -149,6 +208,25 @@ await step('looked up by its number, for a reason', async () => {
   check((await text(page, 'main')).includes('12'), 'a wrong number is not explained');
 });
 
+/// How those who applied found it, and where people stop: sums of what this test did before, and nobody's name.
+async function whatTheMinistrySees() {
+  const { page } = two;
+  await post(one, `/my/cases/${numbers[2]}/rate`, { form: await tokenOf(one.page), mark: '5', words: '' });
+  await page.reload();
+  check((await text(page, '#liked ~ .lede')).includes('3.5'), `the mean of a 2 and a 5: ${await text(page, '#liked ~ .lede')}`);
+  const marks = Object.fromEntries(await page.locator('#liked ~ table tbody tr').evaluateAll((rows) => rows.map((r) =>
+    [r.querySelector('th').innerText, r.querySelector('td').innerText])));
+  check(Object.values(marks).join() === '1,0,0,1,0', `the marks are ${JSON.stringify(marks)}`);
+  const said = await page.locator('#liked ~ ul li').allInnerTexts();
+  check(said.length === 1 && said[0].includes('Uzun çəkdi <script>') && !said[0].includes(citizen.name), `what was said: ${said}`);
+  const rows = await page.locator('#stop ~ table tbody tr').evaluateAll((all) => all.map((r) =>
+    [r.querySelector('th').innerText, ...[...r.querySelectorAll('td')].map((d) => d.innerText)]));
+  const why = rows.find((r) => r[0].includes('Why do you apply?'));
+  check(why && Number(why[1]) === 7 && Number(why[2]) === 6 && why[3].includes('14'), `where people stop: ${JSON.stringify(rows)}`);
+  check((await text(page, '#stop ~ .note')).includes('Why do you apply?'), 'the question at which most stop is not named');
+  check(!(await text(page, 'main')).includes(citizen.fin) && !(await text(page, 'main')).includes(citizen.name), 'somebody is named');
+}
+
 await step('a service file: wrong, right, published by another, suspended', async () => {
   const { page } = two;
   await page.goto(`${base}/office/services?organisation=${agency}`);
@@ -171,6 +249,7 @@ await step('a service file: wrong, right, published by another, suspended', asyn
   check(await one.page.locator('.note.go').count() === 1, `another can not publish: ${await text(one.page, 'main')}`);
   await page.goto(`${base}/office/services/looked-at?organisation=${agency}`);
   check((await text(page, 'main')).includes('6') && await page.locator('.chart rect').count() >= 2, 'there are no figures');
+  await whatTheMinistrySees();
   await page.locator('h2#suspend ~ details summary').click();
   await page.fill('#az', 'Texniki iş');
   await submit(page, 'form[action="/office/services/suspend"] button');

@@ -22,6 +22,8 @@ await addAuthenticator(one.page);
 const two = await newBrowser(base);
 await addAuthenticator(two.page);
 const hash = (bytes) => crypto.createHash('sha256').update(bytes).digest('hex');
+const shots = process.env.SHOTS;
+const shot = async (page, name) => { if (shots) await page.screenshot({ path: `${shots}/${name}.png`, fullPage: true }); };
 const question = `${base}/services/attach/apply/paper`;
 
 async function attach(file) {
@@ -61,11 +63,40 @@ if (process.argv[5] === 'full') {
 }
 
 await step('what lies is refused', async () => {
-  for (const file of ['program.pdf', 'page.png', 'archive.pdf', 'both.pdf', 'large.pdf', 'virus.pdf', 'bomb.pdf']) {
+  const why = { 'program.pdf': 'another kind', 'page.png': 'another kind', 'archive.pdf': 'another kind', 'both.pdf': 'another kind',
+    'large.pdf': 'at most 2 MB', 'larger.pdf': 'at most 2 MB', 'empty.pdf': 'empty', 'virus.pdf': 'Malware', 'bomb.pdf': 'Malware' };
+  for (const [file, words] of Object.entries(why)) {
     await attach(file);
-    check(at(one.page).endsWith('/paper') && await one.page.locator('[role=alert], .wrong, [aria-invalid]').count() > 0, `${file} is taken`);
+    check(at(one.page).endsWith('/paper') && await one.page.locator('#answer[aria-invalid=true]').count() === 1, `${file} is taken`);
+    check((await one.page.locator('#answer-wrong').innerText()).includes(words), `${file}: ${await one.page.locator('#answer-wrong').innerText()}`);
   }
   await judge(one.page, 'a refused file');
+});
+
+await step('the same without scripts, in each language', async () => {
+  const plain = await newBrowser(base, { javaScriptEnabled: false, viewport: { width: 320, height: 800 }, storageState: await one.context.storageState() });
+  const said = { az: ['başqa növdəndir', 'ən çoxu 2 MB', 'ziyanlı proqram'], en: ['another kind', 'at most 2 MB', 'Malware'],
+    ru: ['другого вида', 'не более 2 МБ', 'вредоносная'] };
+  for (const [language, words] of Object.entries(said)) {
+    for (const [i, file] of ['program.pdf', 'large.pdf', 'virus.pdf'].entries()) {
+      await plain.page.goto(`${question}?change=1&lang=${language}`);
+      await plain.page.setInputFiles('#answer', `${folder}/${file}`);
+      await submit(plain.page, '.ask form .go button');
+      check((await plain.page.locator('#answer-wrong').innerText()).includes(words[i]), `${language} ${file}: ${await plain.page.locator('#answer-wrong').innerText()}`);
+      await shot(plain.page, `file_${file.split('.')[0]}_${language}_320`);
+    }
+  }
+  await plain.page.goto(`${question}?change=1&lang=en`);
+  await plain.page.setInputFiles('#answer', `${folder}/good2.pdf`);
+  await submit(plain.page, '.ask form .go button');
+  check(at(plain.page).endsWith('/check') && (await plain.page.locator('.answers').innerText()).includes('good2.pdf'), 'a good one is refused without scripts');
+  await shot(plain.page, 'file_check_320');
+  await plain.page.goto(question);
+  check((await plain.page.locator('.kept').innerText()).includes('good2.pdf'), 'what is attached is not shown at its question');
+  await shot(plain.page, 'file_kept_320');
+  await submit(plain.page, '.ask form .go button');
+  check(at(plain.page).endsWith('/check'), 'what is attached must be attached again');
+  await plain.context.close();
 });
 
 await step('a good one reaches the office', async () => {
@@ -81,6 +112,14 @@ await step('a good one reaches the office', async () => {
   check(foreign.status() >= 300, `a citizen opens an office's file: ${foreign.status()}`);
   const nobody = await (await newBrowser(base)).context.request.get(got.link, { maxRedirects: 0 });
   check([303, 401].includes(nobody.status()), `nobody opens an office's file: ${nobody.status()}`);
+});
+
+await step('many slow senders at once', async () => {
+  const cookies = (await one.context.cookies(base)).map((c) => `${c.name}=${c.value}`).join('; ');
+  await ask(`slow ${cookies}`);
+  await attach('good.pdf');
+  check(at(one.page).endsWith('/check'), 'behind slow senders nobody else is served');
+  await ask('slow enough');
 });
 
 await step('without the scanner', async () => {

@@ -3,7 +3,7 @@
 // A citizen finds services, applies one question a page, stops and goes on with another device, goes back, sends twice,
 // pays, shows and prints a permit, appeals and withdraws; an official fills in with somebody at a counter. Every page is
 // judged as in tests/pages. Pictures go to FOLDER. The last line says how many checks passed.
-import { at, check, enrol, addAuthenticator, finish, judge, judgePages, newBrowser, step, submit } from '../pages/chromium.mjs';
+import { at, check, enrol, addAuthenticator, finish, judge, judgePages, newBrowser, step, submit, totp } from '../pages/chromium.mjs';
 
 const base = process.argv[2].replace(/\/$/, '');
 const [citizen, official] = JSON.parse(process.argv[3]);
@@ -20,7 +20,7 @@ await step('without signing in', async () => {
   await one.page.goto(`${base}/`);
   check(await one.page.locator('main a[href="/services"]').count() === 1, 'the home page does not lead to services');
   await submit(one.page, 'header nav a[href="/services"]');
-  check(await one.page.locator('.service').count() === 5, `there are ${await one.page.locator('.service').count()} services`);
+  check(await one.page.locator('.service').count() === 6, `there are ${await one.page.locator('.service').count()} services`);
   await one.page.fill('#q', 'EVDƏN çıxmaq');
   await submit(one.page, '.find button');
   check(await one.page.locator('.service').count() === 1, 'a search by Azerbaijani letters finds nothing');
@@ -87,13 +87,30 @@ await step('sending twice, and the way back', async () => {
   check(await one.page.locator('.cards .card').count() === 1, `there are ${await one.page.locator('.cards .card').count()} applications`);
 });
 
+/// When a limit by days ends, as pages say it: the next midnight of the country.
+function tomorrow(language) {
+  const locale = { az: 'az', en: 'en-GB', ru: 'ru' }[language];
+  return new Intl.DateTimeFormat(locale, { timeZone: 'Asia/Baku', day: 'numeric', month: 'long' }).format(Date.now() + 864e5);
+}
+
 await step('a second one on the same day', async () => {
   await one.page.goto(`${base}/services/leaving-home/apply`);
+  check(at(one.page) === '/services/leaving-home', `what would be refused is begun: ${one.page.url()}`);
+  const said = { az: 'Yenidən', en: 'again from', ru: 'Снова' };
+  for (const [language, words] of Object.entries(said)) {
+    await one.page.goto(`${base}/services/leaving-home?lang=${language}`);
+    const note = await text(one.page, '.note.wait');
+    check(note.includes(words) && note.includes(tomorrow(language)) && note.includes('00:00'), `${language}: when again is not said: ${note}, ${tomorrow(language)}`);
+    check(await one.page.locator('.start').count() === 0, `${language}: it can be begun`);
+  }
+  await judgePages(base, await one.context.storageState(), ['/services/leaving-home'], { shots: shots && `${shots}/again` });
+  await one.page.goto(`${base}/services/leaving-home/apply/reason?lang=en`);  // as one who had begun before
   for (let i = 0; i < 6 && !at(one.page).endsWith('/check'); i += 1) {
     await one.page.locator('.options label').first().click();
     await submit(one.page, next);
   }
   await submit(one.page, 'form[action$="/send"] button');
+  check((await text(one.page, '[role=alert]')).includes(tomorrow('en')), `when again is not said: ${await text(one.page, '[role=alert]')}`);
   check(at(one.page) === '/services/leaving-home/send' && await one.page.locator('[role=alert]').count() === 1, 'a second one on a day is not refused in words');
   await judge(one.page, 'a refusal on the page that sends');
   await submit(one.page, '.quiet button');
@@ -238,6 +255,77 @@ await step('at a counter', async () => {
   check(!(await text(one.page, '.history li')).endsWith('you'), 'the history does not say that an official sent it');
   await one.page.goto(`${base}/my/access`);
   check((await text(one.page, 'main')).includes('at the counter'), 'the reading is not on record for the person');
+});
+
+/// Signs in with the app for codes alone: one thing that is held, assurance low.
+async function signInByApp(page, then, code) {
+  await page.goto(`${base}/sign-in?then=${then}`);
+  await page.fill('#national_id', citizen.fin);
+  await submit(page, 'form[action="/sign-in/identify"] button');
+  const choice = page.locator('form[action="/sign-in/choose"]:has(input[value=totp]) button');
+  if (await choice.count() === 1) await submit(page, 'form[action="/sign-in/choose"]:has(input[value=totp]) button');
+  await page.fill('#code', code);
+  await submit(page, 'form[action="/sign-in/code"] button');
+  check(at(page) === then, `an app's code leads to ${page.url()}`);
+}
+
+await step('a service that asks for a surer sign-in', async () => {
+  const { page } = one;
+  await page.goto(`${base}/my/authenticators/totp`);
+  const secret = await text(page, '.secret');
+  // Codes pass once each, from one step before now to one behind: three in a row need most of a step.
+  const left = 30_000 - (Date.now() % 30_000);
+  if (left < 15_000) await page.waitForTimeout(left + 500);
+  await page.fill('#code', totp(secret, -1));
+  await submit(page, 'main .slim form button');
+  check(at(page) === '/my/authenticators', `the app for codes is not there: ${page.url()}`);
+  await page.goto(`${base}/my`);
+  await submit(page, 'form[action="/sign-out"] button');
+
+  await signInByApp(page, '/services/sure', totp(secret));
+  check((await text(page, '.start')).includes('Substantial'), 'what sign-in it asks for is not said');
+  await submit(page, '.start a');
+  check(at(page) === '/sign-in' && page.url().includes('level=substantial'), `a sign-in that is not sure enough leads to ${page.url()}`);
+  check(await page.locator('.note[role=status]').count() === 1, 'why one signs in once more is not said');
+  await judge(page, 'signing in surer', { scripts: 1 });
+  await shot(page, 'surer_1280');
+  const weaker = await one.context.request.get(`${base}/services/sure/apply/place`, { maxRedirects: 0 });
+  check(weaker.status() === 303 && weaker.headers().location.startsWith('/sign-in'), `the question without it: ${weaker.status()}`);
+  await submit(page, 'form[data-passkey] button');
+  check(at(page) === '/services/sure/apply/place', `after signing in surer one is at ${page.url()}`);
+  await judge(page, 'a question behind a surer sign-in');
+
+  // Without scripts there are no passkeys: another browser, in which one is signed in surely, confirms.
+  const plain = await newBrowser(base, { javaScriptEnabled: false, viewport: { width: 320, height: 700 } });
+  await signInByApp(plain.page, '/services/sure', totp(secret, 1));
+  await submit(plain.page, '.start a');
+  check(at(plain.page) === '/sign-in' && await plain.page.locator('form[data-passkey]').isHidden(), 'without scripts a passkey is offered');
+  await shot(plain.page, 'surer_320');
+  await submit(plain.page, 'form[action="/sign-in/choose"]:has(input[value=mobile]) button');
+  const number = await text(plain.page, '.number');
+  await shot(plain.page, 'surer_number_320');
+  await page.goto(`${base}/my/confirmations`);
+  await submit(page, `form[action="/my/confirmations/browser"] button[name=number][value="${number}"]`);
+  await submit(plain.page, 'form[action="/sign-in/poll"] button');
+  check(at(plain.page) === '/services/sure/apply/place', `confirmed elsewhere one is at ${plain.page.url()}`);
+  for (const [language, words] of Object.entries({ az: 'Yaxın yeri seçin.', en: 'Choose what is near.', ru: 'Выберите ближнее место.' })) {
+    await plain.page.goto(`${base}/services/sure/apply/place?lang=${language}`);
+    check(await plain.page.locator('.help p').isHidden(), `${language}: help stands in the way of the question`);
+    await plain.page.locator('.help summary').click();
+    check(await text(plain.page, '.help p') === words, `${language}: help is ${await text(plain.page, '.help p')}`);
+  }
+  await shot(plain.page, 'help_320');
+  await plain.page.goto(`${base}/services/sure/apply/place?lang=en`);
+  await plain.page.locator('.options label').first().click();
+  await submit(plain.page, next);
+  await submit(plain.page, 'form[action$="/send"] button');
+  check(await plain.page.locator('.receipt .number').count() === 1, 'without scripts it is not sent');
+  for (const language of ['az', 'en', 'ru']) {
+    await plain.page.goto(`${base}/services/sure?lang=${language}`);
+    check((await text(plain.page, '.note.wait')).includes('00:00'), `${language}: from when one may apply again is not said`);
+    await shot(plain.page, `again_${language}_320`);
+  }
+  await plain.context.close();
 });
 
 await step('by keyboard alone', async () => {

@@ -114,28 +114,46 @@ Result<Cases::Judged> Cases::judge(store::Session& session, PersonId person, con
   return out;
 }
 
-Result<void> Cases::check_limits(store::Session&, const Submission&, const Service& service,
-                                 const std::vector<EarlierCase>& earlier, Instant now) const {
-  const Zone& zone = context_.country.zone();
+std::optional<LimitReached> Cases::reached(const Service& service, const std::vector<EarlierCase>& earlier,
+                                           Instant now) const {
+  std::optional<LimitReached> out;
   for (const Limit& limit : service.limits) {
-    const Period period = period_of(limit.per, now, zone);
+    const Period period = period_of(limit.per, now, context_.country.zone());
     const auto counts = [&](const EarlierCase& one) {
       if (one.service != service.code.value()) return false;
       if (limit.open_only) return is_open(one.state);
       return (is_open(one.state) || one.state == CaseState::granted) && period.contains(one.submitted);
     };
     if (std::ranges::count_if(earlier, counts) < limit.at_most) continue;
-    if (limit.open_only || limit.per == Per::ever) {
-      return fail(ErrorKind::limit, "case.limit",
-                  limit.open_only ? "An application for this is open already: wait for its answer."
-                                  : "This was granted already, as often as it can be.");
-    }
-    return fail(
-        ErrorKind::limit, "case.limit",
-        fmt::format("This was applied for as often as one may ({} a {}). It is possible again from {}.",
-                    limit.at_most, to_string(limit.per), zone.format_local(period.until)));
+    const bool by_time = !limit.open_only && limit.per != Per::ever;
+    // Of several the last one to go: a month that is full makes tomorrow no better.
+    if (!by_time) return LimitReached{.limit = limit, .again = std::nullopt};
+    if (!out || *out->again < period.until) out = LimitReached{.limit = limit, .again = period.until};
   }
-  return {};
+  return out;
+}
+
+Result<void> Cases::check_limits(const Service& service, const std::vector<EarlierCase>& earlier,
+                                 Instant now) const {
+  const auto found = reached(service, earlier, now);
+  if (!found) return {};
+  const Limit& limit = found->limit;
+  if (!found->again) {
+    return fail(ErrorKind::limit, "case.limit",
+                limit.open_only ? "An application for this is open already: wait for its answer."
+                                : "This was granted already, as often as it can be.");
+  }
+  return fail(
+      ErrorKind::limit, "case.limit",
+      fmt::format("This was applied for as often as one may ({} a {}). It is possible again from {}.",
+                  limit.at_most, to_string(limit.per), context_.country.zone().format_local(*found->again)));
+}
+
+Result<std::optional<LimitReached>> Cases::limit_reached(store::Session& session, PersonId person,
+                                                         const Service& service, Instant now) const {
+  if (service.limits.empty()) return std::optional<LimitReached>();
+  DAYAQ_TRY(const std::vector<EarlierCase> earlier, earlier_cases(session, person));
+  return reached(service, earlier, now);
 }
 
 Result<void> Cases::check_documents(store::Session& session, const Service& service, PersonId person,
@@ -164,7 +182,7 @@ Result<Receipt> Cases::submit(store::Session& session, const Submission& submiss
   DAYAQ_TRY(const Judged judged, judge(session, submission.person, service, now, asks_who_it_is(service)));
   const Applicant applicant{.facts = judged.facts, .country = context_.country, .now = now};
   DAYAQ_TRY_OK(check_entitled(service, applicant, judged.regime_end));
-  DAYAQ_TRY_OK(check_limits(session, submission, service, earlier, now));
+  DAYAQ_TRY_OK(check_limits(service, earlier, now));
 
   Case fresh;
   fresh.id = submission.id;

@@ -94,6 +94,14 @@ struct Receipt {
   bool repeated = false;  ///< it was there already
 };
 
+/// What keeps somebody from applying once more, and from when it doesn't.
+struct LimitReached {
+  Limit limit;
+  /// The first moment at which none of the limits that are reached now counts any more; nullopt if that goes
+  /// by an answer (`open_only`), or never comes.
+  std::optional<Instant> again;
+};
+
 struct StoredCase;  // cases_rows.hpp
 struct EarlierCase;
 
@@ -178,6 +186,9 @@ class Cases {
     std::vector<Case> cases;  ///< the most urgent first
     std::int64_t waiting = 0, late = 0;
   };
+  /// What submit() would refuse with "case.limit" at this moment; nullopt if it wouldn't.
+  Result<std::optional<LimitReached>> limit_reached(store::Session& session, PersonId person,
+                                                    const Service& service, Instant now) const;
   Result<Queue> queue(store::Session& session, const QueueFilter& filter, Instant now) const;
 
   struct DayFigures {
@@ -192,8 +203,11 @@ class Cases {
   struct Judged;  ///< a person as a step's conditions see them
   Result<Judged> judge(store::Session& session, PersonId person, const Service& service, Instant now,
                        bool whole) const;
-  Result<void> check_limits(store::Session& session, const Submission& submission, const Service& service,
-                            const std::vector<EarlierCase>& earlier, Instant now) const;
+  [[nodiscard]] std::optional<LimitReached> reached(const Service& service,
+                                                    const std::vector<EarlierCase>& earlier,
+                                                    Instant now) const;
+  [[nodiscard]] Result<void> check_limits(const Service& service, const std::vector<EarlierCase>& earlier,
+                                          Instant now) const;
   /// Stores what a transition has changed besides the case's own row. `before` null: it is new.
   Result<std::optional<Permit>> store_effects(store::Session& session, const Service& service,
                                               const Case* before, const Transition& done, bool notify,

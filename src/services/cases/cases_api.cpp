@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <memory>
+#include <optional>
 
 #include "registry/api.hpp"
 
@@ -21,7 +23,19 @@ struct Running {
   Submission submission;
   Receipt receipt;
   http::Responder respond;
+  std::optional<std::chrono::seconds> wait = {};  ///< if it was refused until then
 };
+
+/// How long to wait before it can be applied for again; nullopt if time alone doesn't help.
+std::optional<std::chrono::seconds> wait_for(const CasesApi& api, store::Session& session,
+                                             const Submission& submission, const Error& error, Instant now) {
+  if (error.code != "case.limit") return std::nullopt;
+  const ServiceHandle handle = api.cases.context().book.published()->find(submission.service.value());
+  if (!handle) return std::nullopt;
+  const auto reached = api.cases.limit_reached(session, submission.person, handle->service, now);
+  if (!reached || !*reached || !(*reached)->again) return std::nullopt;
+  return std::chrono::ceil<std::chrono::seconds>(*(*reached)->again - now);
+}
 
 std::unexpected<Error> unknown_case() {
   return fail(ErrorKind::not_found, "case.unknown", "There is no application with this number.");
@@ -43,12 +57,23 @@ class CaseHandlers {
         Running{.submission = *std::move(parsed), .receipt = {}, .respond = std::move(respond)});
     api_.cases.context().db.submit(
         [running, api = api_](store::Session& session) -> Result<void> {
-          DAYAQ_TRY(running->receipt,
-                    api.cases.submit(session, running->submission, api.registry.clock.now()));
+          const Instant now = api.registry.clock.now();
+          auto receipt = api.cases.submit(session, running->submission, now);
+          if (!receipt) {
+            running->wait = wait_for(api, session, running->submission, receipt.error(), now);
+            return std::unexpected(std::move(receipt).error());
+          }
+          running->receipt = *std::move(receipt);
           return {};
         },
         [running, api = api_](const Result<void>& durable) {
-          if (!durable) return running->respond(registry::refuse(durable.error()));
+          if (!durable) {
+            Response refusal = registry::refuse(durable.error());
+            if (running->wait) {
+              refusal.headers.emplace_back("Retry-After", fmt::format("{}", running->wait->count()));
+            }
+            return running->respond(std::move(refusal));
+          }
           running->respond(Response::json(receipt_json(running->receipt, api.registry.organisations),
                                           running->receipt.repeated ? 200 : 201));
         });

@@ -83,6 +83,26 @@ TEST_F(CaseRoutes, AnApplicationIsAnsweredWithItsPermitAndAgainWithTheSame) {
   EXPECT_EQ(must(permit::verify(must(permit::parse_text(token)), keys)).subject, "5ABC123");
 }
 
+TEST_F(CaseRoutes, WhoAppliedAlreadyIsToldWhenItIsPossibleAgain) {
+  const auto wait_of = [](const http::Response& answer) {
+    for (const auto& [name, value] : answer.headers) {
+      if (name == "Retry-After") return std::stol(value);
+    }
+    return -1L;
+  };
+  node.node.clock.set(must(node.node.pack.zone().parse_local("2026-11-21T22:30")));
+  ASSERT_EQ(post("/v1/cases", pass_body).status, 201);
+  std::string second = pass_body;
+  second.replace(second.find(case_number(CaseId(99))), 14, case_number(CaseId(100)));
+  const http::Response refused = post("/v1/cases", second);
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_EQ(text(refused, "code"), "case.limit");
+  EXPECT_TRUE(text(refused, "detail").contains("from 2026-11-22 00:00")) << refused.body;
+  EXPECT_EQ(wait_of(refused), 90 * 60);
+  for (int i = 0; i < 2; ++i) ASSERT_EQ(post("/v1/cases", help_body).status, 201);
+  EXPECT_EQ(wait_of(post("/v1/cases", help_body)), (9 * 24 + 1) * 3600 + 30 * 60) << "until December";
+}
+
 TEST_F(CaseRoutes, WhatIsWrongWithAnApplicationIsNamed) {
   const auto code = [&](const std::string& body) { return text(post("/v1/cases", body), "code"); };
   EXPECT_EQ(code("{"), "json.syntax");

@@ -117,6 +117,47 @@ TEST_P(StoredCases, AreLimitedByTheCountrysDay) {
   must(node.submit(CasesNode::help(aygun, 13)));
 }
 
+TEST_P(StoredCases, SayFromWhenTheyArePossibleAgain) {
+  const auto local = [&](const char* text) { return must(node.node.pack.zone().parse_local(text)); };
+  const auto reached = [&](const char* code) {
+    const ServiceHandle handle = node.book->published()->find(code);
+    return must(node.read([&](store::Session& session) {
+      return node.cases->limit_reached(session, aygun, handle->service, node.now());
+    }));
+  };
+  std::string both = pass_file;
+  both.replace(both.find("code: pass"), 10, "code: both");
+  both.replace(both.find("limits: [{at_most: 1, per: day}]"), 32,
+               "limits: [{at_most: 1, per: day}, {at_most: 2, per: month}]");
+  node.publish(both);
+  std::string open = help_file;
+  open.replace(open.find("code: help"), 10, "code: open");
+  open.replace(open.find("limits: [{at_most: 2, per: month}]"), 34, "limits: [{at_most: 1, open: true}]");
+  node.publish(open);
+  const auto submit = [&](const char* code, Submission submission) {
+    submission.service = ServiceCode(code);
+    return node.submit(submission);
+  };
+  node.node.clock.set(local("2026-11-20T10:00"));
+  EXPECT_FALSE(reached("both"));
+  must(submit("both", CasesNode::pass(aygun, 1)));
+  ASSERT_TRUE(reached("both"));
+  EXPECT_EQ(reached("both")->again, local("2026-11-21T00:00"));
+  EXPECT_EQ(reached("both")->limit.per, Per::day);
+  EXPECT_FALSE(reached("pass")) << "another service's";
+  node.node.clock.set(local("2026-11-21T10:00"));
+  EXPECT_FALSE(reached("both"));
+  must(submit("both", CasesNode::pass(aygun, 2)));
+  ASSERT_TRUE(reached("both"));
+  EXPECT_EQ(reached("both")->again, local("2026-12-01T00:00")) << "tomorrow the month is still full";
+  EXPECT_EQ(code_of(submit("both", CasesNode::pass(aygun, 3))), "case.limit");
+  const Receipt asked = must(submit("open", CasesNode::help(aygun, 4)));
+  ASSERT_TRUE(reached("open"));
+  EXPECT_FALSE(reached("open")->again) << "that goes by an answer, not by time";
+  must(node.act(asked.stands, Withdraw{}, "self"));
+  EXPECT_FALSE(reached("open"));
+}
+
 TEST_P(StoredCases, GoThroughAnOfficeAndKeepTheirHistory) {
   const Receipt sent = must(node.submit(CasesNode::help(aygun, 8)));
   EXPECT_EQ(sent.stands.state, CaseState::in_review);

@@ -73,7 +73,7 @@ appeal: {within: 3 days}
 )";
 
 struct TestFacts final : Facts {
-  explicit TestFacts(const registry::RegistryStore* const& rows) : rows(rows) {}
+  explicit TestFacts(const registry::RegistryStore* const& of) : rows(of) {}
   Result<registry::PersonFacts> of(store::Session& session, PersonId person) const override {
     return registry::facts(session, *rows, person);
   }

@@ -406,7 +406,9 @@ Result<void> Inbox::refusal(store::Session& session, const Error& error, const P
     if (live != permits.end()) {
       add_permit(out, message, request, service, *live);
     } else {
-      out.add(already_text(language, who));
+      DAYAQ_TRY(const auto reached, context_.cases.limit_reached(session, person, service, now));
+      out.add(
+          already_text(language, who, reached && reached->again ? local(*reached->again) : std::string()));
     }
   } else if (error.code == "case.not_entitled") {
     out.name("refused");

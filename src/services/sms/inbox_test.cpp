@@ -69,6 +69,21 @@ TEST_P(SmsInbox, SaysAPermitAgainToThePhoneThatAskedAndNothingToAnother) {
   EXPECT_EQ(node.count("SELECT COUNT(*) FROM cases"), 1);
 }
 
+TEST_P(SmsInbox, OnceThePermitIsOverSaysFromWhenANewOneIsPossible) {
+  SmsNode node(GetParam());
+  node.cases.person("5ABC129");
+  const auto at = [&](const char* text) {
+    node.cases.node.clock.set(must(node.cases.node.pack.zone().parse_local(text)));
+  };
+  at("2026-11-21T09:00");
+  node.say("2 5ABC129");
+  ASSERT_EQ(node.last.outcome, "granted");
+  at("2026-11-21T15:00");
+  EXPECT_EQ(node.say("2 5ABC129"),
+            "5ABC129 ucun icaze artiq verilib. Yenisi 22.11 00:00 tarixinden mumkundur.");
+  EXPECT_EQ(node.last.outcome, "already");
+}
+
 TEST_P(SmsInbox, ARefusalSaysNothingOfThePerson) {
   SmsNode node(GetParam());
   const PersonId person = node.cases.person("5ABC129");

@@ -238,12 +238,19 @@ std::string refused_text(Language language, std::string_view person) {
              person);
 }
 
-std::string already_text(Language language, std::string_view person) {
+std::string already_text(Language language, std::string_view person, std::string_view again) {
+  if (again.empty()) {
+    return say(language,
+               {"{0} ucun icaze artiq verilib. Yenisi sonra mumkundur.",
+                "{0} has had a permit already. A new one is possible later.",
+                "Для {0} разрешение уже было. Новое - позже."},
+               person);
+  }
   return say(language,
-             {"{0} ucun icaze artiq verilib. Yenisi sonra mumkundur.",
-              "{0} has had a permit already. A new one is possible later.",
-              "Для {0} разрешение уже было. Новое - позже."},
-             person);
+             {"{0} ucun icaze artiq verilib. Yenisi {1} tarixinden mumkundur.",
+              "{0} has had a permit already. A new one is possible from {1}.",
+              "Для {0} разрешение уже было. Новое - с {1}."},
+             person, again);
 }
 
 std::string unknown_person_text(Language language, std::string_view person) {

@@ -24,7 +24,8 @@ namespace dayaq::services::sms {
 [[nodiscard]] std::string waiting_text(Language language, std::string_view person, std::string_view number,
                                        std::string_view promised);
 [[nodiscard]] std::string refused_text(Language language, std::string_view person);
-[[nodiscard]] std::string already_text(Language language, std::string_view person);
+/// `again`: from when a new one is possible; "" if nobody can say.
+[[nodiscard]] std::string already_text(Language language, std::string_view person, std::string_view again);
 [[nodiscard]] std::string unknown_person_text(Language language, std::string_view person);
 [[nodiscard]] std::string not_in_force_text(Language language);
 [[nodiscard]] std::string closed_text(Language language, const LocalizedText& because);

@@ -56,6 +56,9 @@ struct Wrong {
   std::string typed;
   std::vector<registry::PlaceIndex> places = {};
 };
+/// Of a document: "PDF, PNG", and the megabytes that it may have at most.
+[[nodiscard]] std::string file_kinds(const Field& field);
+[[nodiscard]] std::string file_size_words(const Visit& visit, const Field& field);
 /// Fills "apply_question.html" with one question. (apply_view.cpp)
 Result<void> fill_question(Visit& visit, const ServicesWeb& services, const Applying& applying,
                            portal::View& view, const Field& field, const std::string& value,

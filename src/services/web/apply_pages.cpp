@@ -104,24 +104,18 @@ std::string bad_words(const Visit& visit, const BadAnswer& bad) {
   return visit.fill(bad.key, {{"low", bound_words(visit, bad.low)}, {"high", bound_words(visit, bad.high)}});
 }
 
-std::string_view upload_key(const Error& error) {
-  if (error.code == "attachment.type") return "sv_file_type";
-  if (error.code == "attachment.size") return "sv_file_size";
-  if (error.code == "attachment.infected") return "sv_file_infected";
-  return "sv_file_busy";
-}
-
-std::string limit_sentence(const Visit& visit, const Service& service) {
-  std::string out;
-  for (const Limit& limit : service.limits) {
-    out += (out.empty() ? "" : "; ") + limit_words(visit.page.format(), limit);
+std::string upload_words(const Visit& visit, const Field& field, const Error& error) {
+  if (error.code == "attachment.type") return visit.fill("sv_file_type", {{"kinds", file_kinds(field)}});
+  if (error.code == "attachment.size") {
+    return visit.fill("sv_file_size", {{"size", file_size_words(visit, field)}});
   }
-  return visit.fill("sv_error_limit", {{"when", out}});
+  if (error.code == "attachment.infected") return visit.text("sv_file_infected");
+  if (error.code == "attachment.limit") return visit.text("sv_file_many");
+  return visit.text("sv_file_busy");
 }
 
 /// Why it can't be sent now, in words; nullopt for what isn't said on the page.
 std::optional<std::string> refused_words(const Visit& visit, const Service& service, const Error& error) {
-  if (error.code == "case.limit") return limit_sentence(visit, service);
   if (error.code == "case.not_entitled" && !service.who_text.az.empty()) {
     return service.who_text.in(visit.page.language());
   }
@@ -229,7 +223,7 @@ Result<Response> take_file(Visit& visit, const ServicesWeb& services, Applying& 
   }();
   if (!stored) {
     return question_page(visit, services, applying, field, named.all,
-                         Wrong{visit.text(upload_key(stored.error())), {}});
+                         Wrong{upload_words(visit, field, stored.error()), {}});
   }
   DAYAQ_TRY_OK(keep(visit, services, applying, field, fmt::format("{:x}", stored->id.value())));
   return go_on(visit, services, applying);
@@ -319,6 +313,12 @@ Result<Response> send(Visit& visit, const ServicesWeb& services, const Applying&
   const Error& error = sent.error();
   if (error.code == "service.answer")
     return visit.redirect(fmt::format("{}/apply/{}", applying.base, error.field));
+  if (error.code == "case.limit") {
+    DAYAQ_TRY(const auto reached, visit.web.db.read([&](store::Session& db) {
+      return services.cases.limit_reached(db, applying.person, service, visit.now);
+    }));
+    if (reached) return show_check(visit, services, applying, limit_reached_words(visit, *reached));
+  }
   const auto words = refused_words(visit, service, error);
   if (!words) return std::unexpected(error);
   return show_check(visit, services, applying, *words);

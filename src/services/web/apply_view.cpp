@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <span>
 
+#include "http/encoding.hpp"
 #include "services/web/apply.hpp"
 
 namespace dayaq::services::web {
@@ -35,17 +36,6 @@ struct FoldedPlaces {
   }
 };
 
-std::string kinds_of(const Field& field) {
-  std::string out;
-  for (const std::string& type : field.types) {
-    std::string upper = type;
-    std::ranges::transform(upper, upper.begin(),
-                           [](char c) { return c >= 'a' && c <= 'z' ? char(c - 32) : c; });
-    out += (out.empty() ? "" : ", ") + upper;
-  }
-  return out;
-}
-
 /// What is expected, said below the question; "" if it goes without saying.
 std::string hint_of(const Visit& visit, const Field& field) {
   const portal::Format& format = visit.page.format();
@@ -65,8 +55,7 @@ std::string hint_of(const Visit& visit, const Field& field) {
       return visit.text("sv_hint_choices");
     case FieldKind::document:
       return visit.fill("sv_hint_file",
-                        {{"kinds", kinds_of(field)},
-                         {"size", format.decimal(double(field.bytes_max) / double(1 << 20), 1)}});
+                        {{"kinds", file_kinds(field)}, {"size", file_size_words(visit, field)}});
     default:
       return {};
   }
@@ -184,10 +173,20 @@ Result<void> fill_file(Visit& visit, const ServicesWeb& services, const Applying
 
 }  // namespace
 
+std::string file_kinds(const Field& field) {
+  std::string out;
+  for (const std::string& type : field.types) out += (out.empty() ? "" : ", ") + to_upper(type, Language::en);
+  return out;
+}
+
+std::string file_size_words(const Visit& visit, const Field& field) {
+  return visit.page.format().decimal(double(field.bytes_max) / double(1 << 20), 1);
+}
+
 std::vector<registry::PlaceIndex> places_like(const registry::CountryPack& country, std::string_view typed,
                                               std::size_t most) {
   static const FoldedPlaces all(country);
-  const std::string wanted = fold_for_search(typed);
+  const std::string wanted = fold_for_search(http::trim(typed));  // keyboards put a space behind a word
   std::vector<registry::PlaceIndex> exact, begin;
   if (wanted.size() < 2) return exact;
   for (const FoldedPlaces::Name& name : all.names) {

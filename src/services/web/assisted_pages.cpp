@@ -217,7 +217,7 @@ Result<Response> check_page(Visit& visit, const ServicesWeb& services, const App
   return show_check(visit, services, applying);
 }
 
-constexpr std::size_t upload_max = std::size_t{12} << 20;
+constexpr std::size_t upload_max = std::size_t{40} << 20;  // so that too large a file is told so on the page
 
 }  // namespace
 

@@ -1,5 +1,6 @@
 #include "services/web/drop_off.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -20,6 +21,20 @@ void DropOff::add(std::string_view service, std::string_view field, Instant now,
   Count& count = counts_[std::move(key)];
   count.shown += shown;
   count.answered += answered;
+}
+
+std::vector<QuestionFigures> DropOff::with_waiting(std::vector<QuestionFigures> stored,
+                                                   std::string_view service, Date from, Date until) const {
+  const std::int64_t first = from.time_since_epoch().count(), end = until.time_since_epoch().count();
+  const std::lock_guard lock(mutex_);
+  for (const auto& [key, count] : counts_) {
+    if (key.service != service || key.day < first || key.day >= end) continue;
+    auto own = std::ranges::find(stored, key.field, &QuestionFigures::field);
+    if (own == stored.end()) own = stored.insert(own, {.field = key.field});
+    own->shown += count.shown;
+    own->answered += count.answered;
+  }
+  return stored;
 }
 
 Result<void> DropOff::flush(store::Database& db) {

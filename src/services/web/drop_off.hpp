@@ -22,6 +22,12 @@ namespace dayaq::services::web {
 inline constexpr std::string_view first_page = "";
 inline constexpr std::string_view last_page = "*";
 
+struct QuestionFigures {
+  std::string field;
+  std::int64_t shown = 0;
+  std::int64_t answered = 0;
+};
+
 /// Thread-safe.
 class DropOff {
  public:
@@ -32,6 +38,10 @@ class DropOff {
   void answered(std::string_view service, std::string_view field, Instant now) {
     add(service, field, now, 0, 1);
   }
+  /// What isn't stored yet, over the civil days [from, until), added to `stored`: figures are of now.
+  [[nodiscard]] std::vector<QuestionFigures> with_waiting(std::vector<QuestionFigures> stored,
+                                                          std::string_view service, Date from,
+                                                          Date until) const;
   /// Adds to what is stored, in a transaction of its own. Not on the writer thread. What couldn't be stored
   /// is kept for the next time.
   Result<void> flush(store::Database& db);
@@ -51,15 +61,10 @@ class DropOff {
            std::int64_t answered);
 
   const Zone& zone_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::map<Key, Count> counts_;
 };
 
-struct QuestionFigures {
-  std::string field;
-  std::int64_t shown = 0;
-  std::int64_t answered = 0;
-};
 /// Sums over the civil days [from, until), by field; in no order of the form.
 Result<std::vector<QuestionFigures>> question_figures(store::Session& session, std::string_view service,
                                                       Date from, Date until);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 #include "services/cases/feedback.hpp"
 #include "services/web/ministry_figures.hpp"
@@ -181,7 +182,7 @@ Result<Response> service_page(Visit& visit, const ServicesWeb& services, const O
   const Zone& zone = visit.web.accounts.registry.country.zone();
   const Date until = zone.day_of(visit.now) + std::chrono::days(1);
   const Date from = until - std::chrono::days(days_shown);
-  DAYAQ_TRY(const Read read, visit.web.db.read([&](store::Session& db) -> Result<Read> {
+  DAYAQ_TRY(Read read, visit.web.db.read([&](store::Session& db) -> Result<Read> {
     Read out;
     DAYAQ_TRY(out.days, services.cases.figures(db, shown.service.code, from, until));
     DAYAQ_TRY(out.questions, question_figures(db, code, from, until));
@@ -189,6 +190,9 @@ Result<Response> service_page(Visit& visit, const ServicesWeb& services, const O
               ratings(db, shown.service.code, zone.start_of(from), zone.start_of(until), said_shown));
     return out;
   }));
+  if (services.drop_off != nullptr) {
+    read.questions = services.drop_off->with_waiting(std::move(read.questions), code, from, until);
+  }
   const std::string title = shown.service.title.in(visit.page.language());
   portal::View& view = visit.content("office_service.html");
   visit.page.add_style("office.css");

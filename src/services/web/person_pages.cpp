@@ -163,12 +163,6 @@ void say_about(const Visit& visit, View& view, const Service& service) {
   }
 }
 
-std::string file_kinds(const Field& field) {
-  std::string out;
-  for (const std::string& type : field.types) out += (out.empty() ? "" : ", ") + to_upper(type, Language::en);
-  return out;
-}
-
 /// What is asked and what isn't, before one begins.
 void say_needs(const Visit& visit, View& view, const Service& service) {
   const portal::Format& format = visit.page.format();
@@ -233,6 +227,7 @@ void say_steps(const Visit& visit, View& view, const Service& service) {
 struct Reader {
   std::optional<registry::PersonFacts> facts;
   std::optional<Cases::Draft> draft;
+  std::optional<LimitReached> reached;
 };
 
 Result<Response> service_view(Visit& visit, const ServiceVersion& version, const Closed& closed,
@@ -244,10 +239,14 @@ Result<Response> service_view(Visit& visit, const ServiceVersion& version, const
   view.set("SUMMARY", service.summary.in(format.language()));
   view.set("PROVIDER", visit.web.site.words().organisation(service.provider).in(format.language()));
   const bool here = service.on(Channel::web) && !service.for_employees;
-  say_whether(visit, view, version, closed, reader.facts.has_value() && here);
+  say_whether(visit, view, version, closed, reader.facts.has_value() && here && !reader.reached);
+  if (reader.reached && here && !closed.any()) {
+    View& note = add_note(view, "wait", visit.text("sv_limit_title"));
+    note.add("LINE").set("WORDS", limit_reached_words(visit, *reader.reached));
+  }
   if (service.for_employees) view.show("EMPLOYER");
   if (!here && !service.for_employees) add_note(view, "wait", visit.text("sv_not_web"));
-  if (here && !closed.any()) {
+  if (here && !closed.any() && (reader.draft || !reader.reached)) {
     if (reader.draft) {
       view.add("DRAFT").set("SAVED",
                             visit.fill("sv_draft_saved", {{"time", format.date_time(reader.draft->saved)}}));
@@ -278,10 +277,13 @@ Result<Response> service_page(Visit& visit, const ServicesWeb& services) {
   Reader reader;
   const Subject subject = subject_of(visit);
   DAYAQ_TRY(reader.facts, facts_of(visit, services, subject));
-  DAYAQ_TRY(const auto drafts,
-            visit.web.db.read([&](store::Session& db) { return services.cases.drafts(db, subject.person); }));
-  const auto own = std::ranges::find(drafts, handle->service.code, &Cases::Draft::service);
-  if (own != drafts.end()) reader.draft = *own;
+  DAYAQ_TRY_OK(visit.web.db.read([&](store::Session& db) -> Result<void> {
+    DAYAQ_TRY(const auto drafts, services.cases.drafts(db, subject.person));
+    const auto own = std::ranges::find(drafts, handle->service.code, &Cases::Draft::service);
+    if (own != drafts.end()) reader.draft = *own;
+    DAYAQ_TRY(reader.reached, services.cases.limit_reached(db, subject.person, handle->service, visit.now));
+    return {};
+  }));
   return service_view(visit, *handle, closed_for(services, *handle, &*reader.facts, visit.now), reader);
 }
 
@@ -335,6 +337,13 @@ Result<Response> applying_page(Visit& visit, const ServicesWeb& services) {
 }
 
 Result<Response> begin_apply(Visit& visit, const ServicesWeb& services, Applying& applying) {
+  if (applying.id == CaseId()) {
+    DAYAQ_TRY(const auto reached, visit.web.db.read([&](store::Session& db) {
+      return services.cases.limit_reached(db, applying.person, applying.service(), visit.now);
+    }));
+    // The service's page says why not and when again, before anything is filled in for nothing.
+    if (reached) return visit.redirect(applying.base);
+  }
   if (applying.id == CaseId() && services.drop_off != nullptr) {
     services.drop_off->answered(applying.service().code.value(), first_page, visit.now);
   }
@@ -345,7 +354,7 @@ Result<Response> check_page(Visit& visit, const ServicesWeb& services, Applying&
   return show_check(visit, services, applying);
 }
 
-constexpr std::size_t upload_max = std::size_t{12} << 20;
+constexpr std::size_t upload_max = std::size_t{40} << 20;  // so that too large a file is told so on the page
 
 }  // namespace
 

@@ -17,7 +17,8 @@ struct KnownError {
   std::string_view code;
   std::string_view key;
 };
-constexpr std::array<KnownError, 13> known_errors{{
+constexpr std::array<KnownError, 14> known_errors{{
+    {"case.limit", "sv_limit_title"},
     {"service.unknown", "sv_error_unknown"},
     {"service.suspended", "sv_suspended"},
     {"service.channel", "sv_error_channel"},
@@ -139,11 +140,17 @@ portal::View& service_content(Visit& visit, std::string file) {
   return view;
 }
 
-std::string service_error_words(const Visit& visit, const Error& error) {
-  if (error.code == "case.limit") {
-    // The sentence ends with the moment from which it is possible again, as the store says it.
-    return visit.fill("sv_error_limit", {{"when", ""}});
+std::string limit_reached_words(const Visit& visit, const LimitReached& reached) {
+  const portal::Format& format = visit.page.format();
+  const std::string why = visit.fill("sv_limit_reached", {{"limit", limit_words(format, reached.limit)}});
+  if (reached.again) {
+    return fmt::format("{} {}", why,
+                       visit.fill("sv_limit_again", {{"time", format.date_time(*reached.again)}}));
   }
+  return reached.limit.open_only ? fmt::format("{} {}", why, visit.text("sv_limit_wait")) : why;
+}
+
+std::string service_error_words(const Visit& visit, const Error& error) {
   const auto known = std::ranges::find(known_errors, error.code, &KnownError::code);
   return known == known_errors.end() ? std::string() : visit.text(known->key);
 }

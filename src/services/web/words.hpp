@@ -36,6 +36,8 @@ portal::View& service_content(Visit& visit, std::string file);
 
 /// The page that says why something can't be done, in the reader's language.
 [[nodiscard]] http::Response refuse(Visit& visit, const Error& error);
+/// Why one may not apply once more, and from when one may.
+[[nodiscard]] std::string limit_reached_words(const Visit& visit, const LimitReached& reached);
 /// The text of an error of services and cases; "" if the digital ID's pages have one or nobody has.
 [[nodiscard]] std::string service_error_words(const Visit& visit, const Error& error);
 
