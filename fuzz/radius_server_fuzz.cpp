@@ -35,6 +35,9 @@ struct World {
     options.proxy_acct = "10.9.9.9:1813";
     options.proxy_secret = "theirs";
     options.unpaid_reply = "unpaid";
+    options.radsec_changes = true;
+    options.volume = {"Mikrotik-Total-Limit={total}", "Mikrotik-Total-Limit-Gigawords={gigawords}"};
+    options.volume_slice = 500;
     responder = *Responder::create(options, engine, random);
     engine.grants[support::key_of("a")] = {.everything = true, .lessons = true, .quota = 1000};
     engine.grants[support::key_of("b")] = {.deferral = true};
@@ -98,7 +101,8 @@ struct World {
         DAYAQ_ASSERT(check_request_authenticator(*packet, operator_secret));
         accounting = std::move(message);
       } else if (message.way == Way::change) {
-        DAYAQ_ASSERT(check_request_authenticator(*packet, nas_secret));
+        DAYAQ_ASSERT(
+            check_request_authenticator(*packet, message.to.stream != 0 ? stream_secret : nas_secret));
         change = std::move(message);
       }
     }
@@ -122,6 +126,8 @@ struct World {
         return responder->from_operator(true, accounting.socket,
                                         proved_reply(bytes, accounting, operator_secret), now, out);
       case 6:
+        if (change.to.stream != 0)
+          return ask(proved_reply(bytes, change, stream_secret), false, change.to.stream);
         return responder->from_nas(change.to, proved_reply(bytes, change, nas_secret), now, out);
       case 7:
         now.steady += std::chrono::milliseconds(bytes.empty() ? 20 : 100 * int(bytes[0]));
@@ -138,6 +144,7 @@ struct World {
       case 10:
         return responder->re_authorise_all();
       default:
+        if (bytes.empty()) return responder->closed({.address = nas.address, .port = nas.port, .stream = 1});
         return responder->from_operator(false, 0, bytes, now, out);
     }
   }
