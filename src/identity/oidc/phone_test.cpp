@@ -2,7 +2,11 @@
 // alone.
 #include "identity/oidc/phone.hpp"
 
+#include <fmt/format.h>
+
 #include "crypto/cose.hpp"
+#include "crypto/jwt_json.hpp"
+#include "http/local_call.hpp"
 #include "identity/oidc/authorize_test_support.ipp"
 #include "identity/oidc/ciba.hpp"
 
@@ -119,6 +123,57 @@ TEST_P(Phone, DecidesWhatAClientAsks) {
   const std::string second = must(list(device, key, world.now())).clients.at(0).id;
   EXPECT_EQ(word(decide(device, key, second, false, false)), "done");
   EXPECT_EQ(poll(refused.auth_req_id).state, Poll::State::denied);
+}
+
+// -- the same as JSON
+
+TEST_P(Phone, SpeaksJson) {
+  http::Router router;
+  add_phone_routes(router, world.provider);
+  const auto call = [&](const std::string& path, const std::string& body) {
+    return http::call(router, nullptr, http::Method::post, "/v1/phone/" + path, body, "application/json", "");
+  };
+  const auto text = [](const http::Response& answer, std::string_view name) {
+    const auto json = crypto::JsonObject::parse(answer.body);
+    return json ? std::string(json->text(name).value_or("")) : "";
+  };
+  const auto sign = [&](const std::string& statement) {
+    return to_base64url(other.sign(as_bytes(statement)));
+  };
+  // An Ed25519 key: COSE_Key {1: 1, 3: -8, -1: 6, -2: x} ends with its 32 bytes.
+  const Bytes cose = other.public_key().encode();
+  const std::string x = to_base64url(BytesView(cose).last(32));
+  const std::string code = phone_code(world.provider, session, world.now());
+  const auto added =
+      call("keys",
+           fmt::format(R"({{"code":"{}","jwk":{{"kty":"OKP","crv":"Ed25519","x":"{}"}},"signature":"{}"}})",
+                       code, x, sign(phone_key_statement(world.provider.issuer, code))));
+  ASSERT_EQ(added.status, 201) << added.body;
+  const std::string device = text(added, "device");
+  EXPECT_EQ(text(added, "person"), fmt::format("{}", world.person));
+  EXPECT_EQ(text(added, "assurance"), "substantial");
+
+  const CibaAuthorization begun = ask();
+  const std::string id = must(ciba_requests_of(world.provider, world.person, world.now())).at(0).id;
+  const std::string time = format_instant(world.now());
+  const std::string who = fmt::format(R"("person":"{}","device":"{}")", world.person, device);
+  const std::string listing =
+      fmt::format("dayaq-phone-list-1\n{}\n{}\n{}\n", world.provider.issuer, device, time);
+  const auto list =
+      call("confirmations", fmt::format(R"({{{},"time":"{}","signature":"{}"}})", who, time, sign(listing)));
+  ASSERT_EQ(list.status, 200) << list.body;
+  EXPECT_NE(list.body.find(fmt::format(R"("id":"{}")", id)), std::string::npos) << list.body;
+  const auto decided =
+      call("decisions", fmt::format(R"({{{},"kind":"request","id":"{}","agreed":true,"signature":"{}"}})",
+                                    who, id, sign(phone_request_statement(id, true))));
+  EXPECT_EQ(decided.body, R"({"state":"confirmed"})");
+  EXPECT_EQ(poll(begun.auth_req_id).state, Poll::State::granted);
+
+  for (const char* bad : {"", "[]", "{}", R"({"code":1})", R"({"person":"x","device":"1"})"}) {
+    for (const char* path : {"keys", "confirmations", "decisions"}) {
+      EXPECT_EQ(text(call(path, bad), "code"), "phone.request") << path << ' ' << bad;
+    }
+  }
 }
 
 }  // namespace
