@@ -1,7 +1,5 @@
 #include "services/sms/form_reading.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
