@@ -457,19 +457,8 @@ class Connection final : public ConnectionBase {
   bool hung_up();
   [[nodiscard]] bool whole_request_is_all();
 
-  /// Nobody reads the body of a refused request: the connection ends with the answer.
-  void leave_body() {
-    gated_ = false;
-    if (framing_.has_body() && !take_whole_body()) {
-      keep_alive_ = false;
-      linger_ = true;
-    }
-  }
-
-  void release_now() {
-    io_->let_go(*this, held_until_);
-    release();
-  }
+  void leave_body();
+  void release_now();
 
   void dispatch() {
     auto self = shared_from_this();
@@ -572,37 +561,8 @@ class Connection final : public ConnectionBase {
     return {asio::buffer(out_) + sent_, asio::buffer(large_body_) + of_body};
   }
 
-  /// True when nothing is left to write: done, or failed.
-  bool write_some() {
-    while (true) {
-      error_code error;
-      const std::size_t n = large_body_.empty() ? stream_.write_some(asio::buffer(out_) + sent_, error)
-                                                : stream_.write_some(pending_buffers(), error);
-      if (error == asio::error::would_block)
-        return aborted_ ? written(asio::error::operation_aborted, 0) : false;
-      if (written(error, n)) return true;
-    }
-  }
-
-  bool written(error_code error, std::size_t n) {
-    sent_ += n;
-    if (sent_ >= earned_) {
-      earned_ = sent_ + progress_min;
-      extend_deadline();
-    }
-    if (error) {
-      failed_ = true;
-      open_ = false;
-    } else if (pending() != 0) {
-      return false;
-    }
-    out_.clear();
-    if (out_.capacity() > 4 * batch_max) out_ = {};
-    large_body_ = {};
-    sent_ = 0;
-    earned_ = progress_min;
-    return true;
-  }
+  bool write_some();
+  bool written(error_code error, std::size_t n);
 
   Shared& shared_;
   Stream stream_;
@@ -654,3 +614,4 @@ class Connection final : public ConnectionBase {
 
 #include "http/connection_body.ipp"
 #include "http/connection_hold.ipp"
+#include "http/connection_write.ipp"

@@ -71,4 +71,20 @@ bool Connection<Stream>::whole_request_is_all() {
   return rest < framing_.content_length || (rest == framing_.content_length && silent());
 }
 
+/// Nobody reads the body of a refused request: the connection ends with the answer.
+template <class Stream>
+void Connection<Stream>::leave_body() {
+  gated_ = false;
+  if (framing_.has_body() && !take_whole_body()) {
+    keep_alive_ = false;
+    linger_ = true;
+  }
+}
+
+template <class Stream>
+void Connection<Stream>::release_now() {
+  io_->let_go(*this, held_until_);
+  release();
+}
+
 }  // namespace dayaq::http
