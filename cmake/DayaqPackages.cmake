@@ -5,7 +5,10 @@ install(TARGETS dayaq RUNTIME DESTINATION bin COMPONENT dayaq)
 install(FILES LICENSE DESTINATION share/doc/dayaq RENAME copyright COMPONENT dayaq)
 
 install(TARGETS dayaqd RUNTIME DESTINATION bin COMPONENT dayaqd)
-install(DIRECTORY country web DESTINATION share/dayaq COMPONENT dayaqd PATTERN README.md EXCLUDE)
+install(DIRECTORY country web DESTINATION share/dayaq COMPONENT dayaqd PATTERN README.md EXCLUDE
+  PATTERN messages.tsv EXCLUDE)
+# In the repository a link to the messages of the tests.
+install(FILES tests/data/sms/generated.tsv DESTINATION share/dayaq/country/az/drills RENAME messages.tsv COMPONENT dayaqd)
 install(FILES packaging/dayaqd/dayaqd.service DESTINATION lib/systemd/system COMPONENT dayaqd)
 install(FILES packaging/dayaqd/sysusers.conf DESTINATION lib/sysusers.d RENAME dayaqd.conf COMPONENT dayaqd)
 install(FILES LICENSE DESTINATION share/doc/dayaqd RENAME copyright COMPONENT dayaqd)

@@ -166,7 +166,8 @@ struct Crowd::State {
   void done(const Due& due, Got got, double at) {
     const std::lock_guard lock(mutex);
     if (got == Got::later) return;  // a message: its answer counts
-    if (got == Got::answered) (due.wish.door == Door::api ? kept_at : read_at).push_back(at);
+    const bool kept = due.wish.door == Door::api && !due.wish.broken;
+    if (got == Got::answered) (kept ? kept_at : read_at).push_back(at);
     at_moment(due.at, due.wish.door, [&](Taking& one) { one.count(got, at - due.at); });
     if (got == Got::answered || got == Got::wrong || got == Got::waiting) return;
     if (due.tries >= scenario.retries.at_most || random.unit() >= scenario.retries.share) return;

@@ -93,6 +93,7 @@ struct WebOutcome {
 struct EdgeOutcome {
   bool there = false;
   std::uint64_t asked = 0, answered = 0, differed = 0;  ///< differed: granted before, not any more
+  std::uint64_t changes = 0;                            ///< that the centre took meanwhile
   double lag_most_s = 0, lag_end_s = 0;
   std::vector<double> answered_share;  ///< second by second
   std::vector<double> lag_s;
@@ -243,6 +244,8 @@ class Edge {
     bool answered = false, granted = false;
   };
   [[nodiscard]] std::vector<Look> looks() const;
+  [[nodiscard]] std::uint64_t changed()
+      const;  ///< what the centre took, so that the feed had something to say
 
  private:
   struct State;

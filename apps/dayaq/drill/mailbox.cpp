@@ -68,9 +68,8 @@ std::optional<Answers::Told> Answers::about(const std::vector<std::string>& text
       if (at != std::string::npos) return Told{.fate = Fate::granted, .number = number_in(text, at)};
     }
     for (const Language language : languages) {
-      for (const std::string& refused :
-           {sms::refused_text(language, person), sms::already_text(language, person)}) {
-        if (text.find(refused) != std::string::npos) return Told{.fate = Fate::refused, .number = {}};
+      if (text.find(sms::refused_text(language, person)) != std::string::npos) {
+        return Told{.fate = Fate::refused, .number = {}};
       }
       if (text.find(sms::unknown_person_text(language, person)) != std::string::npos) {
         return Told{.fate = Fate::unknown, .number = {}};
@@ -204,8 +203,7 @@ std::map<std::string, std::set<std::string>> Mailbox::told() const {
   return out;
 }
 
-Mailbox::Verdict Mailbox::verdict(const Mail& mail, const std::map<std::string, int>& asked_for,
-                                  bool& wrongly) const {
+Mailbox::Verdict Mailbox::verdict(const Mail& mail, const std::set<std::string>& had, bool& wrongly) const {
   if (mail.took < 0) return Verdict::unanswered;
   const Message& message = mail.message;
   for (const std::string& person : answers_.granted_for(mail.texts)) {
@@ -225,7 +223,7 @@ Mailbox::Verdict Mailbox::verdict(const Mail& mail, const std::map<std::string, 
     const auto told = answers_.about(mail.texts, person);
     if (!told || told->fate == Answers::Fate::unknown) return Verdict::wrong;
     // Another telephone had their permit of the day.
-    if (told->fate == Answers::Fate::refused && asked_for.at(person) < 2) return Verdict::wrong;
+    if (told->fate == Answers::Fate::refused && !had.contains(person)) return Verdict::wrong;
   }
   return Verdict::right;
 }
@@ -237,15 +235,13 @@ void Mailbox::judge(const std::map<std::string, std::string>& kept, MessagesOutc
     if (found == kept.end() || persons != std::set<std::string>{found->second}) ++out.permits_lost;
   }
   const std::lock_guard lock(mutex_);
-  std::map<std::string, int> asked_for;
-  for (const auto& [wish, mail] : mails_) {
-    for (const std::string& person : mail.message.asks) ++asked_for[person];
-  }
+  std::set<std::string> had;
+  for (const auto& [number, person] : kept) had.insert(person);
   std::vector<double> took;
   for (const auto& [wish, mail] : mails_) {
     if (mail.ids == 0) continue;
     bool wrongly = false;
-    const Verdict verdict = this->verdict(mail, asked_for, wrongly);
+    const Verdict verdict = this->verdict(mail, had, wrongly);
     Kind& kind = out.kinds[mail.message.kind];
     ++out.sent;
     ++kind.messages;

@@ -88,8 +88,7 @@ class Mailbox {
   };
   enum class Verdict : std::uint8_t { right, careful, wrong, unanswered };
   [[nodiscard]] bool complete(const Mail& mail) const;
-  [[nodiscard]] Verdict verdict(const Mail& mail, const std::map<std::string, int>& asked_for,
-                                bool& wrongly) const;
+  [[nodiscard]] Verdict verdict(const Mail& mail, const std::set<std::string>& had, bool& wrongly) const;
 
   const Phrasebook& book_;
   const std::vector<std::string> persons_;

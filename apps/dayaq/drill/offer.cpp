@@ -40,7 +40,7 @@ std::int64_t application_id(std::uint64_t wish) {
 Result<Offer> Offer::find(const World& world) {
   Offer out;
   // Others than those who write messages.
-  out.persons_.assign(world.persons().begin() + std::ptrdiff_t(world.persons().size() / 2),
+  out.persons_.assign(world.persons().begin() + std::ptrdiff_t(world.persons().size() * 3 / 4),
                       world.persons().end());
   DAYAQ_TRY(out.key_, world.key("admin"));
   DAYAQ_TRY(auto client, http::Client::create(world.url()));

@@ -133,7 +133,7 @@ void sum_up(Outcome& outcome) {
   verdicts.emplace_back("Nothing was recorded twice", outcome.doubled == 0);
   if (outcome.scenario.sms > 0) judge_messages(outcome, verdicts);
   verdicts.emplace_back("No broken application was taken for a good one", outcome.wrongly_taken == 0);
-  if (outcome.scenario.web > 0) {
+  if (outcome.web.told_to_wait > 0) {
     verdicts.emplace_back("Nobody who waited at the web's door lost their place by trying again",
                           outcome.web.places_changed == 0);
   }

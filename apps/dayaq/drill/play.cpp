@@ -151,7 +151,7 @@ class Play {
     outcome_.messages.left_out = book_->left_out();
     const auto& all = world_.persons();
     mailbox_ = std::make_unique<Mailbox>(
-        *book_, std::vector<std::string>(all.begin(), all.begin() + std::ptrdiff_t(all.size() / 2)));
+        *book_, std::vector<std::string>(all.begin(), all.begin() + std::ptrdiff_t(all.size() * 3 / 4)));
     return {};
   }
 
@@ -231,6 +231,7 @@ class Play {
   void judge_edge() {
     EdgeOutcome& out = outcome_.edge;
     out.there = true;
+    out.changes = edge_->changed();
     const auto seconds = outcome_.seconds.size();
     std::vector<double> asked(seconds), answered(seconds);
     out.lag_s.assign(seconds, 0);

@@ -120,6 +120,7 @@ std::string to_json(const Outcome& outcome) {
     out["edge"] = json::object{{"asked", outcome.edge.asked},
                                {"answered", outcome.edge.answered},
                                {"differed", outcome.edge.differed},
+                               {"changes", outcome.edge.changes},
                                {"lag_most_s", outcome.edge.lag_most_s},
                                {"lag_end_s", outcome.edge.lag_end_s},
                                {"lag_s", json::value_from(outcome.edge.lag_s)},
