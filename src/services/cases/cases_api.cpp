@@ -7,6 +7,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "registry/api.hpp"
 
@@ -70,6 +71,9 @@ class CaseHandlers {
           if (!durable) {
             Response refusal = registry::refuse(durable.error());
             if (running->wait) {
+              // Instead of the general one: sooner is of no use.
+              std::erase_if(refusal.headers,
+                            [](const auto& header) { return header.first == "Retry-After"; });
               refusal.headers.emplace_back("Retry-After", fmt::format("{}", running->wait->count()));
             }
             return running->respond(std::move(refusal));

@@ -180,7 +180,7 @@ std::string file_kinds(const Field& field) {
 }
 
 std::string file_size_words(const Visit& visit, const Field& field) {
-  return visit.page.format().decimal(double(field.bytes_max) / double(1 << 20), 1);
+  return visit.page.format().decimal(double(field.bytes_max) / 1e6, 1);
 }
 
 std::vector<registry::PlaceIndex> places_like(const registry::CountryPack& country, std::string_view typed,
