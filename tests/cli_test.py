@@ -109,6 +109,7 @@ class WithoutADaemon(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stderr, r"broken\.yaml:\d+:\d+: .*Did you mean `village`")
         self.assertIn("^", done.stderr)
+        self.node.cli("regime", "submit", REGIME)  # the service names it
         path = self.file("wordy.yaml", text.replace("You may leave home.", "You may go as the NGO says.", 1))
         done = self.node.cli("service", "check", path)
         self.assertRegex(done.stdout, r"wordy\.yaml:\d+:\d+: steps\[0\]\S+\.en: Nobody says what NGO is")
@@ -116,6 +117,9 @@ class WithoutADaemon(unittest.TestCase):
         self.assertNotIn("look at", self.node.cli("service", "check", SERVICE).stdout)
 
     def test_a_service_takes_two_officials_and_is_suspended_with_a_reason(self):
+        early = self.node.cli("service", "submit", SERVICE, check=False)
+        self.assertRegex(early.stderr, r"leaving-home\.yaml:\d+:\d+: ends_with: There is no regime")
+        self.node.cli("regime", "submit", REGIME)
         self.assertIn("submitted", self.node.cli("service", "submit", SERVICE).stdout)
         self.assertNotIn("leaving-home", self.node.cli("service", "list").stdout)
         same = self.node.cli("service", "publish", "leaving-home", "--key", "@official-1", check=False)
