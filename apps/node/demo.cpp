@@ -26,9 +26,15 @@ bool has_mobile_line(const PersonFacts& facts, Instant now) {
   });
 }
 
-bool has_status(const PersonFacts& facts, Instant now) {
-  return std::ranges::any_of(facts.attestations,
-                             [&](const registry::Attestation& one) { return one.stands_at(now); });
+/// A status that brings something; not one (quarantine) that takes most services away.
+bool has_status(const PersonFacts& facts, const registry::CountryPack& country, Instant now) {
+  bool any = false;
+  for (const registry::Attestation& one : facts.attestations) {
+    if (!one.stands_at(now)) continue;
+    if (country.status(one.status).sensitive) return false;
+    any = true;
+  }
+  return any;
 }
 
 /// The first two adults, by the order of their ids, with a mobile line; the first of them with a status.
@@ -46,7 +52,7 @@ Result<std::vector<PersonFacts>> choose(store::Session& session, const Core& cor
   std::vector<PersonFacts> chosen;
   for (const PersonId person : adults) {
     DAYAQ_TRY(PersonFacts facts, registry::facts(session, store, person));
-    if (!has_mobile_line(facts, now) || (chosen.empty() && !has_status(facts, now))) continue;
+    if (!has_mobile_line(facts, now) || (chosen.empty() && !has_status(facts, core.country, now))) continue;
     chosen.push_back(std::move(facts));
     if (chosen.size() == 2) break;
   }

@@ -89,7 +89,7 @@ Result<int> Notices::tell(store::Session& session, PersonId person, std::string_
 }
 
 Result<void> Notices::sweep(store::Session& session, std::int64_t bucket, Instant before) {
-  return session.exec("DELETE FROM sms_notices_told WHERE bucket = $1 AND told < $2",
+  return session.exec("DELETE FROM sms_notices WHERE bucket = $1 AND told < $2",
                       {bucket, to_micros(before)});
 }
 

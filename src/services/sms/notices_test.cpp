@@ -207,6 +207,23 @@ TEST_P(SmsNotices, AnAppointmentIsRememberedTheEveningBefore) {
   EXPECT_EQ(remind(), 0);
   ASSERT_EQ(told.size(), 1u);
   EXPECT_EQ(told[0].to, "994501112233");
+  const auto kept = [&] {
+    return must(node.cases.read([](store::Session& s) {
+      return s.one("SELECT COUNT(*) FROM sms_notices", {},
+                   [](const store::Row& row) { return row.integer(0); });
+    }));
+  };
+  const auto forget = [&](Instant before) {
+    const std::int64_t bucket = must(node.cases.read([](store::Session& s) {
+                                  return s.one("SELECT bucket FROM sms_notices", {},
+                                               [](const store::Row& row) { return row.integer(0); });
+                                })).value();
+    must(node.cases.write([&](store::Session& s) { return notices->sweep(s, bucket, before); }));
+  };
+  forget(node.cases.now() - 1h);
+  EXPECT_EQ(kept(), 1);
+  forget(node.cases.now() + 1h);
+  EXPECT_EQ(kept(), 0);
   EXPECT_EQ(told[0].parts[0],
             "Tomorrow 10:00 you have an appointment: Centre. If you can't come, give it up on "
             "your page (" +
