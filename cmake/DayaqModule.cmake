@@ -11,8 +11,9 @@
 add_custom_target(unit_tests)  # the rooms' test programs
 add_custom_target(twice)       # what `./dev test` builds with the second compiler too
 
-# The second compiler builds every room; `./dev test` runs again, as it built them, the tests of the rooms in which
-# compilers may differ (coroutines, atomics, bytes, SQL bindings). `./dev soak` runs all that it builds.
+# `./dev test` builds and tests again, with the second compiler, the rooms in which compilers may differ (coroutines,
+# atomics, bytes, SQL bindings) and what they stand on; `./dev soak` builds and tests all rooms with it, which takes longer
+# than two cores have in a submission's time.
 set(DAYAQ_TESTED_TWICE base crypto store http audit feed edge_replica edge_engine edge_settler edge_diameter edge_radius
   edge_tv edge_web)
 
@@ -78,7 +79,6 @@ function(dayaq_module)
   target_include_directories(dayaq_${M_NAME} PUBLIC ${rooms})
   target_link_libraries(dayaq_${M_NAME} PUBLIC ${M_DEPS} PRIVATE ${M_PRIVATE_DEPS} dayaq_flags)
   dayaq_precompiled(dayaq_${M_NAME})
-  add_dependencies(twice dayaq_${M_NAME})
   set(headers ${M_HEADERS})
   if(NOT headers)
     file(GLOB headers CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/*.hpp)
