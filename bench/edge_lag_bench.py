@@ -13,7 +13,7 @@ PERSONS, SECONDS, RATE = int(os.environ.get("PERSONS", "200000")), 10, 1000
 
 def main():
     folder = tempfile.mkdtemp(prefix="dayaq-bench-")
-    node = Node(persons=PERSONS, folder=folder)
+    node = Node(persons=PERSONS, folder=folder, plain_api_keys=True)
     rows = [row.split(",") for row in node.cli("export", "subscriptions").stdout.splitlines()]
     column = {name: i for i, name in enumerate(rows[0])}
     mine = {}

@@ -1,6 +1,6 @@
 // links: dayaq::feed dayaq::crypto
 // edge_replica_tool FOLDER N [--fixed N] [--tv N] [--ends DAYS] [--defer-every K] [--operator CODE] [--seed
-// S]
+// S] [--then-charging OCTETS]
 //
 // Makes an edge's replica folder as a snapshot of the centre would leave it, for benchmarks and tests: signed
 // by a key pair of its own, with `feed.key` (SipHash key, base64), `centre.pub` (Ed25519, base64) and
@@ -13,7 +13,8 @@
 // Each is granted, as of number 1000, under regime "synthetic" (2020-01-01 to 2100-01-01), on every kind of
 // line:
 //   measure 1  data of class "education", unlimited
-//   measure 2  data of class "all", 5,000,000,000 octets a month; then limited service; open, 100 MiB bound
+//   measure 2  data of class "all", 5,000,000,000 octets a month; then limited service; open, 100 MiB bound.
+//              --then-charging: so many octets, then the operator's charging
 //   measure 3  voice, 18,000 seconds a month; then the operator's charging; closed when silent
 //   measure 4  voice, unlimited: every 10th (i % 10 == 0), in the place of measure 3
 //   measure 5  tv package "basic", unlimited
@@ -47,6 +48,7 @@ struct Options {
   std::array<std::uint64_t, 3> lines{};  // mobile, fixed, tv
   std::uint64_t ends = 0;
   std::uint64_t defer_every = 0;
+  std::uint64_t then_charging = 0;
   std::uint64_t seed = 1;
   std::string operator_code = "azercell";
 };
@@ -55,7 +57,7 @@ Instant year(int year) {
   return std::chrono::sys_days(std::chrono::year(year) / 1 / 1);
 }
 
-std::vector<feed::Definition> definitions() {
+std::vector<feed::Definition> definitions(const Options& options) {
   using enum feed::Benefit;
   const auto define = [](std::uint32_t number, feed::BenefitLine benefit) {
     benefit.delivered_on = 7;
@@ -69,8 +71,9 @@ std::vector<feed::Definition> definitions() {
           define(2, {.kind = data,
                      .unit = feed::Unit::octets,
                      .limited = true,
-                     .quota = 5'000'000'000,
-                     .when_used_up = feed::WhenUsedUp::limited,
+                     .quota = options.then_charging != 0 ? options.then_charging : 5'000'000'000,
+                     .when_used_up =
+                         options.then_charging != 0 ? feed::WhenUsedUp::charge : feed::WhenUsedUp::limited,
                      .open_bound = 100u << 20,
                      .traffic_class = "all"}),
           define(3, {.kind = voice,
@@ -142,7 +145,7 @@ std::uint64_t write_pages(const Options& options, const std::vector<feed::Subscr
                       .created = year(2026),
                       .page = std::uint32_t(page),
                       .pages = std::uint32_t(pages),
-                      .definitions = definitions(),
+                      .definitions = definitions(options),
                       .lists = {},
                       .lines = {}};
     std::map<std::uint16_t, std::uint16_t> here;
@@ -184,6 +187,8 @@ bool read_options(int argc, char** argv, Options& options) {
       options.ends = value;
     else if (name == "--defer-every")
       options.defer_every = value;
+    else if (name == "--then-charging")
+      options.then_charging = value;
     else if (name == "--seed")
       options.seed = value;
     else if (name == "--operator")
@@ -202,7 +207,7 @@ int main(int argc, char** argv) {
     fmt::print(
         stderr,
         "edge_replica_tool FOLDER N [--fixed N] [--tv N] [--ends DAYS] [--defer-every K] [--operator CODE] "
-        "[--seed S]\n");
+        "[--seed S] [--then-charging OCTETS]\n");
     return 2;
   }
   SeededRandom random(options.seed);

@@ -20,7 +20,7 @@ def wrk(url, script):
 
 def main():
     folder = tempfile.mkdtemp(prefix="dayaq-bench-")
-    node = Node(persons=PERSONS, folder=folder)
+    node = Node(persons=PERSONS, folder=folder, plain_api_keys=True)
     exported = node.cli("export", "subscriptions").stdout.splitlines()
     head = exported[0].split(",")
     kind, number, provider = head.index("kind"), head.index("number"), head.index("provider")

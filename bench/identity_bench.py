@@ -11,7 +11,7 @@ fapi2_token         a token of a FAPI 2.0 client: private_key_jwt, DPoP with a n
 introspection       of access tokens that are live. Beside nginx `return 200` with a body of the same size.
 identity_memory     resident memory of a node without a population; and what each live session adds to it.
 login_history       a login after a year of history beside the first day's: the rows that logins leave behind, generated."""
-import base64, http.client, json, os, shutil, sqlite3, subprocess, sys, tempfile, time
+import base64, contextlib, http.client, json, os, shutil, sqlite3, subprocess, sys, tempfile, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tests"))
 from harness import ROOT, free_port, program
@@ -215,7 +215,7 @@ HISTORY = int(os.environ.get("HISTORY", "3000000"))  # logins generated; each le
 def rows_of_a_login(database):
     """What one more login leaves for good: entries of the audit log, by the last ones there are. (Sessions, grants and codes
     go when they are over.)"""
-    with sqlite3.connect(database) as db:
+    with contextlib.closing(sqlite3.connect(database)) as db:
         found = {}
         for leaf, personal in db.execute("SELECT leaf, personal FROM audit_entry WHERE person_id IS NOT NULL ORDER BY idx DESC LIMIT 4000"):
             found.setdefault(json.loads(leaf).get("action", ""), [0, leaf, personal or ""])[0] += 1
@@ -227,8 +227,9 @@ def write_history(database, logins, persons):
     """Entries before the first one: their numbers are negative, so that the log's own tree stays as it is while its table
     and index are as large and as deep. Live rows of a day of such a year, 274,000 logins, are written too."""
     templates = rows_of_a_login(database)
-    with sqlite3.connect(database) as db:
-        db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA cache_size=-400000; DROP INDEX audit_entry_person;")
+    with contextlib.closing(sqlite3.connect(database)) as db:
+        # No journal: of a whole year it would be as large as the table once more.
+        db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-400000; DROP INDEX audit_entry_person;")
         for at, (leaf, personal) in enumerate(templates):
             db.execute(
                 """WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
@@ -238,8 +239,8 @@ def write_history(database, logins, persons):
             db.commit()
         db.execute("CREATE INDEX audit_entry_person ON audit_entry (bucket, person_id, idx) WHERE person_id IS NOT NULL")
         live(db, min(LOGINS_A_YEAR // 365, logins))
-    with sqlite3.connect(database) as db:
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    with contextlib.closing(sqlite3.connect(database)) as db:
+        db.execute("PRAGMA journal_mode=WAL").fetchall()
     os.sync()  # else the node's first commits wait until all of this is on disk
     return len(templates) * logins
 

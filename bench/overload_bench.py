@@ -8,8 +8,9 @@ The node has one core and the crowd the other, in every part: what a crowd costs
             an open loop that waits for no answer (overload_load_tool.cpp says how it counts). Beside them polite ones,
             on whom an admitted application is timed, and messages at the real SMS door (SMS_A_SECOND), whose answers
             go to a gateway of our own.
-Afterwards the cases in the database are counted against the receipts. `cores` in the line is what each kind of thread
-used."""
+The capacity is the mean of before and after the storm, since an application costs the more the more there are. Afterwards the
+cases in the database are counted against the receipts. `cores` in the line is what each kind of thread used,
+`microseconds_each` the same for an application."""
 import glob, json, os, sqlite3, subprocess, sys, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tests"))
@@ -123,16 +124,21 @@ def main():
     stand = Stand(PERSONS, 20000, 20000)
     try:
         calm, (quiet,) = stand.load("calm", "/open", CALLERS, CALM_SECONDS, beside=[stand.messages(CALM_SECONDS)])
-        capacity = calm["per_second"]
-        storm, (sms,) = stand.load("storm", "/apply", VISITORS, SECONDS, str(TIMES * capacity), str(POLITE),
+        storm, (sms,) = stand.load("storm", "/apply", VISITORS, SECONDS, str(TIMES * calm["per_second"]), str(POLITE),
                                    beside=[stand.messages(SECONDS)])
+        # An application costs the more the more there are: in the storm it is one of those before and after.
+        later, _ = stand.load("calm", "/open", CALLERS, CALM_SECONDS, beside=[stand.messages(CALM_SECONDS)])
         at_end = stand.state()
         stand.end()
         given, lost, doubled = lost_or_doubled(stand)
-        share, times = storm["per_second"] / capacity, storm["offered_a_second"] / capacity
+        capacity = (calm["per_second"] + later["per_second"]) / 2
+        share, times = storm["per_second"] / capacity, storm["offered_a_second"] / calm["per_second"]
+        cost = {part: {name: round(1e6 * used / load["per_second"]) for name, used in load["cores"].items()}
+                for part, load in (("before", calm), ("storm", storm), ("after", later))}
         figure("overload", storm["per_second"], "applications/s", ">= 90 % of capacity",
                share >= 0.9 and times >= 0.95 * TIMES, "capacity", capacity, share=round(100 * share, 1),
-               offered_times=round(times, 1), at_end=at_end, cores_at_capacity=calm["cores"],
+               offered_times=round(times, 1), at_end=at_end, capacity_before_and_after=[calm["per_second"], later["per_second"]],
+               microseconds_each=cost,
                **{key: storm[key] for key in ("offered_a_second", "refused_a_second", "full", "unread", "connections",
                                               "broken", "by_status", "cores")})
         figure("overload_p99", storm["polite_p99_ms"], "ms", "< 500 ms", 0 < storm["polite_p99_ms"] < 500, "at capacity",

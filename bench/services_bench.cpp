@@ -291,7 +291,7 @@ int main() {
 
   Chains applying(
       stand.node.db(), count, 1, [&](store::Session& s, std::size_t chain, std::size_t) -> Result<void> {
-        const Submission submission{.id = CaseId(chain + 1),
+        const Submission submission{.id = stand.cases.draw_number(stand.now()),
                                     .person = stand.persons[chain],
                                     .service = ServiceCode("pass"),
                                     .channel = Channel::web,
@@ -301,8 +301,7 @@ int main() {
         return receipt.permit ? Result<void>() : fail(ErrorKind::internal, "bench.permit", "No permit.");
       });
   const Rate decisions = applying.run();
-  const double raw =
-      raw_seconds(source, folder, count, {"cases", "case_events", "permits", "audit_entry"}, "case_id");
+  const double raw = raw_seconds(source, folder, count, {"cases", "permits", "audit_entry"}, "case_id");
   report("decisions", double(count) / decisions.seconds, double(count) / decisions.cpu, 5000,
          double(count) / raw);
 
@@ -324,12 +323,16 @@ int main() {
     }));
     if (i >= 2000) break;
   }
+  // Whoever refused doesn't decide on the appeal.
+  const auto official_of = [](std::size_t number) {
+    return std::string(number < 5 ? "org:digital-agency/key:1" : "org:digital-agency/key:2");
+  };
   const std::size_t open = std::min<std::size_t>(chains, 2001);
   Chains acting(
       stand.node.db(), open, acts.size(),
       [&](store::Session& s, std::size_t chain, std::size_t number) -> Result<void> {
         DAYAQ_TRY_OK(stand.cases.act(s, stand.persons[chain], CaseId(count + 1 + chain), int(number) + 1,
-                                     acts[number], "org:digital-agency/key:1", stand.now()));
+                                     acts[number], official_of(number), stand.now()));
         return {};
       });
   const Rate moved = acting.run();

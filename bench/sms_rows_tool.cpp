@@ -1,6 +1,6 @@
 // links: PkgConfig::SQLITE
-// The limit of sms_permits: the rows that its messages left, inserted by nothing but SQLite. Rows of answers aren't
-// among them: they live until they are sent.
+// The limit of sms_permits: the rows that its messages left, inserted by nothing but SQLite. Rows of answers
+// aren't among them: they live until they are sent.
 //
 //   sms_rows_tool SOURCE.db FOLDER   prints messages a second, 256 in a commit, on tables and indexes as they
 //   are
@@ -64,7 +64,6 @@ int main(int argc, char** argv) {
   // random.
   tables.push_back(read(source, "cases", "submitted", most));
   const std::size_t messages = tables[0].rows.size();
-  tables.push_back(read(source, "case_events", "at", messages));
   tables.push_back(read(source, "permits", "valid_from", messages));
   tables.push_back(read(source, "sms_senders", "sender % 1009", messages));
   tables.push_back(read(source, "audit_entry", "1 DESC", messages));

@@ -4,7 +4,8 @@
 // Viewers of HLS channels: GET /hls/cJ/1.ts with the header X-Line-Id of line I (99477 and 7 digits), lines
 // and channels in a mixed order, over keep-alive connections on one thread. RATE 0: closed loop, as fast as
 // it goes. RATE N: open loop, N a second by the clock, whatever has been answered; a request that finds no
-// idle connection waits, and its latency counts from when it was due. Prints one JSON object.
+// idle connection waits, and its latency counts from when it was due. A cookie that a line is given it sends
+// from then on. Prints one JSON object.
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
@@ -31,6 +32,7 @@ struct Connection {
   int fd = -1;
   Clock::time_point due;
   std::string in;
+  std::uint64_t line = 0;
 };
 
 struct Load {
@@ -45,6 +47,7 @@ struct Load {
   std::uint64_t sent = 0;
   std::vector<double> latencies_us;
   std::map<int, std::uint64_t> by_status;
+  std::vector<std::string> cookies;  ///< of each line, as a header
 
   void connect() {
     epoll = ::epoll_create1(0);
@@ -62,7 +65,7 @@ struct Load {
       }
       epoll_event event{.events = EPOLLIN, .data = {.u32 = std::uint32_t(i)}};
       ::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
-      all.push_back({.fd = fd, .due = {}, .in = {}});
+      all.push_back({.fd = fd, .due = {}, .in = {}, .line = 0});
       idle.push_back(i);
     }
   }
@@ -71,9 +74,11 @@ struct Load {
     // Lines and channels in an order that repeats only after all of them.
     const std::uint64_t line = sent * 7919 % lines, channel = line % channels;
     ++sent;
-    const std::string request = fmt::format(
-        "GET /hls/c{}/1.ts HTTP/1.1\r\nHost: tv\r\nX-Line-Id: 99477{:07d}\r\n\r\n", channel, line);
+    const std::string request =
+        fmt::format("GET /hls/c{}/1.ts HTTP/1.1\r\nHost: tv\r\nX-Line-Id: 99477{:07d}\r\n{}\r\n", channel,
+                    line, cookies[line]);
     all[std::size_t(number)].due = due;
+    all[std::size_t(number)].line = line;
     if (::send(all[std::size_t(number)].fd, request.data(), request.size(), MSG_NOSIGNAL) !=
         ssize_t(request.size())) {
       std::fputs("a request could not be sent\n", stderr);
@@ -97,6 +102,10 @@ struct Load {
       std::from_chars(c.in.data() + at + 16, c.in.data() + head, length);
     }
     if (c.in.size() < head + 4 + length) return false;
+    if (const std::size_t at = c.in.find("Set-Cookie: "); at < head) {
+      cookies[c.line] =
+          fmt::format("Cookie: {}\r\n", c.in.substr(at + 12, c.in.find_first_of(";\r", at) - at - 12));
+    }
     int status = 0;
     std::from_chars(c.in.data() + 9, c.in.data() + 12, status);
     ++by_status[status];
@@ -167,6 +176,7 @@ int main(int argc, char** argv) {
   load.rate = std::strtod(argv[5], nullptr);
   load.lines = std::strtoull(argv[6], nullptr, 10);
   load.channels = std::strtoull(argv[7], nullptr, 10);
+  load.cookies.resize(load.lines);
   load.connect();
   load.run();
   load.print();

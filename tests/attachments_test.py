@@ -62,7 +62,7 @@ def make_files(folder):
     large = os.urandom(300_000).hex().encode()
     files = {"good.pdf": pdf(b"good" + large), "good3.pdf": pdf(b"another" + large), "good2.pdf": pdf(b"the second good one"),
              "virus.pdf": pdf(WORD), "virus2.pdf": pdf(b"another " + WORD), "program.pdf": b"MZ" + bytes(1000),
-             "page.png": b"<!DOCTYPE html><script>alert(1)</script>", "large.pdf": pdf(b"x" * (2 << 20)),
+             "page.png": b"<!DOCTYPE html><script>alert(1)</script>", "whole.pdf": pdf(b"y" * 1_800_000), "large.pdf": pdf(b"x" * (2 << 20)),
              "larger.pdf": pdf(b"x" * (30 << 20)), "empty.pdf": b"", "bomb.pdf": bomb()}
     for name, content in files.items():
         with open(f"{folder}/{name}", "wb") as file:
@@ -120,11 +120,22 @@ class Attachments(unittest.TestCase):
             self.clamd.stop()
         elif asked == "start":
             self.clamd.start()
+        elif asked == "count":
+            self.before = self.written()
+        elif asked == "counted":
+            once = os.path.getsize(f"{self.folder}/files/whole.pdf")
+            times = (self.written() - self.before) / once
+            self.assertTrue(1 <= times < 1.7, f"a document is written {times:.2f} times")
         elif asked == "slow enough":
             for one in self.slow:
                 one.close()
         else:
             self.send_slowly(asked.split(None, 1)[1])
+
+    def written(self):
+        """What the node has written to files, in bytes."""
+        with open(f"/proc/{self.node.process.pid}/io", encoding="utf-8") as file:
+            return int(re.search(r"wchar: (\d+)", file.read()).group(1))
 
     def memory(self):
         """Of the node's own, in MB: what files are mapped isn't counted."""

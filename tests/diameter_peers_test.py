@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """The edge's Diameter beside programs that nobody here wrote: freeDiameter behind it and in front of it, the npm client,
 and tshark over all that passed."""
-import json, os, shutil, subprocess, sys, time, unittest
+import itertools, json, os, shutil, subprocess, sys, time, unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
-from gy_support import (CapturingProxy, Child, DiameterEdge, FreeDiameter, RunningLoad, folder, gy_load, journaled, make_replica, wait_for)
+from edge_harness import Edge, mobile
+from gy_support import (CapturingProxy, Child, DiameterEdge, FreeDiameter, Network, RunningLoad, VolumeSession, folder, gy_load,
+                        journaled, make_replica, wait_for)
 
 EDUCATION, CHARGED, OPEN = 10, 20, 100  # rating groups of gy_node_tool: granted, the charging system's, granted with a quota
 
@@ -270,6 +272,118 @@ class TwoEdgesTest(WithEdge):
         kept = journaled(one.data, two.data)
         self.assertEqual(kept["used_once"], result["reported"], "every unit is settled once, by lease and number")
         self.assertLessEqual(kept["twice"], result["resent"], "only what was sent again may stand in both journals")
+
+
+class VolumeQuotaTest(WithEdge):
+    """A quota in octets, used up slice by slice by two sessions of one subscriber. Whole edges, as an operator runs them."""
+    QUOTA, BOUND, SLICE, RESTRICT_ACCESS = 5_000_000_000, 100 << 20, 500_000_000, 2
+
+    def volume_edge(self, name, **options):
+        charging = options.pop("charging", [])
+        edge = Edge(subscriptions=20, name=name, extra={"slices": {"data": "500MB"}}, **options, diameter={
+            "origin_host": f"{name}.mobile.example", "origin_realm": "mobile.example", "limited_filter_id": "slow",
+            "charging_systems": [{"origin_host": host, "address": f"127.0.0.1:{port}"} for host, port in charging]})
+        self.addCleanup(edge.remove)
+        return edge
+
+    def use_up(self, *sessions):
+        """All use what they are granted and ask for more, in turns, until one is told that nothing is left."""
+        for _ in range(60):
+            for session in sessions:
+                session.ask(2, used=session.granted)
+                self.assertEqual((session.command, session.result), (2001, 2001))
+                if session.granted == 0:
+                    return session
+        self.fail("the quota doesn't end")
+
+    def test_two_sessions_end_in_limited_service_at_the_edge_that_is_left(self):
+        one, two = self.volume_edge("one", number=1, edges=2), None
+        two = self.volume_edge("two", like=one, number=2, edges=2)
+        for edge, other in ((one, two), (two, one)):
+            edge.config["siblings"] = [{"name": other.config["name"], "number": other.config["number"],
+                                        "url": f"http://127.0.0.1:{other.ports['http']}", "token_file": "http.token"}]
+            edge.start()
+        def met():
+            return (one.metrics()['dayaq_edge_sibling_heard{sibling="two"}'] == 1
+                    and two.metrics()['dayaq_edge_sibling_heard{sibling="one"}'] == 1)
+        wait_for(met, 60, "that the edges hear each other")
+        network = Network([one.ports["diameter"], two.ports["diameter"]], "mobile.example")
+        self.addCleanup(network.close)
+        a, b = (VolumeSession(network, name, mobile(1), 50) for name in "ab")
+        for session in (a, b):
+            session.ask(1)
+            self.assertEqual((session.granted, session.final), (self.SLICE, None))
+        for session in (a, b):
+            session.ask(2, used=session.granted)
+            self.assertGreater(session.granted, 0)
+        # b's answer is lost, and its network goes to the other edge with the same question and the T bit.
+        b.ask(2, used=b.granted)
+        b.at = 1
+        b.ask(2, again=True)
+        self.assertGreater(b.granted, 0)
+        b.ask(2, used=b.granted)
+        self.assertGreater(b.granted, 0)
+        one.kill()
+        a.at = 1  # whose session the other edge answers in the middle
+        limited = self.use_up(a, b)
+        self.assertEqual((limited.final, limited.filters), (self.RESTRICT_ACCESS, ["slow"]))
+        for session in (a, b):
+            session.ask(3, used=session.granted)
+            self.assertEqual(session.command, 2001)
+        used = a.reported + b.reported
+        self.assertGreater(used, self.QUOTA // 2)
+        self.assertLessEqual(used, self.QUOTA + 2 * self.BOUND)
+        # The first comes back with what it had a right to: each grants its part of what is left, and no octet more.
+        one.start()
+        wait_for(met, 60, "that the edges hear each other again")
+        network.close()
+        network = Network([one.ports["diameter"], two.ports["diameter"]], "mobile.example", "pgw2")
+        self.addCleanup(network.close)
+        deadline = time.monotonic() + 60
+        for at in itertools.cycle((0, 1)):
+            last = VolumeSession(network, f"last-{time.monotonic_ns()}", mobile(1), 50, at).ask(1)
+            if last.granted != 0:
+                self.use_up(last)
+            self.assertEqual((last.final, last.filters), (self.RESTRICT_ACCESS, ["slow"]))
+            last.ask(3, used=0)
+            used += last.reported
+            self.assertLessEqual(used, self.QUOTA)
+            if used == self.QUOTA:
+                break
+            self.assertLess(time.monotonic(), deadline, f"{self.QUOTA - used} octets are granted by nobody")
+            time.sleep(0.05)
+        for edge in (one, two):
+            self.assertEqual(edge.stop(), 0)
+        kept = journaled(one.data, two.data)
+        self.assertEqual(kept["used_once"], self.QUOTA, "every octet is settled once")
+        self.assertLessEqual(kept["twice"], 2, "b's question of two edges, and that the second took it back")
+
+    def test_two_sessions_end_at_the_operators_own_charging(self):
+        ocs, log = self.charging_system("ocs1")
+        edge = self.volume_edge("edge1", charging=[("ocs1.mobile.example", ocs.port)],
+                                tool_arguments=("--then-charging", str(3 * self.SLICE + 1234)))
+        edge.start()
+        wait_for(lambda: edge.metrics()["dayaq_edge_diameter_peers_open"] == 1, 60, "the connection to freeDiameter")
+        network = Network([edge.ports["diameter"]], "mobile.example")
+        self.addCleanup(network.close)
+        a, b = (VolumeSession(network, name, mobile(1), 50).ask(1) for name in "ab")
+        free = 0
+        for session in (a, b, a, b, a, b):
+            self.assertIsNone(session.final, "the operator's own charging follows, not an end")
+            ours = session.granted != 7_000_000  # freeDiameter's units
+            free += session.granted if ours else 0
+            session.ask(2, used=session.granted)
+            self.assertEqual((session.command, session.result), (2001, 2001))
+        self.assertEqual(free, 3 * self.SLICE + 1234, "all of the quota, by both together")
+        self.assertEqual((a.granted, b.granted), (7_000_000, 7_000_000))
+        for session in (a, b):
+            session.ask(3, used=1000)
+            self.assertEqual(session.command, 2001)
+        told = lines_of(log)
+        self.assertEqual(sorted(line[0] for line in told if line[0] != "2"), ["1", "1", "3", "3"], "each session begins and ends there")
+        self.assertEqual(sum(int(line[3]) for line in told), a.reported + b.reported - free, "it is told of its own units alone")
+        self.assertEqual(edge.stop(), 0)
+        self.assertEqual(journaled(edge.data)["used_once"], free)
 
 
 if __name__ == "__main__":

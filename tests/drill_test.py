@@ -2,7 +2,7 @@
 """`dayaq drill`: the smoke drill on a system of its own, with a kill, a standstill, a full disk and an edge's death, and one
 on PostgreSQL, which is killed and frozen. Their JSON and a report are judged, and files that are wrong are refused with the
 line."""
-import json, os, re, shutil, subprocess, tempfile, unittest
+import json, os, re, shutil, subprocess, tempfile, time, unittest
 from html.parser import HTMLParser
 
 from harness import ROOT, main, program
@@ -112,7 +112,8 @@ class Smoke(Played):
 
     def test_whoever_waits_at_the_door_keeps_their_place(self):
         web = self.report["web"]
-        self.assertGreater(web["admitted"], 50)
+        self.assertGreater(web["admitted"], 20)
+        self.assertGreater(web["told_to_wait"], 5)  # the waiting room is reached, signed in or not
         self.assertEqual(web["places_changed"], 0)
 
     def test_the_sums_add_up(self):
@@ -157,6 +158,35 @@ class OnPostgreSQL(Played):
         self.nothing_is_lost([("database", "kill"), ("database", "freeze")])
         self.every_message_is_answered_rightly()
         self.it_leaves_nothing_behind()
+
+
+class Struck(unittest.TestCase):
+    def test_a_drill_that_is_killed_leaves_no_process_and_no_folder(self):
+        def of(folder):
+            lines = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True).stdout.splitlines()
+            return [line for line in lines if folder in line]
+
+        def folders():
+            return {name for name in os.listdir(tempfile.gettempdir()) if name.startswith("dayaq-drill-")}
+
+        before = folders()
+        with tempfile.TemporaryDirectory(prefix="dayaq-test-") as out:
+            process = subprocess.Popen([program("dayaq"), "drill", f"{DRILLS}/smoke.yaml", "--country", f"{ROOT}/country/az",
+                                        "--web", f"{ROOT}/web", "--out", out], stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.DEVNULL)
+            try:
+                until, mine = time.monotonic() + 120, None
+                while mine is None and time.monotonic() < until:  # its dayaqd runs
+                    mine = next((name for name in folders() - before if any("dayaqd" in line for line in of(name))), None)
+                    time.sleep(0.05)
+                self.assertIsNotNone(mine)
+            finally:
+                process.kill()
+                process.wait()
+            until = time.monotonic() + 60
+            while (of(mine) or mine in folders()) and time.monotonic() < until:
+                time.sleep(0.1)
+            self.assertEqual((of(mine), mine in folders()), ([], False))
 
 
 class Files(unittest.TestCase):

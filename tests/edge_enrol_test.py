@@ -6,6 +6,7 @@ import base64, os, shutil, stat, struct, subprocess, tempfile, threading, time, 
 import yaml
 
 import harness
+from edge_client import ask, client_of, token_of
 from harness import Node, free_port, program
 
 FEED = "application/vnd.dayaq.feed"
@@ -71,7 +72,7 @@ class AnEdge(unittest.TestCase):
         return {edge["name"]: edge for edge in self.node.get("/v1/edges", key=self.node.key(key)).json["edges"]}
 
     def follow(self, folder, name, after, accept=FEED):
-        return self.node.get(f"/v1/feed?after={after}&edge={name}", key=read(folder, "token"), headers={"Accept": accept})
+        return self.node.get(f"/v1/feed?after={after}&edge={name}", key=token_of(self.node, folder), headers={"Accept": accept})
 
     def test_a_stop_of_the_centre_waits_for_no_edge(self):
         node = Node(persons=0, demo=False).start()
@@ -92,7 +93,7 @@ class AnEdge(unittest.TestCase):
 
     def test_its_folder_has_all_that_it_needs_and_nobody_else_reads_it(self):
         self.assertEqual(stat.S_IMODE(os.stat(self.first).st_mode), 0o700)
-        for name in ("edge.key", "token", "feed.key", "http.token", "siblings.token"):
+        for name in ("edge.key", "client.jwk", "feed.key", "http.token", "siblings.token"):
             self.assertEqual(stat.S_IMODE(os.stat(os.path.join(self.first, name)).st_mode), 0o600, name)
         self.assertIn("BEGIN PRIVATE KEY", read(self.first, "edge.key"))
         file = yaml.safe_load(read(self.first, "edge.yaml"))
@@ -102,7 +103,7 @@ class AnEdge(unittest.TestCase):
         public = subprocess.run(["openssl", "pkey", "-in", f"{self.first}/edge.key", "-pubout", "-outform", "DER"],
                                 capture_output=True, check=True).stdout
         self.assertEqual(public, ED25519_DER + base64.b64decode(self.edges()["baku-1"]["public_key"]))
-        key = self.node.get("/v1/feed/key", key=read(self.first, "token")).json
+        key = self.node.get("/v1/feed/key", key=token_of(self.node, self.first)).json
         self.assertEqual(base64.b64decode(key["key"]).hex(), read(self.first, "feed.key"))
         self.assertEqual(base64.b64decode(key["public_key"]).hex(), read(self.first, "centre.pub"))
 
@@ -138,7 +139,7 @@ class AnEdge(unittest.TestCase):
 
     def test_it_verifies_snapshot_and_feed_with_the_key_that_it_was_given(self):
         key = bytes.fromhex(read(self.first, "centre.pub"))
-        answer = self.node.get("/v1/feed/snapshot?page=0&pages=2", key=read(self.first, "token"), headers={"Accept": FEED})
+        answer = self.node.get("/v1/feed/snapshot?page=0&pages=2", key=token_of(self.node, self.first), headers={"Accept": FEED})
         (page,) = blocks_of(answer.body)
         self.assertTrue(verified(key, page))
         self.assertEqual(struct.unpack_from("<II", page, 40), (0, 2))
@@ -218,10 +219,17 @@ class AnEdge(unittest.TestCase):
         folder = os.path.join(self.node.folder, "edge-end")
         self.node.cli("edge", "enrol", "--operator", "bakcell", "--name", "end-1", "--out", folder)
         self.assertEqual(self.follow(folder, "end-1", 0).status, 200)
-        # Another operator's edge is none of its business.
-        self.assertEqual(self.node.post("/v1/edges/baku-1/end", {"operator": "azercell"}, key=read(folder, "token")).status, 403)
+        client, token = client_of(folder), token_of(self.node, folder)
+        # Another operator's edge is none of its business, nor is it an edge's to end or enrol one.
+        for operator, name in (("azercell", "baku-1"), ("bakcell", "end-1")):
+            answer = self.node.post(f"/v1/edges/{name}/end", {"operator": operator}, key=token)
+            self.assertEqual((answer.status, answer.json["code"]), (403, "edges.by_edge"))
+        self.assertEqual(self.node.post("/v1/edges", {"name": "more-1", "public_key": base64.b64encode(os.urandom(32)).decode()},
+                                        key=token).status, 403)
         self.node.cli("edge", "end", "--operator", "bakcell", "end-1")
-        self.assertEqual(self.follow(folder, "end-1", 0).status, 401)
+        self.assertEqual(self.node.get("/v1/feed?after=0&edge=end-1", key=token).status, 401, "its tokens end with it")
+        answer = ask(self.node, client)
+        self.assertEqual((answer.status, answer.json["error"]), (401, "invalid_client"))
         self.assertIsNotNone(self.edges()["end-1"]["ended"])
         actions = self.audit_text()
         self.assertIn('"action":"edge.enrol"', actions)
@@ -231,6 +239,138 @@ class AnEdge(unittest.TestCase):
         entries = self.node.get("/v1/audit/checkpoint").text.split("\n")
         size = int(entries[1])
         return "".join(self.node.get(f"/v1/audit/entries/{index}", key=self.node.key()).text for index in range(size - 6, size))
+
+
+class AnEdgesClient(unittest.TestCase):
+    """What dayaq-edge shows the centre, from its first token to its key's theft (docs/edge/running.md)."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.node = Node(persons=500)
+        with open(os.path.join(cls.node.data, "dayaq.yaml"), "a") as out:
+            out.write("plain_api_keys: false\n")
+        cls.node.start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.node.remove()
+
+    def enrol(self, name):
+        folder = os.path.join(self.node.folder, name)
+        self.node.cli("edge", "enrol", "--operator", "azercell", "--name", name, "--out", folder, "--port", str(free_port()))
+        return folder
+
+    def start(self, folder, name):
+        edge = subprocess.Popen([program("dayaq-edge"), "--config", f"{folder}/edge.yaml"], stdout=subprocess.DEVNULL,
+                                stderr=open(f"{folder}/log", "ab"))
+        self.addCleanup(lambda: (edge.terminate(), edge.wait(timeout=60)))
+        self.until(lambda: not self.edge(name)["silent"], folder)
+        return edge
+
+    def edge(self, name):
+        return {one["name"]: one for one in self.node.get("/v1/edges", key=self.node.key()).json["edges"]}[name]
+
+    def until(self, condition, folder):
+        deadline = time.monotonic() + 60
+        while not condition():
+            self.assertLess(time.monotonic(), deadline, read(folder, "log")[-2000:])
+            time.sleep(0.05)
+
+    def rotate(self, folder):
+        return subprocess.run([program("dayaq-edge"), "--config", f"{folder}/edge.yaml", "--rotate-key"],
+                              capture_output=True, text=True, timeout=60)
+
+    def hears_again(self, folder, name):
+        """The running edge has called with what it has now: it asks every 25 seconds, or as soon as there is news."""
+        heard = self.edge(name)["heard"]
+        self.until(lambda: say_something(self.node) or self.edge(name)["heard"] > heard, folder)
+
+    def test_gives_exactly_what_an_edge_needs(self):
+        folder = self.enrol("scope-1")
+        client = client_of(folder)
+        self.assertEqual(self.edge("scope-1")["client_id"], client[0])
+        self.assertIsNone(self.edge("scope-1")["key"])
+        self.assertEqual(ask(self.node, client).json["scope"], "feed:read")
+        self.assertEqual(ask(self.node, client, scope="grants:decide").json["error"], "invalid_scope")
+        token = token_of(self.node, folder)
+        for path in ("/v1/feed?after=0", "/v1/feed/snapshot?page=0", "/v1/feed/resources", "/v1/feed/key"):
+            self.assertEqual(self.node.get(path, key=token).status, 200, path)
+        batch = self.node.post("/v1/settlements", b"no batch", key=token, headers={"Content-Type": "application/vnd.dayaq.settlement"})
+        self.assertIn(batch.status, (400, 422))
+        for path in ("/v1/grants?subscription=mobile:994500000001", "/v1/clients", "/v1/audit/entries/0", "/v1/organisations"):
+            self.assertEqual(self.node.get(path, key=token).status, 403, path)
+
+    def test_gets_another_key_while_the_edge_runs(self):
+        folder = self.enrol("rotate-1")
+        edge = self.start(folder, "rotate-1")
+        before, old_token = client_of(folder), token_of(self.node, folder)
+        done = self.rotate(folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        after = client_of(folder)
+        self.assertEqual(done.stdout.strip(), after[0])
+        self.assertNotEqual(before[0], after[0])
+        self.assertEqual(stat.S_IMODE(os.stat(f"{folder}/client.jwk").st_mode), 0o600)
+        self.assertEqual(ask(self.node, before).status, 401)
+        self.assertEqual(self.node.get("/v1/feed?after=0", key=old_token).status, 401, "tokens of the old key end with it")
+        self.hears_again(folder, "rotate-1")
+        self.until(lambda: after[0] in read(folder, "log"), folder)
+        self.assertIn("centre.client_changed", read(folder, "log"))
+        self.assertIsNone(edge.poll())
+        entries = int(self.node.get("/v1/audit/checkpoint").text.split("\n")[1])
+        self.assertIn("edge.client_key", "".join(self.node.get(f"/v1/audit/entries/{index}", key=self.node.key()).text
+                                                 for index in range(max(0, entries - 60), entries)))
+
+    def test_outlasts_the_centre(self):
+        folder = self.enrol("away-1")
+        edge = self.start(folder, "away-1")
+        self.node.stop()
+        self.until(lambda: "follower.away" in read(folder, "log"), folder)
+        self.node.start()
+        self.hears_again(folder, "away-1")
+        self.assertIsNone(edge.poll())
+
+    def test_that_was_stolen_is_revoked_and_the_edge_enrolled_anew(self):
+        folder = self.enrol("stolen-1")
+        thief, token = client_of(folder), token_of(self.node, folder)
+        edge = self.start(folder, "stolen-1")
+        self.node.cli("edge", "end", "--operator", "azercell", "stolen-1")
+        self.assertEqual(ask(self.node, thief).status, 401)
+        for path in ("/v1/feed?after=0", "/v1/feed/snapshot?page=0", "/v1/feed/key", "/v1/edges"):
+            self.assertEqual(self.node.get(path, key=token).status, 401, path)
+        self.until(lambda: "centre.no_token" in read(folder, "log"), folder)
+        self.assertIsNone(edge.poll(), "it goes on with what it knows")
+        self.assertIn("centre.refused", read(folder, "log"))
+        self.assertEqual(self.rotate(folder).returncode, 1, "and gets no new key by the one that ended")
+        again = self.enrol("stolen-2")
+        self.start(again, "stolen-2")
+        self.assertNotEqual(client_of(again)[0], thief[0])
+
+    def test_takes_the_place_of_an_api_key(self):
+        folder = self.enrol("old-1")
+        # As enrolments were before: an API key, and no client.
+        key = base64.b64encode(os.urandom(32)).decode()
+        given = self.node.post("/v1/edges", {"operator": "azercell", "name": "old-2", "public_key": key}, key=self.node.key()).json
+        self.assertNotIn("client_id", given)
+        with open(f"{folder}/edge.yaml") as file:
+            text = file.read()
+        old = text.replace("client_file: client.jwk", "token_file: token").replace("name: old-1", "name: old-2")
+        for name, content in (("edge.yaml", old), ("token", given["token"] + "\n")):
+            with open(f"{folder}/{name}", "w") as out:
+                out.write(content)
+        os.remove(f"{folder}/client.jwk")
+        # It works as it is, by tokens that the key is good for, though keys themselves aren't taken here.
+        self.assertEqual(self.node.send("GET", "/v1/feed?after=0", None, given["token"], None, 30).status, 401)
+        edge = self.start(folder, "old-2")
+        edge.terminate()
+        edge.wait(timeout=60)
+        done = self.rotate(folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("client_file", done.stderr)
+        with open(f"{folder}/edge.yaml", "w") as out:
+            out.write(old.replace("token_file: token", "client_file: client.jwk"))
+        self.node.cli("key", "revoke", str(given["key"]))
+        self.start(folder, "old-2")
+        self.hears_again(folder, "old-2")
 
 
 class AFolderOfAnOlderVersion(unittest.TestCase):
@@ -298,7 +438,7 @@ class AnotherFeedKey(unittest.TestCase):
                 out.write(" ".join(said[:5]).encode() + bytes.fromhex(said[5]))
             self.assertTrue(verified(bytes.fromhex(first), open(f"{keys}/signature", "rb").read()))
             node.start()
-            token = read(folder, "token")
+            token = token_of(node, folder)
             self.assertIn(second, node.get("/v1/feed/keys", key=token).text)
             say_something(node)  # signed by the new key
             until(settled)

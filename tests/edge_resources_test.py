@@ -148,7 +148,7 @@ class Resources(unittest.TestCase):
         self.node.start()
         self.wait(lambda: "resources.older" in self.edge.log_text(), True)
         self.assertEqual(self.version(), 2)
-        self.assertGreaterEqual(self.edge.metrics()["dayaq_edge_resources_refused_total"], 1)
+        self.wait(lambda: self.edge.metrics()["dayaq_edge_resources_refused_total"] >= 1, True)
 
 
 if __name__ == "__main__":

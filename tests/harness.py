@@ -142,7 +142,9 @@ class Served:
 class Node(Served):
     """A data folder with a small population and, once started, a dayaqd that serves it."""
 
-    def __init__(self, persons=2000, database=None, demo=True, folder=None, init_timeout=600, country=f"{ROOT}/country/az"):
+    def __init__(self, persons=2000, database=None, demo=True, folder=None, init_timeout=600, country=f"{ROOT}/country/az",
+                 plain_api_keys=False):
+        """plain_api_keys: keys are sent as they are, which this node then takes; else tokens that they fetch."""
         self.folder = folder or tempfile.mkdtemp(prefix="dayaq-test-")
         self.data = os.path.join(self.folder, "data")
         self.port = free_port()
@@ -155,6 +157,10 @@ class Node(Served):
             arguments += ["--demo"]
         self.cli(*arguments, folder=False, timeout=init_timeout)
         self.start_timeout = 60
+        self.plain_api_keys, self.tokens = plain_api_keys, {}
+        if plain_api_keys:
+            with open(os.path.join(self.data, "dayaq.yaml"), "a") as out:
+                out.write("plain_api_keys: true\n")
 
     def cli(self, *arguments, folder=True, check=True, stdin=None, timeout=300):
         command = [program("dayaq"), *arguments] + (["--data", self.data, "--country", self.country] if folder else [])
@@ -188,4 +194,20 @@ class Node(Served):
         return self.port
 
     def request(self, method, path, body=None, key=None, headers=None, timeout=30):
-        return self.send(method, path, body, key, headers, timeout)
+        return self.send(method, path, body, self.shown(key), headers, timeout)
+
+    def shown(self, key):
+        """What is sent for an API key: an access token that was fetched with it, as whoever has a key does."""
+        if not key or not key.startswith("dyq_") or self.plain_api_keys:
+            return key
+        token, until = self.tokens.get(key, (None, 0))
+        if time.monotonic() < until:
+            return token
+        asked = time.monotonic()
+        answer = self.send("POST", "/oauth/token",
+                           f"grant_type=client_credentials&client_id=key-{key.split('_')[1]}&client_secret={key}", None,
+                           {"Content-Type": "application/x-www-form-urlencoded"}, 30)
+        if answer.status != 200:
+            return key  # the route says what is wrong with it
+        self.tokens[key] = (answer.json["access_token"], asked + answer.json["expires_in"] * 0.8)
+        return answer.json["access_token"]

@@ -43,6 +43,8 @@ class OfficePages(unittest.TestCase):
         citizen = cls.persons[0]
         represent(cls.node, citizen["fin"], AGENCY, 901)
         represent(cls.node, citizen["fin"], EMPLOYER, 902)
+        cls.colleague = adults(cls.node, 65)[64]
+        represent(cls.node, cls.colleague, AGENCY, 903)
 
     @classmethod
     def tearDownClass(cls):
@@ -75,7 +77,7 @@ class OfficePages(unittest.TestCase):
 
     def test_offices_ministry_and_employer(self):
         csv, good = self.employees()
-        setup = {"persons": self.persons, "csv": csv, "good": good, "employer": EMPLOYER, "agency": AGENCY,
+        setup = {"persons": self.persons, "colleague": self.colleague, "csv": csv, "good": good, "employer": EMPLOYER, "agency": AGENCY,
                  "routes": [[r["method"], r["pattern"]] for r in self.node.get("/v1/routes", key=self.node.key()).json["routes"]
                             if re.match(r"/office/(cases|services|permits)", r["pattern"])],
                  "file": open(f"{ROOT}/tests/office_pages/looked-at.yaml", encoding="utf-8").read()}

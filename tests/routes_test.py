@@ -41,7 +41,7 @@ class Proofs:
 class RoutesRefuseTheWrongCaller(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.stand = Stand(persons=1, population=500, clients=False)
+        cls.stand = Stand(persons=1, population=500, clients=False, plain_api_keys=True)
         cls.node = cls.stand.node
         cls.routes = cls.node.get("/v1/routes", key=cls.node.key()).json["routes"]
         for route in cls.routes:

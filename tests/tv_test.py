@@ -3,7 +3,7 @@
 
 nginx has four fronts: for a line with a grant, for one without, for viewers with a token, and for secure_link. How each is
 set up is what docs/edge/tv.md shows."""
-import hashlib, http.client, json, os, re, shutil, subprocess, tempfile, time, unittest
+import base64, hashlib, http.client, json, os, re, shutil, subprocess, tempfile, time, unittest
 
 import harness
 from edge_harness import TOKEN, Edge, tv, write
@@ -39,6 +39,32 @@ SERVER = """
     location @open { root %(www)s; }
   }
 """
+PASSES = """
+  map $cookie_dayaq $dayaq_pass { ~^(?<dayaq_md5>[\\w-]+)\\.(?<dayaq_until>\\d+)$ $dayaq_md5,$dayaq_until; }
+  server {
+    listen 127.0.0.1:%(port)d;
+    location ~ ^(?<channel>/hls/[^/]+/) {
+      auth_request /_dayaq;
+      auth_request_set $dayaq_cookie $upstream_http_x_dayaq_pass;
+      add_header Set-Cookie $dayaq_cookie;
+      root %(www)s;
+    }
+    location = /_dayaq {
+      internal;
+      secure_link $dayaq_pass;
+      secure_link_md5 "$secure_link_expires$channel $http_x_line_id %(secret)s";
+      if ($secure_link = "1") { return 204; }
+      proxy_pass http://edges/tv/authorize;
+      proxy_pass_request_body off;
+      proxy_set_header Content-Length "";
+      proxy_set_header X-Original-URI $request_uri;
+      proxy_set_header X-Line-Id $http_x_line_id;
+      proxy_set_header Authorization "Bearer %(token)s";
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+    }
+  }
+"""
 SECURE_LINK = """
   server {
     listen 127.0.0.1:%(port)d;
@@ -58,12 +84,13 @@ class Nginx:
         self.folder = folder
         www = os.path.join(folder, "www")
         os.chmod(folder, 0o755)
-        self.ports = {name: free_port() for name in ("granted", "other", "token", "open", "secure")}
+        self.ports = {name: free_port() for name in ("granted", "other", "token", "open", "secure", "passes")}
         lines = {"granted": tv(1), "other": "994770999999", "token": "", "open": tv(1)}
         servers = "".join(SERVER % {"port": self.ports[name], "www": www, "line": line, "token": TOKEN,
                                     "when_away": "error_page 500 = @open;" if name == "open" else ""}
                           for name, line in lines.items())
         servers += SECURE_LINK % {"port": self.ports["secure"], "secret": SECRET, "www": www}
+        servers += PASSES % {"port": self.ports["passes"], "secret": SECRET, "www": www, "token": TOKEN}
         temporary = " ".join(f"{what}_temp_path {folder}/t-{what};" for what in
                              ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         write(f"{folder}/nginx.conf", f"""daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
@@ -84,10 +111,10 @@ http {{ access_log off; {temporary}
                     raise
                 time.sleep(0.05)
 
-    def get(self, name, path):
+    def get(self, name, path, headers={}):
         connection = http.client.HTTPConnection("127.0.0.1", self.ports[name], timeout=10)
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers=headers)
             answer = connection.getresponse()
             return harness.Answer(answer.status, answer.headers, answer.read())
         finally:
@@ -116,7 +143,8 @@ class Tv(unittest.TestCase):
         cls.edge = Edge(subscriptions=100, line="tv", services=SERVICES, tv={
             "channels": [{"name": "news", "prefix": "/hls/news/", "package": "tv:basic"},
                          {"name": "film", "prefix": "/hls/film/", "package": "tv:cinema"}],
-            "heartbeat": "2s", "allow_for": "1s", "deny_for": "1s", "token_key_file": "tv.key", "secure_link_file": "tv.secret"})
+            "heartbeat": "2s", "allow_for": "1s", "deny_for": "1s", "token_key_file": "tv.key", "secure_link_file": "tv.secret",
+            "passes": True})
         write(f"{cls.edge.folder}/tv.key", KEY + "\n")
         write(f"{cls.edge.folder}/tv.secret", SECRET + "\n")
         cls.edge.start()
@@ -209,6 +237,33 @@ class Tv(unittest.TestCase):
         self.assertEqual(self.nginx.get("secure", f"/hls/news/index.m3u8?{link}").status, 200)
         self.assertEqual(self.nginx.get("secure", f"/hls/film/index.m3u8?{link}").status, 403)
         self.assertEqual(self.nginx.get("secure", "/hls/news/index.m3u8").status, 403)
+
+    def test_nginx_knows_who_has_a_pass_and_asks_again_when_it_has_run_out(self):
+        def get(path, line=tv(1), cookie=None):
+            return self.nginx.get("passes", path, {"X-Line-Id": line, **({"Cookie": cookie} if cookie else {})})
+        first = get("/hls/news/index.m3u8")
+        self.assertEqual(first.status, 200)
+        cookie, *attributes = first.headers["Set-Cookie"].split("; ")
+        self.assertEqual(attributes[1:], ["Path=/hls/news/", "HttpOnly"])
+        self.assertRegex(attributes[0], r"^Max-Age=[12]$")
+        mac, until = re.fullmatch(r"dayaq=(.+)\.(\d+)", cookie).groups()
+        def made(until, channel, line):
+            text = f"{until}{channel} {line} {SECRET}".encode()
+            return "dayaq=" + base64.urlsafe_b64encode(hashlib.md5(text).digest()).decode().rstrip("=") + f".{until}"
+        self.assertEqual(made(until, "/hls/news/", tv(1)), cookie, "as docs/edge/tv.md says")
+        # One that holds for longer, so that the test may be slow.
+        cookie = made(int(time.time()) + 600, "/hls/news/", tv(1))
+        for _ in range(5):
+            again = get("/hls/news/index.m3u8", cookie=f"a=b; {cookie}")
+            self.assertEqual((again.status, again.headers["Set-Cookie"]), (200, None), "the edge isn't asked: no new pass")
+        for path in ("/hls/film/index.m3u8", "/hls/news/../film/index.m3u8", "/hls/news/..%2ffilm/index.m3u8"):
+            self.assertEqual(get(path, cookie=cookie).status, 403, path)
+        self.assertEqual(get("/hls/news/index.m3u8", "994770999999", cookie).status, 403, "of another line")
+        self.assertEqual(get("/hls/news/index.m3u8", "994770999999", f"dayaq={mac}.{int(until) + 600}").status, 403)
+        old = made(int(time.time()) - 1, "/hls/news/", tv(1))
+        renewed = get("/hls/news/index.m3u8", cookie=old)
+        self.assertEqual(renewed.status, 200)
+        self.assertRegex(renewed.headers["Set-Cookie"], r"^dayaq=.+\.\d+; Max-Age=")
 
     def test_while_the_edge_is_away_nginx_does_as_it_is_told(self):
         self.edge.kill()

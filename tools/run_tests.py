@@ -48,6 +48,31 @@ def run(test):
     return test, passed, failed, time.monotonic() - started, output
 
 
+def shown(output):
+    """What of a failed program's output says why: GoogleTest's failed cases, or the lines around the first failure."""
+    lines = output.splitlines()
+    if lines and lines[-1].startswith("timed out after"):
+        return lines[-60:]
+    cases = []
+    begun = None
+    for number, line in enumerate(lines):
+        if line.startswith("[ RUN      ]"):
+            begun = number
+        elif line.startswith("[       OK ]") or line.startswith("[  SKIPPED ]"):
+            begun = None
+        elif line.startswith("[  FAILED  ]") and begun is not None:
+            cases += lines[begun:number + 1]
+            begun = None
+    if begun is not None:  # it died in this one
+        cases += lines[begun:][-60:]
+    if cases:
+        return cases[:90]
+    marked = [i for i, line in enumerate(lines) if re.search("FAILED|Failure|[Ee]rror", line)]
+    start = max(0, marked[0] - 5) if marked else max(0, len(lines) - 60)
+    rest = ["...", *lines[-15:]] if len(lines) > start + 60 else []
+    return lines[start:start + 60] + rest
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", required=True)
@@ -104,13 +129,7 @@ def main():
             report(({"name": arguments.make_unit}, 0, 1, 0.0, output))
     for name, output in failures:
         print(f"\n--- {name}")
-        lines = output.splitlines()
-        hung = lines and lines[-1].startswith("timed out after")
-        marked = [] if hung else [i for i, line in enumerate(lines) if "FAILED" in line or "Failure" in line or "rror" in line]
-        start = max(0, marked[0] - 5) if marked else max(0, len(lines) - 60)
-        print("\n".join(lines[start:start + 60]))
-        if len(lines) > start + 60:
-            print("...", *lines[-15:], sep="\n")
+        print("\n".join(shown(output)))
     print(f"{total_passed} passed, {total_failed} failed")
     sys.exit(1 if total_failed or not ran else 0)
 

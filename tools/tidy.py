@@ -116,6 +116,16 @@ def check_catalogue(name, path, wanted, problems):
             problems.append(f"{path}: {name} `{word}` is not described")
 
 
+def check_edge_file(problems):
+    """Each field that the edge's file may have is in its documentation."""
+    document = open("docs/edge/configuration.md", encoding="utf-8").read()
+    asked = r'\b(?:text|path|texts|truth|octets|numbers|number|duration|word|inside|each)\(\s*"(\w+)"'
+    for path in ("configuration.cpp", "configuration_parts.cpp"):
+        for field in sorted(set(re.findall(asked, open(f"src/edge/web/{path}", encoding="utf-8").read()))):
+            if f"`{field}`" not in document:
+                problems.append(f"docs/edge/configuration.md: `{field}` is not described ({path})")
+
+
 def write_errors(codes):
     path = "docs/errors.md"
     known = re.findall(r"^\| `([^`]+)` \| (\w+) \| (.*) \|$", open(path).read(), re.M) if os.path.exists(path) else []
@@ -157,6 +167,7 @@ def main():
             problems.append(f"{path}: {os.path.getsize(path)} bytes; large files don't belong here")
     check_catalogue("error code", "docs/errors.md", codes, problems)
     check_catalogue("log id", "docs/log.md", log_ids, problems)
+    check_edge_file(problems)
     for room in sorted(FLOORS):
         if room != "apps" and os.path.isdir(f"src/{room}") and not os.path.exists(f"src/{room}/README.md"):
             problems.append(f"src/{room}: no README.md")

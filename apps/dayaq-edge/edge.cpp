@@ -11,6 +11,7 @@
 
 #include "base/file.hpp"
 #include "base/log.hpp"
+#include "edge/centre_access.hpp"
 #include "edge/centre_keys.hpp"
 #include "edge/diameter/gx.hpp"
 #include "edge/follower.hpp"
@@ -68,14 +69,14 @@ class WiredEdge final : public Edge {
   Result<void> open(web::Keys keys, Inherited inherited) {
     started_ = clock_.now();
     DAYAQ_TRY_OK(open_core(keys));
-    DAYAQ_TRY_OK(open_resources(keys));
+    DAYAQ_TRY_OK(open_resources());
     DAYAQ_TRY_OK(open_settler(keys));
     if (configuration_.tv) tv_ = std::make_shared<tv::Authorizer>(*configuration_.tv, *engine_);
     Sorted sockets = sort(std::move(inherited.sockets));
     DAYAQ_TRY_OK(open_diameter(std::move(sockets.diameter)));
     DAYAQ_TRY_OK(open_radius(std::move(sockets.radius)));
     observe();
-    DAYAQ_TRY_OK(follow(keys));
+    DAYAQ_TRY_OK(follow());
     join_siblings(keys);
     DAYAQ_TRY_OK(serve(keys, sockets.http));
     ticker_ = std::thread([this] { tick(); });
@@ -143,6 +144,9 @@ class WiredEdge final : public Edge {
     const std::filesystem::path& data = configuration_.data;
     DAYAQ_TRY(auto centre_keys, CentreKeys::open(data / "centre.keys", keys.centre_keys));
     centre_keys_.emplace(std::move(centre_keys));
+    access_to_centre_.emplace(
+        CentreAccess::Options{.client_file = configuration_.centre.client_file, .token = keys.centre_token},
+        random_, clock_);
     DAYAQ_TRY(replica_, Replica::open({.folder = data / "replica",
                                        .operator_code = configuration_.operator_code,
                                        .centre_keys = centre_keys_->of_disk(),
@@ -155,12 +159,13 @@ class WiredEdge final : public Edge {
     return {};
   }
 
-  Result<void> open_resources(const web::Keys& keys) {
+  Result<void> open_resources() {
     DAYAQ_TRY(resources_, ResourceList::open({.file = configuration_.data / "resources.note",
                                               .centre_keys = centre_keys_->of_disk(),
                                               .url = configuration_.centre.url,
-                                              .token = keys.centre_token,
+                                              .token = {},
                                               .tls_authority = configuration_.centre.tls_authority,
+                                              .access = &*access_to_centre_,
                                               .every = configuration_.resources_every},
                                              random_, clock_));
     listed_ = resources_->state().version;
@@ -187,8 +192,9 @@ class WiredEdge final : public Edge {
   Result<void> open_settler(web::Keys& keys) {
     DAYAQ_TRY(settlement_centre_,
               http_settlement_centre({.url = configuration_.centre.url,
-                                      .token = keys.centre_token,
-                                      .tls_authority = configuration_.centre.tls_authority}));
+                                      .token = {},
+                                      .tls_authority = configuration_.centre.tls_authority,
+                                      .access = &*access_to_centre_}));
     const SettlerOptions options{.folder = configuration_.data,
                                  .operator_code = configuration_.operator_code,
                                  .edge = configuration_.name,
@@ -249,11 +255,12 @@ class WiredEdge final : public Edge {
     return {};
   }
 
-  Result<void> follow(const web::Keys& keys) {
+  Result<void> follow() {
     const FollowerOptions options{.url = configuration_.centre.url,
-                                  .token = keys.centre_token,
+                                  .token = {},
                                   .edge = configuration_.name,
                                   .tls_authority = configuration_.centre.tls_authority,
+                                  .access = &*access_to_centre_,
                                   .keys = &*centre_keys_,
                                   .keys_changed = [this](const auto& now) { resources_->trust(now); },
                                   .accept_restored = configuration_.accept_restored};
@@ -453,11 +460,12 @@ class WiredEdge final : public Edge {
   const Zone zone_;
   Instant started_;
   std::optional<CentreKeys> centre_keys_;  // before the follower, which changes it
+  SystemRandom random_;
+  std::optional<CentreAccess> access_to_centre_;  // before those that call the centre
   std::unique_ptr<Replica> replica_;
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<SettlementCentre> settlement_centre_;
-  SystemRandom random_;
   std::atomic<std::uint32_t> listed_{0};  ///< version of the list that the network is told
   std::unique_ptr<Settler> settler_;
   std::optional<diameter::Gx> gx_;  // before what calls it

@@ -7,6 +7,8 @@
 #include "base/file.hpp"
 #include "base/log.hpp"
 #include "edge.hpp"
+#include "edge/centre_access.hpp"
+#include "http/client.hpp"
 #include "upgrade.hpp"
 
 namespace dayaq::edge {
@@ -15,7 +17,7 @@ namespace {
 struct Arguments {
   std::filesystem::path config;
   std::string log_level = "info";
-  bool check = false, print_default = false, accept_restored = false;
+  bool check = false, print_default = false, accept_restored = false, rotate_key = false;
   int inherit = -1;  ///< a socket to the process before
 };
 
@@ -108,12 +110,37 @@ Result<void> serve(const Arguments& arguments, Loaded loaded, const sigset_t& si
   }
 }
 
+/// Gives this edge's client another key, at the centre and in its file. A running edge goes on with it.
+Result<void> rotate_key(const Loaded& loaded) {
+  const web::CentreOptions& centre = loaded.configuration.centre;
+  const auto client_file =
+      centre.client_file.empty() ? centre.token_file.parent_path() / "client.jwk" : centre.client_file;
+  SystemRandom random;
+  const SystemClock clock;
+  DAYAQ_TRY(auto client, http::Client::create(centre.url, {.tls_authority = centre.tls_authority}));
+  DAYAQ_TRY_OK(change_client_key(
+      client, {.client_file = centre.client_file, .token = loaded.keys.centre_token}, client_file,
+      loaded.configuration.operator_code, loaded.configuration.name, random, clock));
+  DAYAQ_TRY(const auto now, feed::EdgeClient::read(client_file));
+  fmt::print("{}\n", now.id);
+  if (centre.client_file.empty()) {
+    fmt::print(
+        stderr,
+        "Write `client_file: {}` in place of token_file in edge.yaml, restart the edge, and end its API key: "
+        "dayaq key revoke.\n",
+        client_file.string());
+  }
+  return {};
+}
+
 int run(int argc, char** argv) {
   Arguments arguments;
   CLI::App app("an operator's edge: answers the network from the grants that the centre has told");
   auto* config = app.add_option("--config", arguments.config, "The edge's file (edge.yaml)");
   app.add_flag("--check", arguments.check, "Only check the file and the keys that it names");
   app.add_flag("--print-default", arguments.print_default, "Write a commented example to standard output");
+  app.add_flag("--rotate-key", arguments.rotate_key,
+               "Give this edge's client another key, also while it runs: the one before ends at once");
   app.add_option("--log-level", arguments.log_level, "debug, info, warning, error, off (info)");
   app.add_flag("--accept-restored", arguments.accept_restored,
                "The centre was restored from a backup: begin with what it says now, whatever is known here");
@@ -141,7 +168,9 @@ int run(int argc, char** argv) {
   }
   loaded->configuration.accept_restored = arguments.accept_restored;
   const auto level = log::set_level(arguments.log_level);
-  const auto served = level ? serve(arguments, std::move(*loaded), signals, argv) : level;
+  const auto served = !level                 ? level
+                      : arguments.rotate_key ? rotate_key(*loaded)
+                                             : serve(arguments, std::move(*loaded), signals, argv);
   if (served) return 0;
   fmt::print(stderr, "dayaq-edge: {}{} [{}]\n", served.error().public_text,
              served.error().detail.empty() ? "" : " (" + served.error().detail + ")", served.error().code);

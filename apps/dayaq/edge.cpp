@@ -8,6 +8,7 @@
 #include "command.hpp"
 #include "crypto/sign.hpp"
 #include "edge_file.hpp"
+#include "feed/edge_client.hpp"
 #include "http/encoding.hpp"
 
 namespace dayaq::cli {
@@ -92,7 +93,6 @@ Result<void> write_files(const std::filesystem::path& folder, const json::value&
   SystemRandom().fill(own);
   const std::string siblings = sibling_token(feed_key);
   const std::pair<const char*, std::string> secrets[] = {
-      {"token", text_at(enrolled, "token") + "\n"},
       {"feed.key", to_hex(feed_key) + "\n"},
       {"siblings.token", siblings + "\n"},
       {"http.token", to_base64url(own) + "\n" + siblings + "\n"}};
@@ -134,9 +134,11 @@ Result<Exit> enrol(const Settings& settings, const EdgeArguments& arguments) {
   DAYAQ_TRY(const auto transport, connect(settings));
   DAYAQ_TRY_OK(read_classes(*transport, file));
   DAYAQ_TRY(const crypto::SigningKey key, make_key(arguments.out));
+  auto client = feed::EdgeClient::make(arguments.provider, arguments.name);
   json::object body{{"operator", arguments.provider},
                     {"name", arguments.name},
-                    {"public_key", to_base64(key.public_key())}};
+                    {"public_key", to_base64(key.public_key())},
+                    {"client_key", to_base64(client.public_key())}};
   if (!arguments.url.empty()) body["url"] = arguments.url;
   if (arguments.number != 0) body["number"] = arguments.number;
   const auto reply = transport->call(Method::post, "/v1/edges", json::serialize(body));
@@ -149,7 +151,10 @@ Result<Exit> enrol(const Settings& settings, const EdgeArguments& arguments) {
   }
   DAYAQ_TRY(const json::value enrolled, parse_answer(*reply));
   const std::size_t siblings = list_at(enrolled, "siblings").size();
-  if (const auto written = write_files(arguments.out, enrolled, std::move(file)); !written) {
+  client.id = text_at(enrolled, "client_id");
+  auto written = client.write(arguments.out / "client.jwk");
+  if (written) written = write_files(arguments.out, enrolled, std::move(file));
+  if (!written) {
     fmt::print(stderr,
                "The edge is enrolled, but its files are not all there. End it and enrol another: dayaq edge "
                "end --operator {} {}\n",
@@ -158,8 +163,7 @@ Result<Exit> enrol(const Settings& settings, const EdgeArguments& arguments) {
   }
   if (settings.json) {
     json::object shown = enrolled.as_object();
-    shown.erase("token");  // it is in its file
-    shown.erase("feed_key");
+    shown.erase("feed_key");  // it is in its file
     fmt::print("{}\n", json::serialize(shown));
   } else {
     fmt::print("{} is edge {} of {}. Its keys and edge.yaml are in {}.\n", arguments.name,
@@ -196,7 +200,7 @@ Result<Exit> end(const Settings& settings, const EdgeArguments& arguments) {
   return run_call(settings, Method::post, "/v1/edges/" + http::percent_encode(arguments.name) + "/end",
                   json::serialize(json::object{{"operator", arguments.provider}}), "application/json",
                   [&](const json::value&) {
-                    fmt::print("{} of {} has ended, and its API key with it.\n", arguments.name,
+                    fmt::print("{} of {} has ended, and its client with it.\n", arguments.name,
                                arguments.provider);
                   });
 }
@@ -235,7 +239,7 @@ void add_edge(Commands& commands) {
       ->check(CLI::Range(0, 65535));
   add("list", "All edges, with what each has applied and when it was heard", "list", list);
   CLI::App* end_command =
-      add("end", "Ends an edge and its API key now", "end --operator azercell baku-1", end);
+      add("end", "Ends an edge and its client now", "end --operator azercell baku-1", end);
   end_command->add_option("--operator", arguments->provider, "The operator's code")->required();
   end_command->add_option("name", arguments->name, "The edge's name")->required();
 }

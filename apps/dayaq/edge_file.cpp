@@ -93,7 +93,7 @@ data: data                    # replica, journal, accounts; a disk that keeps it
 
 centre:
   url: {6}
-  token_file: token           # this edge's API key
+  client_file: client.jwk     # this edge's OAuth client, with its own Ed25519 key
   key_file: centre.pub        # verifies the feed
 
 feed_key_file: feed.key       # makes subscribers' numbers into pseudonyms

@@ -202,6 +202,12 @@ Result<Exit> show_keys(const Settings& settings, const PermitArguments&) {
   return run_call(settings, http::Method::get, "/v1/permits/keys", {}, {}, [](const json::value& answer) {
     const json::value* keys = answer.is_object() ? answer.get_object().if_contains("keys") : nullptr;
     for (const json::value& key : keys != nullptr ? keys->as_array() : json::array()) print_key(key);
+    const std::string next = text_at(answer, "next_rotation");
+    const json::value* days = answer.is_object() ? answer.get_object().if_contains("rotation_days") : nullptr;
+    const bool by_itself = days != nullptr && days->is_number() && days->to_number<double>() > 0;
+    if (by_itself) fmt::print("a key signs for {:g} days; ", days->to_number<double>());
+    fmt::print("{}\n",
+               next.empty() ? "the next one signs when somebody rotates" : "the next one signs from " + next);
   });
 }
 
@@ -230,7 +236,10 @@ void add_key_commands(Commands& commands, CLI::App& permit_command,
   add("keys", "The keys that sign permits: standing by, current, retired, withdrawn",
       "Example:\n  dayaq permit keys", show_keys);
   add("rotate", "The standby key signs permits as soon as inspectors' devices know it",
-      "A key is in the list of keys for 48 hours before it signs, so that devices which are offline know it. "
+      "A node does so by itself once a year, or as often as dayaq.yaml says (permit_keys: {rotate_days: "
+      "365}; "
+      "0: never).\nA key is in the list of keys for 48 hours before it signs, so that devices which are "
+      "offline know it. "
       "The one "
       "before it\nstays in the list until the last permit that it signed has ended.\n\n"
       "Example:\n  dayaq permit rotate",

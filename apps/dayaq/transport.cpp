@@ -51,6 +51,23 @@ class RemoteTransport final : public Transport {
   std::chrono::steady_clock::time_point token_until_ = std::chrono::steady_clock::time_point::min();
 };
 
+/// The token in an answer of the token endpoint. unauthenticated "cli.token".
+Result<FetchedToken> token_in(int status, std::string_view body) {
+  boost::system::error_code failed;
+  const auto document = boost::json::parse(body, failed);
+  const auto* object = failed ? nullptr : document.if_object();
+  const auto* text = object == nullptr ? nullptr : object->if_contains("access_token");
+  const auto* life = object == nullptr ? nullptr : object->if_contains("expires_in");
+  if (status != 200 || text == nullptr || !text->is_string()) {
+    return fail(ErrorKind::unauthenticated, "cli.token",
+                "The server gives no token for this client. Check its id, its secret and its scopes.",
+                std::string(body.substr(0, 300)));
+  }
+  return FetchedToken{
+      .text = std::string(text->get_string()),
+      .life = std::chrono::seconds(life != nullptr && life->is_int64() ? life->get_int64() : 60)};
+}
+
 class LocalTransport final : public Transport {
  public:
   LocalTransport(std::unique_ptr<node::Node> node, std::string key)
@@ -60,17 +77,33 @@ class LocalTransport final : public Transport {
 
   Result<Reply> call(http::Method method, std::string_view target, std::string_view body,
                      std::string_view content_type) override {
-    const http::Response response =
-        http::call(router_, &node_->authenticator(), method, target, body, content_type, key_);
+    if (std::chrono::steady_clock::now() >= token_until_) renew();
+    const http::Response response = http::call(router_, &node_->authenticator(), method, target, body,
+                                               content_type, token_.empty() ? key_ : token_);
     return Reply{.status = response.status, .content_type = response.content_type, .body = response.body};
   }
   [[nodiscard]] bool local() const override { return true; }
   Result<void> finish() override { return node_->save_index(); }
 
  private:
+  /// As over the network: the key fetches a token. A node that gives none is shown the key, and says why.
+  void renew() {
+    const std::string form =
+        fmt::format("grant_type=client_credentials&client_id={}&client_secret={}",
+                    http::percent_encode(key_client_id(key_)), http::percent_encode(key_));
+    const http::Response answer = http::call(router_, &node_->authenticator(), http::Method::post,
+                                             "/oauth/token", form, "application/x-www-form-urlencoded", {});
+    const auto fetched = token_in(answer.status, answer.body);
+    token_ = fetched ? fetched->text : std::string();
+    const auto life = fetched ? fetched->life : std::chrono::seconds(60);
+    token_until_ = std::chrono::steady_clock::now() + life - life / 5;
+  }
+
   std::unique_ptr<node::Node> node_;
   http::Router router_;
   std::string key_;
+  std::string token_;
+  std::chrono::steady_clock::time_point token_until_ = std::chrono::steady_clock::time_point::min();
 };
 
 }  // namespace
@@ -91,19 +124,7 @@ Result<FetchedToken> fetch_token(http::Client& client, std::string_view id, std:
   DAYAQ_TRY(const auto answer, client.request(http::Method::post, "/oauth/token", form,
                                               {{"Content-Type", "application/x-www-form-urlencoded"},
                                                {"Authorization", "Basic " + to_base64(as_bytes(pair))}}));
-  boost::system::error_code failed;
-  const auto document = boost::json::parse(answer.body, failed);
-  const auto* object = failed ? nullptr : document.if_object();
-  const auto* text = object == nullptr ? nullptr : object->if_contains("access_token");
-  const auto* life = object == nullptr ? nullptr : object->if_contains("expires_in");
-  if (answer.status != 200 || text == nullptr || !text->is_string()) {
-    return fail(ErrorKind::unauthenticated, "cli.token",
-                "The server gives no token for this client. Check its id, its secret and its scopes.",
-                answer.body.substr(0, 300));
-  }
-  return FetchedToken{
-      .text = std::string(text->get_string()),
-      .life = std::chrono::seconds(life != nullptr && life->is_int64() ? life->get_int64() : 60)};
+  return token_in(answer.status, answer.body);
 }
 
 Result<std::string> server_url(const Settings& settings) {

@@ -1,5 +1,6 @@
 // dayaqd: the national node's server.
 #include <fmt/format.h>
+#include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -93,7 +94,8 @@ Result<void> take(int socket, http::ServerOptions& options) {
   return {};
 }
 
-/// The listener that asks for identity cards, at the same address and with the same certificate. Null without one.
+/// The listener that asks for identity cards, at the same address and with the same certificate. Null without
+/// one.
 Result<std::unique_ptr<http::Server>> start_card_door(const Arguments& arguments, const node::Node& node,
                                                       const http::Router& router) {
   if (arguments.card_port < 0) return std::unique_ptr<http::Server>();
@@ -135,6 +137,7 @@ Result<void> serve(Arguments arguments, const sigset_t& signals) {
   DAYAQ_TRY_OK(node->start_timers());
   DAYAQ_TRY(const auto spool, http::Spool::open(arguments.data / "spool", spool_bytes_max));
   arguments.server.spool = spool.get();
+  node->adopt_bodies_of(*spool);
   auto card_router = std::make_unique<http::Router>();
   (void)node->add_card_routes(*card_router);
   DAYAQ_TRY(auto card_door, start_card_door(arguments, *node, *card_router));
@@ -148,6 +151,7 @@ Result<void> serve(Arguments arguments, const sigset_t& signals) {
       write_file_atomically(arguments.data / "dayaqd.pid", as_bytes(fmt::format("{}\n", ::getpid()))));
   log::info("dayaqd.serving", "serving", {{"url", url}});
   tell_systemd(fmt::format("READY=1\nMAINPID={}\n", ::getpid()));
+  ::malloc_trim(0);  // the start read files and built tables, and freed most of what that took
   if (arguments.welcome) {
     DAYAQ_TRY(const auto persons, node->demo_persons());
     welcome(url, persons);
@@ -198,7 +202,8 @@ int run(int argc, char** argv) {
   app.add_option("--port", arguments.server.port, "0 lets the system choose (8080)");
   app.add_option("--io-threads", arguments.server.io_threads, "Threads for connections (1)")
       ->check(CLI::Range(1, 64));
-  app.add_option("--workers", arguments.server.workers, "Threads for requests that wait on the database (8)")
+  app.add_option("--workers", arguments.server.workers,
+                 "Requests that are worked on at a time, beside those that wait for a commit (8)")
       ->check(CLI::Range(1, 256));
   app.add_option("--tls-certificate", arguments.server.tls_certificate, "PEM file; TLS 1.3 only")
       ->check(CLI::ExistingFile);

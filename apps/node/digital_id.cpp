@@ -6,6 +6,7 @@
 
 #include "base/file.hpp"
 #include "base/log.hpp"
+#include "edge_clients.hpp"
 #include "identity/account/cards.hpp"
 #include "identity/account/enrolment_flow.hpp"
 #include "identity/account/limits.hpp"
@@ -146,6 +147,7 @@ DigitalId::DigitalId(std::unique_ptr<State> state) : state_(std::move(state)) {}
 DigitalId::~DigitalId() = default;
 
 Result<std::unique_ptr<DigitalId>> DigitalId::open(Core& core, registry::KeyRing& api_keys,
+                                                   const regime::EdgeBook& edges,
                                                    const DigitalIdOptions& options) {
   DAYAQ_TRY(identity::web::PublicUrl url, identity::web::parse_public_url(options.url));
   std::error_code failed;
@@ -168,7 +170,11 @@ Result<std::unique_ptr<DigitalId>> DigitalId::open(Core& core, registry::KeyRing
   DAYAQ_TRY(Cards cards, read_cards(core.configuration.cards, core.random));
   auto state = std::make_unique<State>(core, std::move(url), std::move(master), std::move(keys), api_keys,
                                        options.data, std::move(cards));
-  state->clients.set_others(identity::oidc::key_clients(api_keys, *core.organisations));
+  state->clients.set_others([keys = identity::oidc::key_clients(api_keys, *core.organisations),
+                             by_edge = edge_clients(edges, *core.organisations)](std::string_view id) {
+    auto client = keys(id);
+    return client ? client : by_edge(id);
+  });
   state->sessions.add_observer(state->grants_end);
   state->sessions.add_observer(state->back_channel);
   const auto done = core.database->read([&](store::Session& session) -> Result<void> {
@@ -213,7 +219,8 @@ void DigitalId::add_api_routes(http::Router& router) {
 
 void DigitalId::add_page_routes(http::Router& router, const portal::Site& site,
                                 const regime::ExplainContext& explain,
-                                std::function<std::shared_ptr<const regime::NumberedLaw>()> law) {
+                                std::function<std::shared_ptr<const regime::NumberedLaw>()> law,
+                                const identity::web::Doors& doors) {
   state_->web.emplace(identity::web::Web{
       .site = site,
       .db = *state_->core.database,
@@ -226,7 +233,8 @@ void DigitalId::add_page_routes(http::Router& router, const portal::Site& site,
       .law = std::move(law),
       .url = state_->url,
       .cards = state_->card_door ? &*state_->card_door : nullptr,
-      .outbox = state_->core.configuration.synthetic ? state_->drop : std::filesystem::path{}});
+      .outbox = state_->core.configuration.synthetic ? state_->drop : std::filesystem::path{},
+      .doors = doors});
   state_->pages = std::make_unique<identity::web::Pages>(*state_->web);
   state_->pages->add_routes(router);
 }

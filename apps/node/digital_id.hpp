@@ -10,6 +10,7 @@
 #include "http/router.hpp"
 #include "identity/account/life.hpp"
 #include "identity/web/web.hpp"
+#include "regime/edges.hpp"
 #include "registry/api_key.hpp"
 
 namespace dayaq::node {
@@ -24,6 +25,7 @@ class DigitalId {
   /// Reads what is kept in memory, and adds the hooks: before the audit log's, and before the first write.
   ///   - invalid_input "node.url"; errors of the keys (crypto/key_store.hpp) and of the store
   static Result<std::unique_ptr<DigitalId>> open(Core& core, registry::KeyRing& keys,
+                                                 const regime::EdgeBook& edges,
                                                  const DigitalIdOptions& options);
   ~DigitalId();
 
@@ -39,9 +41,11 @@ class DigitalId {
   void add_api_routes(http::Router& router);
   /// What people see; `site` and `explain` outlive the router.
   void add_page_routes(http::Router& router, const portal::Site& site, const regime::ExplainContext& explain,
-                       std::function<std::shared_ptr<const regime::NumberedLaw>()> law);
+                       std::function<std::shared_ptr<const regime::NumberedLaw>()> law,
+                       const identity::web::Doors& doors);
 
-  /// Where identity cards are shown: the routes of a listener that asks for them. False: dayaq.yaml names no cards.
+  /// Where identity cards are shown: the routes of a listener that asks for them. False: dayaq.yaml names no
+  /// cards.
   bool add_card_routes(http::Router& router);
 
   /// What its pages stand on, for those of other rooms. After add_page_routes.

@@ -109,6 +109,16 @@ Result<std::optional<CardSettings>> read_card_settings(const YAML::Node& cards,
   return std::optional(std::move(out));
 }
 
+/// `permit_keys`: a week at least, since the next key is announced two days before it signs.
+Result<std::chrono::days> read_permit_key_days(const YAML::Node& keys, std::chrono::days usual) {
+  if (!keys || keys.IsNull()) return usual;
+  const int days =
+      keys.IsMap() && keys.size() == 1 && keys["rotate_days"] ? keys["rotate_days"].as<int>(-1) : -1;
+  if (days == 0 || (days >= 7 && days <= 3660)) return std::chrono::days(days);
+  return fail(ErrorKind::invalid_input, "node.configuration",
+              "In dayaq.yaml `permit_keys` must be {rotate_days: N} with N from 7 to 3660, or 0 for never.");
+}
+
 std::unexpected<Error> bad_pin(std::string_view why, const std::filesystem::path& path) {
   return fail(ErrorKind::invalid_input, "node.pin",
               fmt::format("The token's PIN can't be read from {}: {}.", path.string(), why));
@@ -146,9 +156,20 @@ Result<Configuration> read_configuration(const std::filesystem::path& data) {
     configuration.origin = root["origin"].as<std::string>("");
     configuration.synthetic = root["synthetic"].as<bool>(false);
     configuration.url = root["url"].as<std::string>("");
-    configuration.plain_api_keys = root["plain_api_keys"].as<bool>(true);
+    configuration.plain_api_keys = root["plain_api_keys"].as<bool>(false);
     configuration.clamd = root["clamd"].as<std::string>(configuration.clamd.string());
+    if (const YAML::Node surge = root["surge"]) {
+      configuration.admitted_a_second =
+          surge["admitted_a_second"].as<double>(configuration.admitted_a_second);
+      if (!(configuration.admitted_a_second >= 1 && configuration.admitted_a_second <= 1e6)) {
+        return fail(
+            ErrorKind::invalid_input, "node.configuration",
+            fmt::format("{}: surge's `admitted_a_second` is a number from 1 to 1000000.", path.string()));
+      }
+    }
     DAYAQ_TRY(configuration.token, read_token_settings(root["keys"]));
+    DAYAQ_TRY(configuration.permit_keys_rotate,
+              read_permit_key_days(root["permit_keys"], configuration.permit_keys_rotate));
     DAYAQ_TRY(configuration.sms, read_sms_settings(root["sms"]));
     DAYAQ_TRY(configuration.cards, read_card_settings(root["cards"], data));
   } catch (const YAML::Exception& wrong) {

@@ -1,6 +1,7 @@
 // The data folder's files: configuration and keys.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -25,16 +26,17 @@ struct TokenSettings {
 
 /// The SMS gateway: `sms: {kannel_url, secret, number, address}`.
 struct SmsSettings {
-  std::string kannel_url;              ///< smsbox's sendsms port: "http://127.0.0.1:13013"
-  std::string secret;                  ///< both ways: at the node's door, and of smsbox's user `dayaq`
-  std::string number;                  ///< the short number
-  bool notices = true;                 ///< messages that nobody asked for by message: `notices: false` sends none
+  std::string kannel_url;  ///< smsbox's sendsms port: "http://127.0.0.1:13013"
+  std::string secret;      ///< both ways: at the node's door, and of smsbox's user `dayaq`
+  std::string number;      ///< the short number
+  bool notices = true;     ///< messages that nobody asked for by message: `notices: false` sends none
   std::vector<std::string> addresses;  ///< that may bring messages; kannel_url's host if the file names none
 };
 
-/// Identity cards: `cards: {url, authorities, ...}`. Files and folders are absolute, or as seen from the data folder.
+/// Identity cards: `cards: {url, authorities, ...}`. Files and folders are absolute, or as seen from the data
+/// folder.
 struct CardSettings {
-  std::string url;                      ///< "https://id.example.az:8444": where browsers are asked for a certificate
+  std::string url;  ///< "https://id.example.az:8444": where browsers are asked for a certificate
   std::filesystem::path authorities;    ///< PEM: the roots that cards lead to
   std::filesystem::path intermediates;  ///< PEM: those that issue cards; "" for none
   std::filesystem::path lists;          ///< folder of revocation lists, NAME.crl; "" for none
@@ -50,11 +52,15 @@ struct Configuration {
   std::string origin;    ///< the audit log's name for ever
   bool synthetic = false;
   std::string url;  ///< the public address, "" if the file names none: then that of this machine
-  /// `plain_api_keys: false`: organisations' keys fetch tokens, and aren't taken themselves.
-  bool plain_api_keys = true;
+  /// `plain_api_keys: true`: organisations' keys are taken themselves too, for programs that fetch no tokens.
+  bool plain_api_keys = false;
+  /// Of e-services on the web, while more come than can be served: `surge: {admitted_a_second: 1500}`.
+  double admitted_a_second = 1500;
   std::optional<SmsSettings> sms;      ///< none: nobody's messages are taken
   std::optional<CardSettings> cards;   ///< none: no identity cards
   std::optional<TokenSettings> token;  ///< none: files hold the signing keys
+  /// How long a key signs permits: `permit_keys: {rotate_days: 365}`; 0: until somebody rotates.
+  std::chrono::days permit_keys_rotate{365};
   /// The socket of clamd, which scans what people attach: `clamd: /path`. Debian's, if the file names none.
   std::filesystem::path clamd = "/run/clamav/clamd.ctl";
 };

@@ -143,7 +143,7 @@ struct Node::State {
 Result<void> Node::open_digital_id(State& state, const NodeOptions& options) {
   Core& core = *state.core;
   const std::string& configured = core.configuration.url;
-  DAYAQ_TRY(state.digital_id, DigitalId::open(core, *state.keys,
+  DAYAQ_TRY(state.digital_id, DigitalId::open(core, *state.keys, state.edges,
                                               {.data = options.data,
                                                .url = !options.url.empty()  ? options.url
                                                       : !configured.empty() ? configured
@@ -337,7 +337,8 @@ Result<void> Node::add_page_routes(http::Router& router, http::Metrics& metrics,
   DAYAQ_TRY(state_->pages, Pages::create(parts, web));
   state_->pages->add_routes(router);
   state_->digital_id->add_page_routes(router, state_->pages->site(), *state_->explain,
-                                      [keeper = state_->keeper.get()] { return law_of(*keeper); });
+                                      [keeper = state_->keeper.get()] { return law_of(*keeper); },
+                                      state_->services->doors());
   state_->services->add_page_routes(router, state_->digital_id->pages());
   add_gauges(metrics, parts);
   state_->services->add_metrics(metrics);
@@ -352,6 +353,10 @@ bool Node::add_card_routes(http::Router& router) {
 std::filesystem::path Node::card_authorities() const {
   const auto& cards = state_->core->configuration.cards;
   return cards ? cards->authorities : std::filesystem::path();
+}
+
+void Node::adopt_bodies_of(const http::Spool& spool) {
+  state_->services->adopt_bodies_of(spool);
 }
 
 Result<std::vector<DemoPerson>> Node::demo_persons() {

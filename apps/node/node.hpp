@@ -37,6 +37,9 @@ struct Registry;
 namespace dayaq::audit {
 class Log;
 }
+namespace dayaq::http {
+class Spool;
+}
 namespace dayaq::regime {
 class Lawbook;
 class GrantKeeper;
@@ -100,6 +103,9 @@ class Node {
   bool add_card_routes(http::Router& router);
   /// PEM file of the authorities of identity cards; empty without cards.
   [[nodiscard]] std::filesystem::path card_authorities() const;
+  /// Documents that people send are kept in the spool's files where that is possible. Before anything is served;
+  /// `spool` outlives the server, and is called by its handlers alone.
+  void adopt_bodies_of(const http::Spool& spool);
   /// Two made-up persons for whoever tries the demonstration, with the codes of their digital IDs; empty on a
   /// node whose persons are real.
   Result<std::vector<DemoPerson>> demo_persons();

@@ -1,5 +1,7 @@
 #include "services.hpp"
 
+#include <algorithm>
+
 #include "base/log.hpp"
 #include "regime/preview.hpp"
 #include "services/cases/bulk.hpp"
@@ -20,6 +22,21 @@ constexpr int transactions_max = 20;  // of one kind of work a second
 
 void report(std::string_view what, const Error& error) {
   log::error("services.background", what, error);
+}
+
+SipKey key_of_numbers(const crypto::MasterKey& master) {
+  const crypto::SecretBytes key = master.derive("cases: numbers");
+  return sip_key(std::span<const std::byte, 16>(key.view().data(), 16));
+}
+
+services::surge::Surge::Queues queues_of(double admitted_a_second) {
+  services::surge::Surge::Queues out;
+  out.services.rate_max = admitted_a_second;
+  out.services.rate_min = std::min(out.services.rate_min, admitted_a_second / 2);
+  // What comes at once on a quiet day finds the door open; a flood finds out within a second or two how much
+  // is too much.
+  out.services.begin = 0.5;
+  return out;
 }
 
 }  // namespace
@@ -63,11 +80,13 @@ struct Services::State {
                .log = *core.log,
                .issuer = keys->issuer(),
                .kind_number = [this](std::string_view kind) { return kinds.number(kind); },
+               .numbers = key_of_numbers(*master),
                .document =
                    [this](store::Session& session, PersonId person, const services::Field& field,
                           const std::string& answer) {
                      return pages->check_document(session, person, field, answer);
                    },
+               .person_behind = person_behind,
                .changed = [this](store::Session& session, const services::Case& before,
                                  const services::Case& after,
                                  Instant now) { return pages->case_changed(session, before, after, now); }}) {
@@ -121,9 +140,12 @@ Result<std::unique_ptr<Services>> Services::open(Core& core, DigitalId& digital_
   if (none) {
     DAYAQ_TRY(first, read_permit_key(options.data, core.random));
   }
-  DAYAQ_TRY(auto keys, services::PermitKeys::open(
-                           {.db = *core.database, .log = *core.log, .master = *master, .random = core.random},
-                           std::move(first), core.clock.now()));
+  DAYAQ_TRY(auto keys, services::PermitKeys::open({.db = *core.database,
+                                                   .log = *core.log,
+                                                   .master = *master,
+                                                   .random = core.random,
+                                                   .rotate_every = core.configuration.permit_keys_rotate},
+                                                  std::move(first), core.clock.now()));
   auto state = std::make_unique<State>(core, digital_id, files, keeper, std::move(master), std::move(keys));
   state->key_file = options.data / "keys" / "permits.pem";
   DAYAQ_TRY(state->pages, ServicesPages::open(core, options.data, options.country));
@@ -137,8 +159,8 @@ Result<std::unique_ptr<Services>> Services::open(Core& core, DigitalId& digital_
   DAYAQ_TRY(state->sms, ServicesSms::open(core, digital_id.accounts(), state->cases, state->book,
                                           state->pages->calendars(), options.data));
   state->notifier.set(state->sms->notices());
-  DAYAQ_TRY(state->surge,
-            services::surge::Surge::open(options.data, core.random, core.clock, options.secure));
+  DAYAQ_TRY(state->surge, services::surge::Surge::open(options.data, core.random, core.clock, options.secure,
+                                                       queues_of(core.configuration.admitted_a_second)));
   return std::unique_ptr<Services>(new Services(std::move(state)));
 }
 
@@ -149,10 +171,13 @@ services::ServiceBook& Services::book() {
   return state_->book;
 }
 
+identity::web::Doors Services::doors() {
+  return {.sign_in = &state_->surge->sign_in_door(), .clients = &state_->surge->clients_door()};
+}
+
 void Services::add_api_routes(http::Router& router) {
   State& state = *state_;
-  services::add_case_routes(
-      router, {.cases = state.cases, .registry = *state.core.registry, .random = state.core.random});
+  services::add_case_routes(router, {.cases = state.cases, .registry = *state.core.registry});
   services::add_service_routes(
       router, {.db = *state.core.database,
                .book = state.book,
@@ -177,6 +202,12 @@ void Services::add_api_routes(http::Router& router) {
 void Services::add_page_routes(http::Router& router, const identity::web::Web& pages) {
   state_->pages->add_routes(router, pages, state_->cases, state_->book, *state_->surge, *state_->keys,
                             state_->sms->notices());
+}
+
+void Services::adopt_bodies_of(const http::Spool& spool) {
+  state_->pages->attachments().set_adopt([&spool](BytesView content, const std::filesystem::path& target) {
+    return spool.adopt(as_text(content), target);
+  });
 }
 
 void Services::add_metrics(http::Metrics& metrics) const {

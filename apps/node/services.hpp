@@ -12,6 +12,7 @@
 #include "digital_id.hpp"
 #include "http/metrics.hpp"
 #include "http/router.hpp"
+#include "http/spool.hpp"
 #include "regime/file.hpp"
 #include "regime/keeper.hpp"
 #include "services/cases/cases.hpp"
@@ -36,10 +37,16 @@ class Services {
   [[nodiscard]] services::Cases& cases();
   [[nodiscard]] services::ServiceBook& book();
 
+  /// Of the queues in a surge, for the pages of signing in.
+  [[nodiscard]] identity::web::Doors doors();
+
   /// Endpoints that programs call. They refer to this.
   void add_api_routes(http::Router& router);
   /// What people see; `pages` outlives the router.
   void add_page_routes(http::Router& router, const identity::web::Web& pages);
+
+  /// What people attach is kept in the spool's files where that is possible.
+  void adopt_bodies_of(const http::Spool& spool);
 
   /// They refer to this.
   void add_metrics(http::Metrics& metrics) const;

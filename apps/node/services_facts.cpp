@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "identity/account/accounts.hpp"
+#include "identity/account/relations.hpp"
 #include "registry/record.hpp"
 
 namespace dayaq::node {
@@ -34,6 +35,19 @@ registry::PersonFacts facts_of(const regime::KnownPerson& known) {
 }
 
 }  // namespace
+
+Result<std::optional<PersonId>> person_behind(store::Session& session, const std::string& actor) {
+  constexpr std::string_view prefix = "org:";
+  const std::size_t slash = actor.find("/official:");
+  if (!actor.starts_with(prefix) || slash == std::string_view::npos) return std::optional<PersonId>();
+  const std::string code = actor.substr(prefix.size(), slash - prefix.size());
+  DAYAQ_TRY(const auto held, identity::representatives_of(session, OrganisationCode(code)));
+  for (const identity::Relation& one : held) {
+    if (actor == fmt::format("org:{}/official:{}", one.organisation, one.id))
+      return std::optional(one.holder);
+  }
+  return std::optional<PersonId>();
+}
 
 std::optional<registry::PersonFacts> IndexFacts::indexed(PersonId person) const {
   return keeper_.live().read([&](const regime::LiveState& state) -> std::optional<registry::PersonFacts> {

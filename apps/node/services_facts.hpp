@@ -42,6 +42,10 @@ class MessageNotifier final : public services::Notifier {
   services::sms::Notices* notices_ = nullptr;
 };
 
+/// The person behind an official as the audit log names them ("org:CODE/official:ID"): somebody may represent
+/// several bodies, or the same one again. nullopt for every other actor.
+Result<std::optional<PersonId>> person_behind(store::Session& session, const std::string& actor);
+
 /// Where a person's notices go.
 Result<services::sms::Receiver> receiver_of(store::Session& session, const identity::Accounts& accounts,
                                             PersonId person, Instant now);

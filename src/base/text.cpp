@@ -6,6 +6,7 @@
 #include <unicode/utf8.h>
 
 #include "base/replace.hpp"
+#include "base/utf8.hpp"
 
 namespace dayaq {
 namespace {
@@ -133,6 +134,26 @@ std::string escape_html(std::string_view text) {
     }
   }
   return out;
+}
+
+void append_utf8(std::string& out, char32_t code) {
+  const auto put = [&](char32_t byte) { out += static_cast<char>(byte); };
+  const auto put_tail = [&](int shift) { put(0x80 | (code >> shift & 0x3f)); };
+  if (code < 0x80) {
+    put(code);
+  } else if (code < 0x800) {
+    put(0xc0 | code >> 6);
+    put_tail(0);
+  } else if (code < 0x10000) {
+    put(0xe0 | code >> 12);
+    put_tail(6);
+    put_tail(0);
+  } else {
+    put(0xf0 | code >> 18);
+    put_tail(12);
+    put_tail(6);
+    put_tail(0);
+  }
 }
 
 void replace_all(std::string& text, std::string_view what, std::string_view with) {

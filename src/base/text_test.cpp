@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/utf8.hpp"
+
 namespace dayaq {
 namespace {
 
@@ -29,6 +31,16 @@ TEST(Utf8, IsCheckedStrictly) {
   EXPECT_FALSE(is_utf8("G\xc9nc\xc9"));
   EXPECT_FALSE(is_utf8("\xed\xa0\x80"));
   EXPECT_FALSE(is_utf8("\xc0\xaf"));
+}
+
+TEST(Utf8, IsWrittenInEachLength) {
+  std::string out;
+  for (const char32_t code : {U'\x7f', U'\x80', U'\x7ff', U'\x800', U'\xffff', U'\x10000', U'\x10ffff'}) {
+    append_utf8(out, code);
+  }
+  EXPECT_EQ(out,
+            "\x7f"
+            "\u0080\u07ff\u0800\uffff\U00010000\U0010ffff");
 }
 
 TEST(Html, EscapesWhatMatters) {

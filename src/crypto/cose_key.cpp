@@ -9,9 +9,11 @@
 
 #include <algorithm>
 
+#include "base/random.hpp"
 #include "crypto/cose.hpp"
 #include "crypto/jwk_numbers.ipp"
 #include "crypto/openssl_handles.ipp"
+#include "crypto/sign.hpp"
 
 namespace dayaq::crypto {
 namespace {
@@ -284,7 +286,8 @@ std::optional<std::array<std::byte, 64>> CoseKey::p256_point() const {
 
 struct CoseSigner::Impl {
   CoseAlgorithm algorithm{};
-  PkeyHandle key;
+  PkeyHandle key;                     ///< of P-256
+  std::optional<SigningKey> ed25519;  ///< the other
 };
 
 CoseSigner::CoseSigner(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -296,9 +299,13 @@ CoseSigner CoseSigner::generate(CoseAlgorithm algorithm) {
   DAYAQ_ASSERT(algorithm != CoseAlgorithm::rs256);
   auto impl = std::make_unique<Impl>();
   impl->algorithm = algorithm;
-  impl->key.reset(algorithm == CoseAlgorithm::eddsa ? EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")
-                                                    : EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
-  DAYAQ_ASSERT(impl->key != nullptr);
+  if (algorithm == CoseAlgorithm::eddsa) {
+    SystemRandom random;
+    impl->ed25519.emplace(SigningKey::generate(random));
+  } else {
+    impl->key.reset(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
+    DAYAQ_ASSERT(impl->key != nullptr);
+  }
   return CoseSigner(std::move(impl));
 }
 
@@ -307,12 +314,18 @@ Result<CoseSigner> CoseSigner::from_pem(std::string_view pem) {
   const std::unique_ptr<BIO, HandleDeleter<BIO_free>> bio(
       BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   DAYAQ_ASSERT(bio != nullptr);
-  auto impl = std::make_unique<Impl>();
-  impl->key.reset(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_password, nullptr));
-  if (!impl->key) return bad_key("not a PEM private key without a password");
-  const auto algorithm = algorithm_of(impl->key.get());
+  PkeyHandle key(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_password, nullptr));
+  if (!key) return bad_key("not a PEM private key without a password");
+  const auto algorithm = algorithm_of(key.get());
   if (!algorithm) return bad_key("neither P-256 nor Ed25519");
+  auto impl = std::make_unique<Impl>();
   impl->algorithm = *algorithm;
+  if (*algorithm == CoseAlgorithm::eddsa) {
+    DAYAQ_TRY(auto signing, SigningKey::from_pem(pem));
+    impl->ed25519.emplace(std::move(signing));
+  } else {
+    impl->key = std::move(key);
+  }
   return CoseSigner(std::move(impl));
 }
 
@@ -321,24 +334,29 @@ CoseAlgorithm CoseSigner::algorithm() const {
 }
 
 CoseKey CoseSigner::public_key() const {
-  const auto [first, second] = public_parts(impl_->key.get(), impl_->algorithm);
-  auto key = impl_->algorithm == CoseAlgorithm::es256 ? CoseKey::from_p256(first, second)
-                                                      : CoseKey::from_ed25519(first);
+  auto key = [&] {
+    if (impl_->ed25519) return CoseKey::from_ed25519(impl_->ed25519->public_key());
+    const auto [first, second] = public_parts(impl_->key.get(), impl_->algorithm);
+    return CoseKey::from_p256(first, second);
+  }();
   DAYAQ_ASSERT(key.has_value());
   return std::move(*key);
 }
 
 Bytes CoseSigner::sign(BytesView message) const {
+  if (impl_->ed25519) {
+    const Signature signature = impl_->ed25519->sign(message);
+    return {signature.begin(), signature.end()};
+  }
   const MdContext context(EVP_MD_CTX_new());
-  const char* digest = impl_->algorithm == CoseAlgorithm::es256 ? "SHA256" : nullptr;
   Bytes signature(80);  // a DER signature of P-256 has at most 72
   std::size_t size = signature.size();
-  DAYAQ_ASSERT(context && EVP_DigestSignInit_ex(context.get(), nullptr, digest, nullptr, nullptr,
+  DAYAQ_ASSERT(context && EVP_DigestSignInit_ex(context.get(), nullptr, "SHA256", nullptr, nullptr,
                                                 impl_->key.get(), nullptr) == 1);
   DAYAQ_ASSERT(EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()), &size,
                               raw_bytes(message), message.size()) == 1);
   signature.resize(size);
-  return impl_->algorithm == CoseAlgorithm::es256 ? from_der(signature) : signature;
+  return from_der(signature);
 }
 
 }  // namespace dayaq::crypto

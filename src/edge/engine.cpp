@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "base/log.hpp"
 #include "edge/engine_core.hpp"
@@ -16,6 +17,20 @@ constexpr auto step_min = std::chrono::minutes(5);  ///< a larger one is the clo
 constexpr std::int64_t checkpoint_us = 600 * second_us;
 constexpr std::size_t due_max = 20'000;  ///< leases looked at under one hold of the lock
 
+/// The siblings' numbers, a bit each.
+std::uint32_t others_of(const EngineOptions& options) {
+  std::uint32_t others = 0;
+  for (const std::uint8_t sibling : options.siblings) others |= std::uint32_t(1) << sibling;
+  if (options.siblings.empty()) others = (std::uint32_t(2) << options.edges) - 2;
+  return others & ~(std::uint32_t(1) << options.edge);
+}
+
+bool numbered(const EngineOptions& options) {
+  const auto good = [](std::uint8_t number) { return number >= 1 && number <= edges_max; };
+  return good(options.edge) && good(options.edges) && std::ranges::all_of(options.siblings, good) &&
+         std::popcount(others_of(options)) == options.edges - 1;
+}
+
 }  // namespace
 
 EngineCore::EngineCore(EngineOptions options, const ServiceTable& services, Replica& replica,
@@ -25,7 +40,7 @@ EngineCore::EngineCore(EngineOptions options, const ServiceTable& services, Repl
       replica_(replica),
       journal_(journal),
       calendar_(std::move(calendar)),
-      state_(options_.edge, options_.edges) {}
+      state_(options_.edge, options_.edges, others_of(options_), options_.joined) {}
 
 EngineCore::~EngineCore() {
   stop_saving();
@@ -33,9 +48,9 @@ EngineCore::~EngineCore() {
 
 Result<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options, const ServiceTable& services,
                                              Replica& replica, Journal& journal, Instant now) {
-  if (options.edges < 1 || options.edges > edges_max || options.edge < 1 || options.edge > options.edges) {
+  if (!numbered(options)) {
     return fail(ErrorKind::invalid_input, "engine.edges",
-                "An operator has 1 to 16 edges, and each a number from 1 to how many there are.");
+                "An operator has 1 to 16 edges, and each a number from 1 to 16 that no other has.");
   }
   DAYAQ_TRY(const Zone zone, Zone::create(options.zone));
   auto engine = std::make_unique<EngineCore>(options, services, replica, journal, QuotaCalendar(zone));
@@ -69,7 +84,7 @@ std::optional<Record> EngineCore::month_begun_by(const Record& use) {
   month.number = 0;
   month.period_start = calendar_.at(feed::QuotaPeriod::month, use.at).start;
   month.used = 1;
-  month.cumulative = month.reserved = 0;
+  month.cumulative = month.reserved = month.origin = 0;
   month.until = month.at;
   month.verdict = std::uint8_t(verdict_bit::account | std::uint8_t(feed::QuotaPeriod::month)
                                                           << verdict_bit::period_shift);
@@ -122,8 +137,7 @@ std::optional<Engine::LeaseView> EngineCore::lease(const LeaseId& id) const {
 
 void EngineCore::apply_sibling(std::uint64_t number, const Record& record, Instant now) {
   pass_time(now);
-  if (record.edge == 0 || record.edge > options_.edges || record.edge == options_.edge || record.copied())
-    return;
+  if (!state_.is_sibling(record.edge) || record.copied()) return;
   SiblingState& from = state_.siblings[record.edge];
   if (number <= from.position) return;
   if (record.kind == RecordKind::want) {
@@ -131,12 +145,18 @@ void EngineCore::apply_sibling(std::uint64_t number, const Record& record, Insta
     give_rights(record, now);
     return;
   }
-  if (!record.counts() && record.kind != RecordKind::closed && record.kind != RecordKind::transfer) return;
+  if (!record.counts() && record.kind != RecordKind::closed && record.kind != RecordKind::transfer &&
+      record.kind != RecordKind::credit) {
+    return;
+  }
   std::vector<Record> records{record};
   Record& copy = records.front();
   copy.kind = RecordKind(std::uint8_t(record.kind) | sibling_copy);
+  if (record.kind == RecordKind::lease && copy.phase != Phase::refund &&
+      (copy.verdict & verdict_bit::cumulative) == 0) {
+    copy.cumulative = record.origin;  // its window
+  }
   copy.origin = number;
-  if (state_.refunded_before(record)) copy.verdict &= std::uint8_t(~verdict_bit::account);
   const Record planned = copy;
   state_.plan_copy(planned, records);
   const std::uint64_t last = journal_.append_all(records);
@@ -151,13 +171,13 @@ void EngineCore::apply_sibling(std::uint64_t number, const Record& record, Insta
 
 void EngineCore::sibling_heard(std::uint8_t edge, Instant now) {
   pass_time(now);
-  if (edge == 0 || edge > edges_max) return;
+  if (!state_.is_sibling(edge)) return;
   state_.siblings[edge].heard = state_.time_us;
   state_.siblings[edge].ever = true;
 }
 
 void EngineCore::sibling_stands(std::uint8_t edge, std::uint64_t ours, std::uint64_t kept) {
-  if (edge == 0 || edge > edges_max || missed_[edge]) return;
+  if (!state_.is_sibling(edge) || missed_[edge]) return;
   SiblingState& of = state_.siblings[edge];
   of.safe = std::max(of.safe, std::min(ours, journal_.last()));
   of.taken = std::max(of.taken, std::min(kept, journal_.last()));
@@ -170,9 +190,9 @@ std::uint64_t EngineCore::sibling_sequence(std::uint8_t edge) const {
 bool EngineCore::all_siblings_heard() const {
   const std::int64_t silence =
       std::chrono::duration_cast<std::chrono::microseconds>(options_.sibling_silence).count();
-  for (std::uint8_t i = 1; i <= options_.edges; ++i) {
+  for (std::uint8_t i = 1; i <= edges_max; ++i) {
     const SiblingState& of = state_.siblings[i];
-    if (i != options_.edge && (!of.ever || state_.time_us - of.heard > silence)) return false;
+    if (state_.is_sibling(i) && (!of.ever || state_.time_us - of.heard > silence)) return false;
   }
   return true;
 }

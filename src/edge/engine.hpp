@@ -50,9 +50,14 @@ enum class WhenDiskFull : std::uint8_t {
 };
 
 struct EngineOptions {
-  std::filesystem::path folder;  ///< holds accounts.table; empty: nothing is saved (tests)
-  std::uint8_t edge = 1;         ///< this edge's number among the operator's, 1..16
-  std::uint8_t edges = 1;        ///< how many there are
+  std::filesystem::path folder;        ///< holds accounts.table; empty: nothing is saved (tests)
+  std::uint8_t edge = 1;               ///< this edge's number among the operator's, 1..16
+  std::uint8_t edges = 1;              ///< how many there are
+  std::vector<std::uint8_t> siblings;  ///< numbers of the others; empty: all from 1 to `edges` but this
+  /// Of quotas whose period began before this civil day (days since 1970; 0: none) this edge has no share of
+  /// its own, only what the others give it: it takes a lost one's place, and nobody knows what that had
+  /// granted.
+  std::int32_t joined = 0;
   std::string zone = "Asia/Baku";
   Slices slices;
   std::chrono::seconds sibling_silence{5};
@@ -92,8 +97,9 @@ class Engine {
   /// What the event `id` debited, while it is known: ten minutes.
   [[nodiscard]] virtual std::optional<Debit> debit(const LeaseId& /*id*/) const { return std::nullopt; }
   /// Gives back `units` of it (0: all), once, whichever edge is asked and however often: settled less, and
-  /// the quota of the period in which it was debited has them again. The caller has made sure that the debit
-  /// is real. not_covered if it is older than refund_within.
+  /// the quota of the period in which it was debited has them again, as soon as the edge that debited it
+  /// (both, if two counted it while apart) has heard of it. The caller has made sure that the debit is real.
+  /// not_covered if it is older than refund_within.
   static constexpr std::chrono::hours refund_within{24};
   virtual Verdict refund(const Debit& /*debit*/, std::uint64_t /*units*/, Instant /*now*/) { return {}; }
 

@@ -144,7 +144,7 @@ std::uint64_t EngineCore::keep_leases(std::uint64_t before) {
     const std::lock_guard lock(mutex_);
     for (std::uint32_t i = from; i < std::min(slots, from + leases_at_once); ++i) {
       const Lease& lease = state_.leases.slot(i);
-      if (lease.holder == 0 || lease.record > before) continue;
+      if (lease.holder == 0 || (lease.record > before && lease.held == 0)) continue;
       if (lease.held != 0 && lease.held_account != lease.account) {
         oldest = std::min(oldest, lease.record);  // one record can't say both: the old ones stay
         continue;
@@ -165,7 +165,7 @@ std::uint64_t EngineCore::keep_leases(std::uint64_t before) {
       const bool one_shot = lease.phase == Phase::event || lease.phase == Phase::refund;
       record.used = one_shot ? lease.slice : lease.earlier;
       record.reserved = lease.reserved;
-      record.origin = lease.held;
+      record.origin = one_shot ? std::uint64_t(lease.twice) : lease.held;
       write_down({&record, 1});
     }
   }
@@ -216,8 +216,8 @@ Result<void> EngineCore::save_round() {
     const std::lock_guard lock(mutex_);
     round_began_ = began;
     through = std::min(through, state_.settled);
-    for (std::uint8_t i = 1; i <= options_.edges; ++i) {
-      if (i != options_.edge) through = std::min(through, state_.siblings[i].taken);
+    for (std::uint8_t i = 1; i <= edges_max; ++i) {
+      if (state_.is_sibling(i)) through = std::min(through, state_.siblings[i].taken);
     }
   }
   journal_.drop_through(through);

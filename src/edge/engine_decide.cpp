@@ -8,10 +8,6 @@ namespace dayaq::edge {
 
 using std::chrono::seconds;
 
-namespace {
-constexpr std::uint64_t refund_of = 0x7265'6675'6e64'0000;  // tells a refund's lease from its debit's
-}  // namespace
-
 bool EngineCore::candidates(SubscriptionKey key, LineKind line, ServiceIndex service, Instant now) {
   grants_.clear();
   candidates_.clear();
@@ -277,6 +273,7 @@ EngineState::Pending EngineCore::pending_of(const Record& report, const Lease* l
 bool EngineCore::write_report(const Ask& ask, const Lease* lease, Use& use, Record& report, Instant now) {
   use = use_of(ask, lease);
   report = record_for(ask, use, now);
+  if (lease != nullptr && ask.number > lease->number) report.origin = lease->window_after(ask.number);
   if (lease != nullptr && lease->account.measure != 0) {
     charge_to(report, *lease);
   } else if (use.units != 0) {
@@ -314,6 +311,7 @@ Verdict EngineCore::decide_slice(const Ask& ask, const Lease* lease, Instant now
     }
   } else if (granted) {
     Record reservation = record_for(ask, {.units = 0, .orphan = use.orphan, .charged = false}, now);
+    reservation.origin = report.origin;
     put_verdict(reservation, verdict, *choice.of);
     if (use.units != 0 && account_of(report) == account_of(reservation) &&
         report.service == reservation.service) {
@@ -374,7 +372,9 @@ Verdict EngineCore::decide_event(const Ask& ask, Instant now) {
   put_verdict(record, verdict, *choice.of);
   record.reserved = 0;
   counts_.used[std::size_t(choice.of->line->kind)] += units;
-  commit({&record, 1}, verdict);
+  records_.assign(1, record);
+  if (const auto credit = state_.credit_for_event(record)) records_.push_back(*credit);
+  commit(records_, verdict);
   ask_for_rights(choice, units, now);
   return verdict;
 }
@@ -392,11 +392,15 @@ std::optional<Engine::Debit> EngineCore::debit(const LeaseId& id) const {
 }
 
 /// A refund is a lease of its own, named by the debit: asked for again, by whatever session, it is the same.
-Verdict EngineCore::refund(const Debit& debit, std::uint64_t units, Instant now) {
+Verdict EngineCore::refund(const Debit& brought, std::uint64_t units, Instant now) {
   pass_time(now);
   if (must_refuse()) return {.outcome = Outcome::refused};
+  // Two edges may have counted it, each for an account of its own: who asks brings but one of them.
+  const std::uint8_t debited_by = state_.debited_by(brought.lease, brought.edge);
+  const auto own = debited_by == options_.edge ? this->debit(brought.lease) : std::nullopt;
+  const Debit& debit = own ? *own : brought;
   units = units == 0 ? debit.units : std::min(units, debit.units);
-  const LeaseId id{.high = debit.lease.high ^ refund_of, .low = debit.lease.low};
+  const LeaseId id = refund_lease(debit.lease);
   Verdict verdict{.outcome = Outcome::granted, .measure = debit.account.measure};
   if (const Lease* known = state_.leases.find(id)) {
     verdict.repeated = true;
@@ -417,7 +421,7 @@ Verdict EngineCore::refund(const Debit& debit, std::uint64_t units, Instant now)
   record.measure = debit.account.measure;
   record.period_start = debit.account.start;
   record.used = units;
-  record.reserved = debit.edge;
+  record.reserved = debited_by;
   record.at = record.until = now;
   if (debit.limited) {
     record.verdict =

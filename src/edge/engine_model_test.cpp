@@ -15,6 +15,7 @@ namespace dayaq::edge {
 namespace {
 
 using std::chrono::hours;
+using std::chrono::minutes;
 using std::chrono::seconds;
 
 constexpr std::uint64_t quota = 5'000;
@@ -59,13 +60,19 @@ class World {
     replica.grant(who, replica.define(line));
     nodes = std::vector<Node>(edges);
     for (std::uint8_t i = 0; i < edges; ++i) {
-      nodes[i].options.edge = std::uint8_t(i + 1);
+      nodes[i].options.edge = number_of(i, edges);
       nodes[i].options.edges = edges;
+      if (edges == 3) nodes[i].options.siblings = {number_of((i + 1) % 3, 3), number_of((i + 2) % 3, 3)};
       nodes[i].options.slices.data_octets = 400;
       start(nodes[i]);
     }
     sessions = std::vector<Session>(12);
     for (Session& session : sessions) renew(session);
+  }
+
+  /// Of three edges the second was lost, and another has its place.
+  static std::uint8_t number_of(int i, std::uint8_t edges) {
+    return std::uint8_t(edges == 3 && i > 0 ? i + 2 : i + 1);
   }
 
   void start(Node& node) {
@@ -142,8 +149,8 @@ class World {
     if (fate == 0) return;  // lost
     const Ask ask = *session.asked;
     const Verdict verdict = tell(node, ask);
-    if (random.below(3) == 0) late.push_back(ask);  // a copy is still under way
-    if (fate == 1) {                                // the answer is lost: it will be asked again
+    if (random.below(3) == 0) late.push_back({ask, now});  // a copy is still under way
+    if (fate == 1) {                                       // the answer is lost: it will be asked again
       if (verdict.outcome != Outcome::granted) session.refused_by = &node;
       if (session.refused_by != nullptr && nodes.size() > 2) renew(session);  // a third may hear of it alone
       return;
@@ -156,15 +163,33 @@ class World {
   void stray() {
     if (late.empty()) return;
     const std::size_t i = random.below(late.size());
+    const Ask ask = late[i].first;
+    late.erase(late.begin() + std::ptrdiff_t(i));
     Node& node = nodes[random.below(nodes.size())];
-    const Verdict verdict = tell(node, late[i]);
+    if (ask.phase == Phase::event) return repeat(node, ask);
+    const Verdict verdict = tell(node, ask);
     if (verdict.outcome != Outcome::granted && !verdict.repeated) {  // as for refused_by
       for (const Node& heard : nodes) {
-        if (&heard == &node || nodes.size() > 2)
-          avoid.insert({late[i].lease.low * 0xf1de83e19937733du, &heard});
+        if (&heard == &node || nodes.size() > 2) avoid.insert({ask.lease.low * 0xf1de83e19937733du, &heard});
       }
     }
-    late.erase(late.begin() + std::ptrdiff_t(i));
+  }
+  /// The question about an event, once more: an edge that has not heard of it debits it as well.
+  void repeat(Node& node, const Ask& ask) {
+    const Verdict verdict = node.engine->decide(ask, now);
+    if (verdict.outcome != Outcome::granted) return;
+    const auto debit = node.engine->debit(ask.lease);
+    RC_ASSERT(debit && debit->units == ask.requested);
+    debits.push_back(*debit);
+  }
+  /// Minutes pass: what is under way for long isn't any more, and edges forget what ended.
+  void pause() {
+    now += minutes(4);
+    std::erase_if(late, [&](const auto& sent) { return now - sent.second > minutes(9); });
+    for (Session& session : sessions) {
+      if (session.asked) renew(session);
+    }
+    for (Node& node : nodes) node.engine->tick(now);
   }
 
   /// A message is sent: used at once, and now and then refunded, once or several times, by whichever edge.
@@ -180,6 +205,7 @@ class World {
     const auto debit = node.engine->debit(ask.lease);
     RC_ASSERT(debit && debit->units == ask.requested && debit->edge == node.options.edge);
     debits.push_back(*debit);
+    for (std::uint64_t copies = random.below(3); copies > 0; --copies) late.push_back({ask, now});
   }
   void refund(Node& node) {
     if (debits.empty()) return;
@@ -258,7 +284,7 @@ class World {
   std::vector<Session> sessions;
   std::map<std::size_t, std::uint64_t> ids;
   std::uint64_t next_id = 0;
-  std::vector<Ask> late;
+  std::vector<std::pair<Ask, Instant>> late;  ///< copies under way, and since when
   std::set<std::pair<std::uint64_t, const Node*>> avoid;
   std::map<std::pair<std::uint64_t, std::uint32_t>, std::uint64_t> counted;
   std::vector<Engine::Debit> debits;
@@ -302,7 +328,7 @@ void edges_apart(std::uint64_t seed, std::uint8_t edges, feed::WhenSilent silent
     const std::uint64_t what = world.random.below(40);
     if (what == 0) world.start(world.nodes[any()]);
     if (what == 1) apart = !apart;
-    if (what == 2) world.nodes[any()].engine->tick(world.now);
+    if (what == 2) world.pause();
     if (what >= 3 && what < 20 && !apart) {
       const std::size_t from = any();
       const std::size_t to = any();
@@ -333,6 +359,53 @@ void edges_apart(std::uint64_t seed, std::uint8_t edges, feed::WhenSilent silent
     RC_ASSERT(before.first + before.second == all);
     world.start(node);
     RC_ASSERT(world.sums(node) == before);
+  }
+}
+
+/// An event counted by two edges that are apart, and refunded: each of the two debits through each edge,
+/// before or after they meet, once and twice.
+TEST(EngineModel, WhatTwoEdgesDebitedAndOneRefundedComesBackToTheQuotaOfBoth) {
+  for (int way = 0; way < 32; ++way) {
+    SCOPED_TRACE(way);
+    World world(1, 2, feed::QuotaPeriod::regime, feed::WhenSilent::close, 0);
+    const auto meet = [&] {
+      for (int i = 0; i < 4; ++i) world.link(std::size_t(i % 2), std::size_t(1 - i % 2), true);
+    };
+    const Ask event{.key = who,
+                    .service = world.data,
+                    .lease = {.high = 8, .low = 9},
+                    .phase = Phase::event,
+                    .requested = 1000};
+    std::vector<Engine::Debit> debits;
+    for (Node& node : world.nodes) {
+      ASSERT_EQ(node.engine->decide(event, world.now).outcome, Outcome::granted);
+      debits.push_back(*node.engine->debit(event.lease));
+    }
+    if (way & 1) meet();
+    if (way & 2) world.now += minutes(2);
+    const auto refund = [&](int debit, int through) {
+      const Verdict back =
+          world.nodes[std::size_t(through)].engine->refund(debits[std::size_t(debit)], 0, world.now);
+      EXPECT_EQ(back.outcome, Outcome::granted);
+    };
+    refund(way >> 2 & 1, way >> 3 & 1);
+    if (way & 16) refund(1 - (way >> 2 & 1), 1 - (way >> 3 & 1));
+    meet();
+    EXPECT_EQ(world.settled(), 0u);
+    for (Node& node : world.nodes) {
+      EXPECT_EQ(world.sums(node), std::pair(std::uint64_t(0), std::uint64_t(0)));
+      if (way & 2) world.start(node);
+    }
+    std::uint64_t granted = 0;
+    for (std::size_t i = 0; i < 2; ++i) {
+      const Ask all{.key = who,
+                    .service = world.data,
+                    .lease = {.high = 9, .low = 100 + i},
+                    .phase = Phase::start,
+                    .requested = quota};
+      granted += world.nodes[i].engine->decide(all, world.now).slice;
+    }
+    EXPECT_EQ(granted, quota);
   }
 }
 
@@ -370,6 +443,42 @@ struct Three : testing::Test {
     return world.nodes[node].engine->decide(ask, world.now);
   }
 };
+
+TEST_F(Three, WhoTakesALostOnesPlaceHasNoShareOfQuotasThatHadBegun) {
+  Node& joins = world.nodes[2];
+  joins.options.joined = world.calendar.at(feed::QuotaPeriod::day, world.now).start + 1;
+  world.start(joins);
+  EXPECT_EQ(ask(2, 1, 0, Phase::start, 0).outcome, Outcome::used_up);  // and asks the others
+  EXPECT_EQ(ask(0, 2, 0, Phase::start, 0).slice, 100u);
+  world.link(2, 1, true);
+  world.link(1, 2, true);
+  world.now += seconds(1);
+  EXPECT_EQ(ask(2, 3, 0, Phase::start, 0).slice, 50u);  // half of what that has more
+  EXPECT_EQ(ask(1, 4, 0, Phase::start, 0).slice, 50u);
+  feed::BenefitLine line = world.replica.measure(1)->benefits[0];
+  line.quota_period = feed::QuotaPeriod::day;
+  world.replica.define(line, {}, 1);
+  EXPECT_EQ(ask(2, 5, 0, Phase::start, 0).slice, 0u);
+  world.now += hours(24);
+  EXPECT_EQ(ask(2, 6, 0, Phase::start, 0).slice, 100u);
+}
+
+TEST_F(Three, NumbersAreTheOperatorsButEachEdgeHasItsOwn) {
+  Node& node = world.nodes[0];
+  const auto opens = [&](std::uint8_t edge, std::uint8_t edges, std::vector<std::uint8_t> siblings) {
+    EngineOptions options;
+    options.edge = edge;
+    options.edges = edges;
+    options.siblings = std::move(siblings);
+    return Engine::open(options, world.services, world.replica, *node.journal, world.now).has_value();
+  };
+  EXPECT_TRUE(opens(9, 3, {1, 16}));
+  EXPECT_FALSE(opens(9, 3, {1, 17}));
+  EXPECT_FALSE(opens(9, 3, {1, 9}));
+  EXPECT_FALSE(opens(9, 3, {1, 1}));
+  EXPECT_FALSE(opens(9, 3, {1}));
+  EXPECT_FALSE(opens(4, 3, {}));
+}
 
 TEST_F(Three, ASessionThatMovesTakesTheRightsForItsSliceAlong) {
   EXPECT_EQ(ask(1, 1, 0, Phase::start, 0).slice, 100u);

@@ -72,10 +72,41 @@ TEST(EngineRecovery, CheckpointsLetTheJournalGoAndNothingIsForgotten) {
         const auto view = edge.engine->lease(edge.data(of, 0, Phase::start).lease);
         ASSERT_TRUE(view);
         ASSERT_EQ(view->number + 1, number);
+        if (number < 3) continue;
+        Ask older = edge.data(of, number - 2, Phase::update, 7);  // doubled by the network, long under way
+        older.key = 1 + of % 200;
+        ASSERT_TRUE(edge.ask(older).repeated) << of << " " << number;
       }
     }
   }
   EXPECT_GT(edge.journal->first_kept(), 5'000u);
+}
+
+TEST(EngineRecovery, WhoHearsOfALeaseLateKnowsWhatASiblingHadCountedOfIt) {
+  EngineOptions first;
+  first.edges = 2;
+  EngineOptions second = first;
+  second.edge = 2;
+  Edge one(first);
+  Edge two(second);
+  for (Edge* edge : {&one, &two}) edge->replica.grant(1, edge->replica.define(data_of(100'000)));
+  one.ask(one.data(1, 0, Phase::start));
+  for (std::uint32_t number = 1; number <= 6; ++number) {
+    if (number != 4) one.ask(one.data(1, number, Phase::update, 10));
+  }
+  const std::uint64_t last = one.journal->last();
+  while (one.journal->durable() < last) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  ASSERT_TRUE(one.journal->read(last - 1, [&](std::uint64_t number, const Record& record) {
+    two.engine->apply_sibling(number, record, two.now);
+    return true;
+  }));
+  for (int again = 0; again < 2; ++again) {
+    for (const std::uint32_t number : {1u, 2u, 3u, 5u, 6u}) {
+      EXPECT_TRUE(two.ask(two.data(1, number, Phase::update, 10)).repeated) << number;
+    }
+    two.restart();
+  }
+  EXPECT_FALSE(two.ask(two.data(1, 4, Phase::update, 10)).repeated);
 }
 
 TEST(EngineRecovery, AMissingOrBrokenCheckpointIsNotPassedOver) {

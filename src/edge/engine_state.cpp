@@ -10,6 +10,9 @@ constexpr std::int64_t tombstone_us = 600 * second_us;         ///< what ended i
 constexpr std::int64_t refund_us = 2 * 24 * 3600 * second_us;  ///< longer than Engine::refund_within
 constexpr std::int64_t unreserved_us = 7200 * second_us;       ///< what holds nothing, likewise
 
+constexpr std::uint64_t quota_max = std::uint64_t(1) << 62;  // of octets: nobody counts so many
+constexpr std::uint64_t refund_of = 0x7265'6675'6e64'0000;   // tells a refund's lease from its debit's
+
 bool has_account(std::uint8_t verdict) {
   return (verdict & verdict_bit::account) != 0;
 }
@@ -50,13 +53,7 @@ AccountKey account_of(const Record& record) {
 void EngineState::add_used(const AccountKey& account, std::int64_t units, bool own, std::uint64_t number) {
   if (!accounts.newer(account, number)) return;
   Account& of = accounts.at(account);
-  if (!own) {  // a refund may be heard of before its debit: the sum is below zero until then
-    of.siblings += std::uint64_t(units);
-  } else if (units >= 0) {
-    of.used += std::uint64_t(units);
-  } else {
-    subtract(of.used, std::uint64_t(-units));
-  }
+  (own ? of.used : of.siblings) += std::uint64_t(units);
 }
 
 void EngineState::reserve(const AccountKey& account, std::uint8_t holder, std::int64_t units) {
@@ -78,10 +75,10 @@ void EngineState::release(Lease& lease) {
 
 void EngineState::set_deadline(Lease& lease) {
   const std::int64_t validity = lease.until > lease.at ? (lease.until - lease.at).count() : 0;
-  const std::int64_t keep = lease.phase == Phase::refund ? refund_us
-                            : lease.ended                ? tombstone_us
-                            : lease.slice == 0           ? unreserved_us
-                                                         : 2 * validity;
+  const std::int64_t keep = lease.phase == Phase::refund || lease.twice ? refund_us
+                            : lease.ended                               ? tombstone_us
+                            : lease.slice == 0                          ? unreserved_us
+                                                                        : 2 * validity;
   // After a start all have their time again: how long nobody was here, a clock that may have been set can't
   // say.
   lease.deadline = time_us + keep;
@@ -132,6 +129,7 @@ void EngineState::apply_lease(const Record& record, std::uint64_t number, bool o
     add_used(account_of(record), std::int64_t(record.used), own, number);
   }
   const bool twice = !own && counted_here(lease, record);
+  if (twice && record.phase == Phase::event) lease.twice = true;
   if (fresh || moves(lease, record)) {
     move(lease, record, own, fresh);
   } else if (!own && !twice && lease.held != 0 && record.used != 0) {
@@ -139,9 +137,12 @@ void EngineState::apply_lease(const Record& record, std::uint64_t number, bool o
     reserve(lease.held_account, edge_, -std::int64_t(used));
     lease.held -= used;
   }
-  if (fresh) lease.number = record.number;
+  if (fresh) {
+    lease.number = record.number;
+    if (!is_cumulative(record.verdict)) lease.earlier = own ? record.origin : record.cumulative;
+  }
   lease.mark(record.number);
-  lease.cumulative = std::max(lease.cumulative, record.cumulative);
+  if (is_cumulative(record.verdict)) lease.cumulative = std::max(lease.cumulative, record.cumulative);
   lease.record = number;
   if (own && edges_ > 1 && record.used != 0) {
     if (!lease.counted) lease.counted = std::make_unique<std::vector<Counted>>();
@@ -158,14 +159,12 @@ void EngineState::apply_lease(const Record& record, std::uint64_t number, bool o
   set_deadline(lease);
 }
 
-/// Only the account of who had debited it changes, and only when the refund is first heard of: then no edge
-/// can grant a unit again that another, which heard of it too, has granted again already.
 void EngineState::apply_refund(const Record& record, std::uint64_t number, bool own) {
   bool fresh = false;
   Lease& lease = leases.at(record.lease, fresh);
-  if (has_account(record.verdict)) {
-    add_used(account_of(record), -std::int64_t(record.used), record.reserved == edge_, number);
-  }
+  const bool credit = record.plain() == RecordKind::credit;
+  const bool gives_back = has_account(record.verdict) && (credit || record.reserved == record.edge);
+  if (gives_back) add_used(account_of(record), -std::int64_t(record.used), own, number);
   if (fresh) {
     Record event = record;
     event.reserved = 0;
@@ -174,31 +173,74 @@ void EngineState::apply_refund(const Record& record, std::uint64_t number, bool 
     lease.slice = record.used;
     lease.number = record.number;
   }
+  if (gives_back && own) lease.cumulative = record.used;
   lease.mark(record.number);
   lease.record = number;
   if (own && edges_ > 1) {
     if (!lease.counted) lease.counted = std::make_unique<std::vector<Counted>>();
     prune(lease);
+    // A credit is settled by nobody, but known until no sibling can refund the same again.
     lease.counted->push_back({.record = number,
                               .number = record.number,
                               .refund = true,
                               .service = record.service,
-                              .used = record.used,
+                              .used = credit ? 0 : record.used,
                               .account = account_of(record)});
   }
   set_deadline(lease);
 }
 
-bool EngineState::refunded_before(const Record& copy) const {
-  return copy.phase == Phase::refund && leases.find(copy.lease) != nullptr;
+LeaseId refund_lease(const LeaseId& debit) {
+  return {.high = debit.high ^ refund_of, .low = debit.low};
+}
+
+std::uint8_t EngineState::debited_by(const LeaseId& debit, std::uint64_t said) const {
+  const Lease* lease = leases.find(debit);
+  return lease != nullptr && lease->phase == Phase::event ? lease->holder : std::uint8_t(said);
+}
+
+std::optional<Record> EngineState::credit_for_refund(const Record& refund) const {
+  const LeaseId id = refund_lease(refund.lease);
+  if (refund.phase != Phase::refund || debited_by(id, refund.reserved) != edge_) return std::nullopt;
+  if (const Lease* known = leases.find(refund.lease); known != nullptr && known->cumulative != 0)
+    return std::nullopt;
+  Record credit = refund;
+  if (const Lease* debit = leases.find(id); debit != nullptr && debit->phase == Phase::event) {
+    credit.service = debit->service;
+    credit.measure = debit->account.measure;
+    credit.benefit = debit->account.benefit;
+    credit.period_start = debit->account.start;
+    credit.verdict = debit->verdict;
+    credit.used = std::min(refund.used, debit->slice);
+  }
+  if (!has_account(credit.verdict)) return std::nullopt;
+  credit.kind = RecordKind::credit;
+  credit.edge = edge_;
+  credit.reserved = credit.origin = 0;
+  return credit;
+}
+
+std::optional<Record> EngineState::credit_for_event(const Record& event) const {
+  const Lease* refund = edges_ > 1 ? leases.find(refund_lease(event.lease)) : nullptr;
+  if (refund == nullptr || refund->cumulative != 0 || !has_account(event.verdict)) return std::nullopt;
+  Record credit = event;
+  credit.kind = RecordKind::credit;
+  credit.phase = Phase::refund;
+  credit.lease = refund->id;
+  credit.number = refund->number;
+  credit.used = std::min(event.used, refund->slice);
+  credit.until = event.at;
+  return credit;
 }
 
 void EngineState::apply_reversal(const Record& record, std::uint64_t number, bool own) {
   if (has_account(record.verdict)) {
-    add_used(account_of(record), -std::int64_t(record.used), own, number);
+    add_used(account_of(record), -std::int64_t(record.used - record.reserved), own, number);
   }
   Lease* lease = leases.find(record.lease);
-  if (!own || lease == nullptr || !lease->counted) return;
+  if (!own || lease == nullptr) return;
+  if (lease->phase == Phase::event && record.origin != 0) lease->holder = std::uint8_t(record.origin);
+  if (!lease->counted) return;
   std::vector<Counted>& counted = *lease->counted;
   std::uint64_t to = 0;
   const auto at = std::ranges::find_if(
@@ -246,7 +288,8 @@ void EngineState::apply_kept(const Record& record, std::uint64_t number) {
   lease.earlier = one_shot ? 0 : record.used;
   if (one_shot) lease.slice = record.used;
   lease.cumulative = record.cumulative;
-  lease.held = record.origin;
+  lease.held = one_shot ? 0 : record.origin;
+  lease.twice = one_shot && record.origin != 0;
   lease.held_account = lease.account;
   reserve(lease.held_account, edge_, std::int64_t(lease.held));
   set_deadline(lease);
@@ -266,7 +309,7 @@ void EngineState::apply(const Record& record, std::uint64_t number) {
     SiblingState& from = siblings[record.edge];
     from.position = std::max(from.position, record.origin);
   }
-  switch (RecordKind(std::uint8_t(record.kind) & std::uint8_t(~sibling_copy))) {
+  switch (record.plain()) {
     case RecordKind::lease:
       if (record.phase == Phase::refund) return apply_refund(record, number, own);
       return apply_lease(record, number, own);
@@ -278,13 +321,16 @@ void EngineState::apply(const Record& record, std::uint64_t number) {
       return apply_kept(record, number);
     case RecordKind::transfer:
       return apply_transfer(record, number, own);
+    case RecordKind::credit:
+      return apply_refund(record, number, own);
     case RecordKind::want:
       return;
   }
 }
 
 void EngineState::plan_copy(const Record& copy, std::vector<Record>& out) const {
-  if (RecordKind(std::uint8_t(copy.kind) & std::uint8_t(~sibling_copy)) != RecordKind::lease) return;
+  if (copy.plain() != RecordKind::lease) return;
+  if (const auto credit = credit_for_refund(copy)) out.push_back(*credit);
   const Lease* lease = leases.find(copy.lease);
   if (lease == nullptr || copy.used == 0) return;
   bool twice = false;
@@ -308,6 +354,11 @@ void EngineState::plan_copy(const Record& copy, std::vector<Record>& out) const 
       reversal.period_start = own.account.start;
       reversal.used = both;
       reversal.cumulative = to;
+      if (lease->phase == Phase::event) {
+        const Lease* refund = leases.find(refund_lease(copy.lease));
+        reversal.reserved = refund == nullptr ? 0 : std::min(refund->cumulative, both);
+        reversal.origin = copy.edge;
+      }
       reversal.at = copy.at;
       reversal.until = copy.at;
       reversal.verdict = std::uint8_t((own.has_account ? verdict_bit::account : 0) |
@@ -335,25 +386,26 @@ void EngineState::plan_copy(const Record& copy, std::vector<Record>& out) const 
 
 EngineState::Left EngineState::left(const AccountKey& account, const feed::BenefitLine& line) const {
   const Account* of = accounts.find(account);
-  std::uint64_t own = of == nullptr ? 0 : of->used + of->reserved;
-  std::uint64_t theirs =
-      of == nullptr ? 0 : std::uint64_t(std::max<std::int64_t>(0, std::int64_t(of->siblings)));
+  std::int64_t own = of == nullptr ? 0 : std::int64_t(of->used + of->reserved);
+  std::int64_t theirs = of == nullptr ? 0 : std::int64_t(of->siblings);
   std::int64_t rights = 0;
   if (edges_ > 1) {
     if (const auto at = shared.find(account); at != shared.end()) {
-      theirs += at->second.reserved;
+      theirs += std::int64_t(at->second.reserved);
       rights = at->second.rights;
     }
   }
   if (pending.released != nullptr && has_account(pending.released->verdict) &&
       pending.released->account == account) {
-    subtract(pending.released->holder == edge_ ? own : theirs, pending.released->reserved);
+    (pending.released->holder == edge_ ? own : theirs) -= std::int64_t(pending.released->reserved);
   }
-  if (pending.used != 0 && pending.account == account) own += pending.used;
-  const std::uint64_t known = line.quota > own + theirs ? line.quota - own - theirs : 0;
+  if (pending.used != 0 && pending.account == account) own += std::int64_t(pending.used);
+  const auto quota = std::int64_t(std::min(line.quota, quota_max));
+  const auto known = std::uint64_t(std::max<std::int64_t>(0, quota - own - theirs));
   if (edges_ == 1) return {.units = known, .known = known, .mine = known};
-  const auto part = std::int64_t(line.quota / edges_ + (edge_ == 1 ? line.quota % edges_ : 0));
-  const std::int64_t mine = part + rights - std::int64_t(own);
+  std::int64_t part = quota / edges_ + (edge_ == 1 ? quota % edges_ : 0);
+  if (account.start < joined_) part = 0;
+  const std::int64_t mine = part + rights - own;
   const std::int64_t bound = line.when_silent == feed::WhenSilent::open ? std::int64_t(line.open_bound) : 0;
   return {.units = std::min(known, std::uint64_t(std::max<std::int64_t>(0, mine + bound))),
           .known = known,
@@ -383,8 +435,8 @@ void EngineState::erase(Lease& lease) {
 
 std::uint64_t EngineState::safe() const {
   std::uint64_t least = ~std::uint64_t(0);
-  for (std::uint8_t i = 1; i <= edges_; ++i) {
-    if (i != edge_) least = std::min(least, siblings[i].safe);
+  for (std::uint8_t i = 1; i <= edges_max; ++i) {
+    if (is_sibling(i)) least = std::min(least, siblings[i].safe);
   }
   return least;
 }

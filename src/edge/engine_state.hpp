@@ -6,6 +6,12 @@
 // journaled, and added at the receiver when that has learned of it, so that the rights of all edges never sum
 // up to more than the quota, however long a message takes. A lease that moves to another edge takes the
 // rights for its slice along (plan_copy()). An edge grants while used + reserved <= rights (+ open bound).
+//
+// What an account has `used` is changed by its own edge's records alone; the others follow. So a refund that
+// a sibling was asked for gives the units back when the edge that had debited them hears of it, and journals
+// a `credit`: nobody else can grant them a second time meanwhile. An event that two edges counted apart
+// stands on both accounts; a refund gives both back, each by its own record, and the reversal takes back what
+// is still there.
 #pragma once
 
 #include <array>
@@ -51,14 +57,20 @@ struct SiblingState {
 
 class EngineState {
  public:
-  EngineState(std::uint8_t edge, std::uint8_t edges) : edge_(edge), edges_(edges) {}
+  /// @param others, joined  the siblings' numbers, a bit each; as in EngineOptions
+  EngineState(std::uint8_t edge, std::uint8_t edges, std::uint32_t others, std::int32_t joined)
+      : edge_(edge), edges_(edges), others_(others), joined_(joined) {}
 
   void apply(const Record& record, std::uint64_t number);
   /// What this edge journals together with a sibling's record, before that is applied: reversals of what both
   /// counted, and the rights that go with a lease that moved there.
   void plan_copy(const Record& copy, std::vector<Record>& out) const;
-  /// Whether a sibling's record is a refund that was heard of already: the account has had its units back.
-  [[nodiscard]] bool refunded_before(const Record& copy) const;
+  /// The edge whose account a debit stands on: as known here, else as is `said`.
+  [[nodiscard]] std::uint8_t debited_by(const LeaseId& debit, std::uint64_t said) const;
+  /// What this edge journals when a sibling's refund is heard of and the debit stands on its own account.
+  [[nodiscard]] std::optional<Record> credit_for_refund(const Record& refund) const;
+  /// The same with an event that is counted here after its refund was heard of.
+  [[nodiscard]] std::optional<Record> credit_for_event(const Record& event) const;
 
   /// Units that this edge may still grant of the quota, and whether it is only for want of rights that it
   /// isn't more.
@@ -98,6 +110,9 @@ class EngineState {
   std::int64_t time_us = 0;  ///< engine's time: doesn't go back, and doesn't jump
   std::uint8_t edge() const { return edge_; }
   std::uint8_t edges() const { return edges_; }
+  [[nodiscard]] bool is_sibling(std::uint8_t edge) const {
+    return edge <= edges_max && (others_ >> edge & 1) != 0;
+  }
 
  private:
   void apply_lease(const Record& record, std::uint64_t number, bool own);
@@ -115,8 +130,12 @@ class EngineState {
 
   std::uint8_t edge_;
   std::uint8_t edges_;
+  std::uint32_t others_;
+  std::int32_t joined_;
 };
 
 [[nodiscard]] AccountKey account_of(const Record& record);
+/// A refund is a lease of its own, named by its debit; of the refund, the debit.
+[[nodiscard]] LeaseId refund_lease(const LeaseId& debit);
 
 }  // namespace dayaq::edge

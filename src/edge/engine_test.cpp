@@ -13,6 +13,10 @@ using namespace testing_support;
 
 struct EngineTest : testing::Test {
   Edge edge;
+  EngineTest() {  // these call it without its lock: nothing may save accounts beside them
+    edge.options.folder.clear();
+    edge.restart();
+  }
   void covered(feed::BenefitLine line, Period period = {}) {
     edge.replica.grant(1, edge.replica.define(std::move(line), period));
   }

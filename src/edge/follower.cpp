@@ -8,6 +8,7 @@
 #include <charconv>
 
 #include "base/log.hpp"
+#include "edge/centre_access.hpp"
 #include "http/client.hpp"
 #include "http/encoding.hpp"
 
@@ -56,7 +57,7 @@ Result<std::unique_ptr<Follower>> Follower::start(const FollowerOptions& options
                                                .tls_authority = options.tls_authority,
                                                .bearer_token = options.token,
                                                .cancel_fd = follower->cancel_}));
-  follower->client_ = std::make_unique<http::Client>(std::move(client));
+  follower->client_ = std::make_unique<CentreClient>(std::move(client), options.access);
   follower->state_.sequence = replica.state().sequence;
   if (options.keys != nullptr && options.keys->changing()) {  // the change was interrupted by a start
     replica.trust(options.keys->of_news());
@@ -285,8 +286,8 @@ bool Follower::answered_otherwise(const http::ClientResponse& answer) {
     return away({.kind = ErrorKind::forbidden,
                  .code = "follower.forbidden",
                  .public_text =
-                     "The centre doesn't accept this edge's API key: look at it, and whether the edge is "
-                     "enrolled.",
+                     "The centre doesn't accept this edge: look whether it was ended, and at its client or "
+                     "API key.",
                  .detail = fmt::format("status {}", answer.status)});
   }
   const std::string code = code_in(answer.body);

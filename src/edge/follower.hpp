@@ -33,17 +33,20 @@
 #include "edge/replica.hpp"
 
 namespace dayaq::http {
-class Client;
 struct ClientResponse;
 }  // namespace dayaq::http
 
 namespace dayaq::edge {
 
+class CentreAccess;
+class CentreClient;
+
 struct FollowerOptions {
-  std::string url;            ///< of the centre: "https://centre.example"
-  std::string token;          ///< the operator's or the edge's API key
-  std::string edge;           ///< its name, as enrolled; the centre shows how far it is
-  std::string tls_authority;  ///< PEM file; empty: the system's
+  std::string url;                 ///< of the centre: "https://centre.example"
+  std::string token;               ///< without `access`: shown as it is
+  std::string edge;                ///< its name, as enrolled; the centre shows how far it is
+  std::string tls_authority;       ///< PEM file; empty: the system's
+  CentreAccess* access = nullptr;  ///< gives the tokens to call with; outlives the follower
   /// Null: the replica's keys never change. Else the successor that they name is learned where a signature is
   /// by none of them; `keys_changed` is told of it on the follower's thread. Both outlive the follower.
   CentreKeys* keys = nullptr;
@@ -126,7 +129,7 @@ class Follower {
   std::mutex& lock_;
   Random& random_;
   const Clock& clock_;
-  std::unique_ptr<http::Client> client_;
+  std::unique_ptr<CentreClient> client_;
   int cancel_ = -1;
   bool resync_ = false;     ///< the feed can't be followed from here
   bool unsure_ = true;      ///< whether the centre's feed is the one known here: after a start, after trouble

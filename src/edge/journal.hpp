@@ -23,13 +23,14 @@ enum class RecordKind : std::uint8_t {
   kept = 5,      ///< a lease as it stands, written again so that old files may go; `used`: its window
   want = 6,      ///< asks the siblings for rights to grant; `reserved`: what is left here
   transfer = 7,  ///< gives `used` units of the right to grant to edge number `reserved`
+  credit = 8,    ///< a sibling refunded what this edge had debited: the account has `used` units again
 };
 /// Set in `kind` of what a sibling journaled, as this edge wrote it down when it learned of it: so that it is
 /// known again after a crash. The sibling settles it, not this edge.
 inline constexpr std::uint8_t sibling_copy = 0x80;
 
-/// Set in `benefit` of the one record that a subscription and civil month have of a TV package that has no unit, and so
-/// is paid by the month: `used` is 1. The rest of `benefit` is its place as ever.
+/// Set in `benefit` of the one record that a subscription and civil month have of a TV package that has no
+/// unit, and so is paid by the month: `used` is 1. The rest of `benefit` is its place as ever.
 inline constexpr std::uint8_t month_of_use = 0x80;
 
 struct Record {
@@ -46,13 +47,23 @@ struct Record {
   MeasureNumber measure = 0;
   std::int32_t period_start = 0;  ///< the quota period's first civil day, days since 1970; 0 for `regime`
   std::uint64_t used = 0;
-  std::uint64_t cumulative = 0;  ///< RADIUS: the lease's counter after this
-  std::uint64_t reserved = 0;    ///< the slice granted with this; a refund: the edge that had debited it
+  std::uint64_t cumulative =
+      0;  ///< RADIUS: the lease's counter after this; else, a sibling's copy: its window
+  /// The slice granted with this. A refund: the edge that had debited it, whose account gets it back. The
+  /// reversal of an event: how much of it a refund has given back already.
+  std::uint64_t reserved = 0;
   Instant at;
   Instant until;             ///< when the slice lapses
   std::uint8_t verdict = 0;  ///< the rest of the verdict, for a repeated question (engine_state.hpp)
-  std::uint64_t origin = 0;  ///< of a sibling's copy: its number in the sibling's journal; kept: what is held
+  /// Of a sibling's copy: its number in the sibling's journal. An own lease record: the lease's window after
+  /// it (Lease::earlier), for a start that reads nothing before it. The reversal of an event: the edge that
+  /// keeps it. kept: what is held; of an event, 1 if two edges had counted it.
+  std::uint64_t origin = 0;
   [[nodiscard]] bool copied() const { return (std::uint8_t(kind) & sibling_copy) != 0; }
+  /// What it is, whether of this edge or a copy of the sibling's.
+  [[nodiscard]] RecordKind plain() const {
+    return RecordKind(std::uint8_t(kind) & std::uint8_t(~sibling_copy));
+  }
   /// Whether it belongs into a settlement: this edge's own usage, or what it takes back of it.
   [[nodiscard]] bool counts() const { return kind == RecordKind::lease || kind == RecordKind::reversal; }
   /// Whether `used` lessens what is settled: a refund, or a reversal of anything else.

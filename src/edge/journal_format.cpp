@@ -102,7 +102,7 @@ std::optional<Record> decode_record(std::span<const std::byte, record_bytes> in)
   const auto phase = take<std::uint8_t>(at);
   const auto outcome = take<std::uint8_t>(at);
   const std::uint8_t plain = kind & std::uint8_t(~sibling_copy);
-  if (plain < 1 || plain > std::uint8_t(RecordKind::transfer) || plain == unused_kind ||
+  if (plain < 1 || plain > std::uint8_t(RecordKind::credit) || plain == unused_kind ||
       phase > std::uint8_t(Phase::refund) || outcome > std::uint8_t(Outcome::refused)) {
     return std::nullopt;
   }

@@ -4,14 +4,17 @@
 
 namespace dayaq::edge {
 
-void Lease::mark(std::uint32_t n) {
+std::uint64_t Lease::window_after(std::uint32_t n) const {
   if (n > number) {
     const std::uint32_t by = n - number;
-    earlier = by > 64 ? 0 : ((by == 64 ? 0 : earlier << by) | std::uint64_t(1) << (by - 1));
-    number = n;
-  } else if (n < number && number - n <= 64) {
-    earlier |= std::uint64_t(1) << (number - n - 1);
+    return by > 64 ? 0 : ((by == 64 ? 0 : earlier << by) | std::uint64_t(1) << (by - 1));
   }
+  return n < number && number - n <= 64 ? earlier | std::uint64_t(1) << (number - n - 1) : earlier;
+}
+
+void Lease::mark(std::uint32_t n) {
+  earlier = window_after(n);
+  number = std::max(number, n);
 }
 
 Lease* LeaseTable::find(const LeaseId& id) const {

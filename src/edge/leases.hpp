@@ -30,15 +30,16 @@ struct Lease {
   ServiceIndex service = no_service;
   Outcome outcome = Outcome::granted;
   std::uint8_t verdict = 0;  ///< VerdictBit
-  std::uint8_t holder = 0;   ///< the edge that granted `reserved`; 0: the slot is free
+  std::uint8_t holder = 0;   ///< the edge that granted `reserved` or counts the event; 0: the slot is free
   Phase phase = Phase::start;
   bool ended = false;  ///< kept for a while, so that what is sent again is known
+  bool twice = false;  ///< an event that two edges counted: known for as long as it can be refunded
   std::uint32_t number = 0;
-  std::uint64_t earlier = 0;   ///< bit i: number - 1 - i was counted
-  std::uint64_t reserved = 0;  ///< of `account`
-  std::uint64_t slice = 0;     ///< as answered
-  std::uint64_t cumulative = 0;
-  std::uint64_t held = 0;  ///< granted here, and its use was reported to a sibling that is not heard
+  std::uint64_t earlier = 0;     ///< bit i: number - 1 - i was counted
+  std::uint64_t reserved = 0;    ///< of `account`
+  std::uint64_t slice = 0;       ///< as answered
+  std::uint64_t cumulative = 0;  ///< the counter; a refund: what this edge's account has had back
+  std::uint64_t held = 0;        ///< granted here, and its use was reported to a sibling that is not heard
   AccountKey held_account;
   Instant at;
   Instant until;
@@ -53,6 +54,8 @@ struct Lease {
     return back >= 64 || (earlier >> back & 1) != 0;
   }
   void mark(std::uint32_t n);
+  /// `earlier` as it will be after mark(n).
+  [[nodiscard]] std::uint64_t window_after(std::uint32_t n) const;
 };
 
 class LeaseTable {

@@ -9,6 +9,7 @@
 
 #include "base/file.hpp"
 #include "base/log.hpp"
+#include "edge/centre_access.hpp"
 #include "http/client.hpp"
 
 namespace dayaq::edge {
@@ -28,7 +29,7 @@ Result<std::unique_ptr<ResourceList>> ResourceList::open(ResourceListOptions opt
                                                       .tls_authority = o.tls_authority,
                                                       .bearer_token = o.token,
                                                       .cancel_fd = out->cancel_}));
-  out->client_ = std::make_unique<http::Client>(std::move(client));
+  out->client_ = std::make_unique<CentreClient>(std::move(client), o.access);
   out->read_file();
   return out;
 }

@@ -22,18 +22,18 @@
 #include "base/time.hpp"
 #include "feed/resources.hpp"
 
-namespace dayaq::http {
-class Client;
-}  // namespace dayaq::http
-
 namespace dayaq::edge {
+
+class CentreAccess;
+class CentreClient;
 
 struct ResourceListOptions {
   std::filesystem::path file;  ///< where it is kept
   std::vector<crypto::PublicKey> centre_keys;
-  std::string url;            ///< of the centre
-  std::string token;          ///< the operator's or the edge's API key
-  std::string tls_authority;  ///< PEM file; empty: the system's
+  std::string url;                 ///< of the centre
+  std::string token;               ///< without `access`: shown as it is
+  std::string tls_authority;       ///< PEM file; empty: the system's
+  CentreAccess* access = nullptr;  ///< gives the tokens to call with; outlives the list
   std::chrono::milliseconds every{60'000};
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds answer_timeout{30'000};
@@ -78,7 +78,7 @@ class ResourceList {
   ResourceListOptions options_;
   Random& random_;
   const Clock& clock_;
-  std::unique_ptr<http::Client> client_;
+  std::unique_ptr<CentreClient> client_;
   std::function<void(const feed::Resources&)> use_;
   int cancel_ = -1;
   std::string note_, etag_;  ///< as it was fetched last

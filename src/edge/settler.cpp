@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "edge/centre_access.hpp"
 
 namespace dayaq::edge {
 namespace {
@@ -15,11 +16,11 @@ using Answer = SettlementCentre::Answer;
 
 class HttpCentre final : public SettlementCentre {
  public:
-  explicit HttpCentre(http::Client client) : client_(std::move(client)) {}
+  HttpCentre(http::Client client, CentreAccess* access) : client_(std::move(client), access) {}
 
   Answer send(BytesView batch) override {
-    const auto reply = client_.post("/v1/settlements", as_text(batch),
-                                    {{"Content-Type", "application/vnd.dayaq.settlement"}});
+    const auto reply = client_.request(http::Method::post, "/v1/settlements", as_text(batch),
+                                       {{"Content-Type", "application/vnd.dayaq.settlement"}});
     if (!reply) return {.what = Answer::What::away, .why = std::string(reply.error().code)};
     if (reply->status == 200 || reply->status == 201) return {.what = Answer::What::confirmed};
     const std::string why = fmt::format("{} {}", reply->status, reply->body.substr(0, 500));
@@ -36,7 +37,7 @@ class HttpCentre final : public SettlementCentre {
   }
 
  private:
-  http::Client client_;
+  CentreClient client_;
 };
 
 }  // namespace
@@ -48,7 +49,7 @@ Result<std::unique_ptr<SettlementCentre>> http_settlement_centre(const HttpCentr
                                                             .body_max = 64u << 10,
                                                             .tls_authority = options.tls_authority,
                                                             .bearer_token = options.token}));
-  return std::make_unique<HttpCentre>(std::move(client));
+  return std::make_unique<HttpCentre>(std::move(client), options.access);
 }
 
 Settler::Settler(const SettlerOptions& options, crypto::SigningKey key, const Parts& parts, Zone zone,

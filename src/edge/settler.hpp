@@ -49,10 +49,13 @@ class SettlementCentre {
   virtual Answer send(BytesView batch) = 0;
 };
 
+class CentreAccess;
+
 struct HttpCentreOptions {
-  std::string url;            ///< "https://centre.example"
-  std::string token;          ///< the operator's API key
-  std::string tls_authority;  ///< PEM file; empty: the system's
+  std::string url;                 ///< "https://centre.example"
+  std::string token;               ///< without `access`: shown as it is
+  std::string tls_authority;       ///< PEM file; empty: the system's
+  CentreAccess* access = nullptr;  ///< gives the tokens to call with; outlives the centre
 };
 /// POST /v1/settlements. invalid_input "client.url".
 [[nodiscard]] Result<std::unique_ptr<SettlementCentre>> http_settlement_centre(

@@ -26,7 +26,7 @@ constexpr seconds wait_max{10};
 /// What another edge needs to know: its own records' copies, and our book-keeping, aren't.
 bool is_for_siblings(const Record& record) {
   return record.counts() || record.kind == RecordKind::closed || record.kind == RecordKind::want ||
-         record.kind == RecordKind::transfer;
+         record.kind == RecordKind::transfer || record.kind == RecordKind::credit;
 }
 
 std::optional<std::uint64_t> number_of(const http::Request& request, std::string_view name) {

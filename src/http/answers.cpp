@@ -244,8 +244,10 @@ Admission admit_by_head(const Router::Match& match, Request& request, const Fram
     auto principal = asked.at_once(credentials);
     later = !principal.has_value();
     if (principal) {
+      const bool known = principal->has_value();
+      if (known) request.principal.person = (*principal)->person;  // the gate knows whose ticket it is
       if (auto refusal = judge(route, request, credentials.scheme, asked, *std::move(principal)))
-        return {.refusal = std::move(refusal)};
+        return {.refusal = std::move(refusal), .sign_in = session};
     }
   }
   if (framing.content_length > route.body_max) return {.refusal = body_too_long(route.body_max)};

@@ -23,6 +23,9 @@ struct Admission {
   std::optional<Response> refusal;
   /// Who is calling can't be said from memory: admit_caller() decides, on a worker, before the handler.
   bool ask_on_worker = false;
+  /// The refusal sends the caller to sign in. Where there is a gate, that comes first: a crowd that isn't
+  /// signed in meets it as well.
+  bool sign_in = false;
 };
 
 /// Everything that a head alone can decide: 400, 404, 405, OPTIONS, 401, 403, 413, and 303 to the sign-in

@@ -17,11 +17,14 @@
 //    connection ends; it lingers until the caller has seen the answer, since closing on unread bytes makes
 //    the kernel send a reset that may overtake the answer.
 // 5. Whom the gate holds (asked before their time, again) costs nothing until the end of that: nothing is
-// read, nothing is written, and no worker is taken. Then the gate is asked again.
+// read, nothing is written, and no worker is taken. Then the gate is asked again. Its socket is *parked*, out
+// of the event loop: otherwise each packet of a storm of clicks would wake this thread.
 #pragma once
 
 #include <openssl/ssl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <array>
 #include <boost/asio/ssl/stream.hpp>
@@ -101,16 +104,22 @@ class Connection final : public ConnectionBase {
 
   void release() override { std::exchange(held_, nullptr).resume(); }
 
+  [[nodiscard]] bool turn_has_come() const override {
+    return match_.route->gate->hold_on(request_).count() == 0;
+  }
+
   void stop_if_idle() override {
     if (held_) return release_now();
-    // Who has just connected is about to ask: it gets a moment, and its answer says that the connection
-    // closes.
-    const bool patient =
-        sequence_ == 0 && SteadyClock::now() < deadline - shared_.options.idle_timeout + first_request_max;
-    const bool idle = state_ == State::idle && begin_ == filled_ && !patient && !giving_ && silent();
+    const bool idle = state_ == State::idle && begin_ == filled_ && !giving_ && !patient() && silent();
     const bool has_lingered =
-        state_ == State::lingering && SteadyClock::now() >= deadline - linger_max + linger_min;
+        state_ == State::lingering && SteadyClock::now() - linger_min >= deadline - linger_max;
     if (idle || has_lingered) cancel();
+  }
+
+  /// Of an idle one: who has just connected is about to ask. It gets a moment, and its answer says that the
+  /// connection closes.
+  [[nodiscard]] bool patient() const {
+    return sequence_ == 0 && SteadyClock::now() - first_request_max < deadline - shared_.options.idle_timeout;
   }
 
   void give_if_idle() override {
@@ -274,7 +283,10 @@ class Connection final : public ConnectionBase {
         }
         if (failed_) break;
         if (!admitted) leave_body();
-        if (admitted && !take_whole_body()) admitted = co_await read_body();
+        if (admitted && !take_whole_body()) {
+          unpark();
+          admitted = co_await read_body();
+        }
         if (failed_) break;
         if (admitted) {
           dispatch();
@@ -286,6 +298,8 @@ class Connection final : public ConnectionBase {
           }
           if (request_.gate_refused && may_hold()) co_await Hold(*this);
         }
+        unpark();  // as late as this: what they send meanwhile wakes nobody
+        if (failed_) break;
         finish_answer();
         if (!large_body_.empty() || out_.size() > batch_max) co_await Flush(*this);
       }
@@ -308,22 +322,17 @@ class Connection final : public ConnectionBase {
     error_code ignored;
     stream_.lowest_layer().shutdown(tcp::socket::shutdown_send, ignored);
     if (!linger_) co_return true;
-    // Not into buffer_: a handler that has timed out may still read its request there.
-    const auto scratch = std::make_unique_for_overwrite<char[]>(buffer_min);
+    // Not into buffer_: a handler that has timed out may still read its request there. Nobody reads what all
+    // connections of this thread throw away here.
+    thread_local std::array<char, 64 << 10> scratch;
     while (!expired_ && !aborted_) {
-      const std::size_t n = co_await Read(*this, scratch.get(), buffer_min);
+      const std::size_t n = co_await Read(*this, scratch.data(), scratch.size());
       if (n == 0) break;
     }
     co_return true;
   }
 
-  void close() {
-    error_code ignored;
-    stream_.lowest_layer().close(ignored);
-    wanted_.store(0, std::memory_order_relaxed);
-    io_->unlink(*this);
-    shared_.connection_ended();
-  }
+  void close();
 
   /// Lets go of the socket for the next process: nothing was read of what comes next. False for TLS.
   bool give() {
@@ -349,6 +358,8 @@ class Connection final : public ConnectionBase {
 
   /// Nothing waits in the kernel either.
   [[nodiscard]] bool silent() const {
+    int waiting = 0;
+    if (parked_ >= 0) return ::ioctl(parked_, FIONREAD, &waiting) == 0 && waiting == 0;
     error_code error;
     return stream_.lowest_layer().available(error) == 0;
   }
@@ -388,7 +399,8 @@ class Connection final : public ConnectionBase {
 
   /// To at most what a head may take; parse_head refuses a longer one before more room is asked for.
   void grow(std::size_t capacity) {
-    auto larger = std::make_unique_for_overwrite<char[]>(capacity);
+    auto larger = capacity == buffer_min ? io_->take_buffer(buffer_min)
+                                         : std::make_unique_for_overwrite<char[]>(capacity);
     if (filled_ != 0) std::memcpy(larger.get(), buffer_.get(), filled_);
     buffer_ = std::move(larger);
     capacity_ = capacity;
@@ -431,34 +443,24 @@ class Connection final : public ConnectionBase {
     started_ = SteadyClock::now();
     body_size_ = 0;
     match_ = shared_.router.match(request_.method, request_.path);
-    Admission admission = admit_by_head(match_, request_, framing_, shared_.authenticator);
-    ask_on_worker_ = admission.ask_on_worker;
     request_.gate_refused = false;
     request_.gate_held = request_.gate_hold = std::chrono::milliseconds(0);
     request_.gate_cookie.clear();
     request_.parameters = std::move(match_.parameters);
-    gated_ = match_.route != nullptr && match_.route->gate != nullptr && !admission.refusal;
-    if (!admission.refusal) return ask_gate();
-    response_ = std::move(*admission.refusal);
-    return false;
+    return judge();
   }
 
-  /// False: response_ says why not.
-  bool ask_gate() {
-    if (!gated_ || ask_on_worker_) return true;
-    auto refusal = match_.route->gate->refuse(request_);
-    if (!refusal) return true;
-    response_ = std::move(*refusal);
-    return false;
-  }
-
+  bool judge();
   bool may_hold();
   bool admit_held();
   bool hung_up();
   [[nodiscard]] bool whole_request_is_all();
+  void end_if_more_came();
 
   void leave_body();
   void release_now();
+  void park();
+  void unpark();
 
   void dispatch() {
     auto self = shared_from_this();
@@ -600,7 +602,7 @@ class Connection final : public ConnectionBase {
   std::atomic<std::uint64_t> wanted_{0};  ///< the request whose answer is awaited, 0 if none
   std::coroutine_handle<> waiting_;
   std::coroutine_handle<> held_;
-  TimePoint held_until_;
+  int parked_ = -1;  ///< the socket's descriptor while it is out of the event loop
   TimePoint started_;
   TimePoint finished_;
 

@@ -1,4 +1,4 @@
-// Writing what has been answered. A part of connection.ipp.
+// Writing what has been answered, and the end. A part of connection.ipp.
 #pragma once
 
 #include "http/connection.ipp"
@@ -37,6 +37,18 @@ bool Connection<Stream>::written(error_code error, std::size_t n) {
   sent_ = 0;
   earned_ = progress_min;
   return true;
+}
+
+template <class Stream>
+void Connection<Stream>::close() {
+  error_code ignored;
+  if (parked_ >= 0) ::close(std::exchange(parked_, -1));
+  stream_.lowest_layer().close(ignored);
+  wanted_.store(0, std::memory_order_relaxed);
+  // No late handler has the request: it would look at the buffer.
+  if (capacity_ == buffer_min && weak_from_this().use_count() == 1) io_->give_buffer(std::move(buffer_));
+  io_->unlink(*this);
+  shared_.connection_ended();
 }
 
 }  // namespace dayaq::http

@@ -92,7 +92,19 @@ class ConnectionBase : public ResponseSink, public std::enable_shared_from_this<
   virtual void give_if_idle() = 0;  ///< the same, and its socket goes to the next process
   virtual void abort() = 0;         ///< the server can't wait any longer
   virtual void deliver(std::uint64_t request, Response&& response) = 0;
-  virtual void release() = 0;  ///< it was held, and its time has come
+  virtual void release() = 0;  ///< it was held, and its time or its turn has come
+  /// Of who is held: whether the gate would let them in now. Costs next to nothing.
+  [[nodiscard]] virtual bool turn_has_come() const = 0;
+
+  /// Those whom one gate holds, by its number: who has a smaller one comes in earlier.
+  using Waiting = std::multimap<std::uint64_t, ConnectionBase*>;
+  /// Where a held one stands.
+  struct HeldAt {
+    std::multimap<TimePoint, ConnectionBase*>::iterator by_time;
+    Waiting* waiting = nullptr;  ///< null: it isn't held
+    Waiting::iterator by_number;
+  };
+  HeldAt held_at;
 
   ConnectionBase* previous = nullptr;
   ConnectionBase* next = nullptr;
@@ -115,7 +127,7 @@ class IoThread : public std::enable_shared_from_this<IoThread> {
     thread_ = std::thread([this] {
       ::pthread_setname_np(::pthread_self(), "http-io");
       current() = this;
-      context.run();
+      run();
     });
   }
 
@@ -155,19 +167,21 @@ class IoThread : public std::enable_shared_from_this<IoThread> {
     }
   }
 
-  /// Until release(); the connection does nothing meanwhile.
-  void hold(ConnectionBase& connection, TimePoint until) {
-    const auto at = held_.emplace(until, &connection);
-    if (at == held_.begin()) schedule_release(until);
+  /// Until release(), at the latest at `until`; the connection does nothing meanwhile.
+  void hold(ConnectionBase& connection, TimePoint until, const Gate& gate, std::uint64_t number) {
+    if (held_.empty()) schedule_release();
+    Waiting& waiting = waiting_[&gate];
+    connection.held_at = {.by_time = held_.emplace(until, &connection),
+                          .waiting = &waiting,
+                          .by_number = waiting.emplace(number, &connection)};
   }
 
   /// No longer: release() won't come.
-  void let_go(ConnectionBase& connection, TimePoint until) {
-    for (auto [at, end] = held_.equal_range(until); at != end; ++at) {
-      if (at->second != &connection) continue;
-      held_.erase(at);
-      return;
-    }
+  void let_go(ConnectionBase& connection) {
+    if (connection.held_at.waiting == nullptr) return;
+    held_.erase(connection.held_at.by_time);
+    connection.held_at.waiting->erase(connection.held_at.by_number);
+    connection.held_at.waiting = nullptr;
   }
 
   /// From any thread. Answers that come together wake the loop once.
@@ -180,6 +194,18 @@ class IoThread : public std::enable_shared_from_this<IoThread> {
       answers_.push_back({std::move(connection), request, std::move(response)});
     }
     if (first) asio::post(context, [this] { drain(); });
+  }
+
+  /// Buffers of one size, for connections that come and go: to the allocator, among thousands that stay, each
+  /// is a search.
+  std::unique_ptr<char[]> take_buffer(std::size_t size) {
+    if (spare_.empty()) return std::make_unique_for_overwrite<char[]>(size);
+    std::unique_ptr<char[]> out = std::move(spare_.back());
+    spare_.pop_back();
+    return out;
+  }
+  void give_buffer(std::unique_ptr<char[]> buffer) {
+    if (spare_.size() < spare_max) spare_.push_back(std::move(buffer));
   }
 
   [[nodiscard]] bool is_current() const { return current() == this; }
@@ -198,6 +224,19 @@ class IoThread : public std::enable_shared_from_this<IoThread> {
   static IoThread*& current() {
     thread_local IoThread* thread = nullptr;
     return thread;
+  }
+
+  /// While anybody is held, what comes is taken together about a thousand times a second: in a surge each
+  /// packet would cost a switch of threads, from whoever does the work that the others wait for.
+  void run() {
+    while (!context.stopped()) {
+      if (held_.empty()) {
+        context.run_one();
+      } else {
+        std::this_thread::sleep_for(pause_while_held);
+      }
+      context.poll();
+    }
   }
 
   void drain() {
@@ -223,19 +262,27 @@ class IoThread : public std::enable_shared_from_this<IoThread> {
     });
   }
 
-  /// Those whose time has come, a few at a time and a little apart: what is admitted goes between.
-  void schedule_release(TimePoint first) {
+  /// While anybody is held: those whose time or turn has come, a few at a time and a little apart, so that
+  /// what is admitted goes between. Of thousands who wait one is looked at, the next.
+  void schedule_release() {
     if (ended_) return;
-    release_.expires_at(std::max(first, SteadyClock::now() + release_apart));
+    release_.expires_after(release_apart);
     release_.async_wait([this](error_code error) {
       if (error) return;
       const TimePoint now = SteadyClock::now();
-      for (int i = 0; i < release_max && !held_.empty() && held_.begin()->first <= now; ++i) {
-        ConnectionBase& connection = *held_.begin()->second;
-        held_.erase(held_.begin());
+      int left = release_max;
+      const auto release = [this, &left](ConnectionBase& connection) {
+        --left;
+        let_go(connection);
         connection.release();
+      };
+      while (left > 0 && !held_.empty() && held_.begin()->first <= now) release(*held_.begin()->second);
+      for (auto& [gate, waiting] : waiting_) {
+        while (left > 0 && !waiting.empty() && waiting.begin()->second->turn_has_come()) {
+          release(*waiting.begin()->second);
+        }
       }
-      if (!held_.empty()) schedule_release(held_.begin()->first);
+      if (!held_.empty()) schedule_release();
     });
   }
 
@@ -243,8 +290,11 @@ class IoThread : public std::enable_shared_from_this<IoThread> {
     date_ = format_http_date(std::chrono::floor<std::chrono::seconds>(SystemClock().now()));
   }
 
+  static constexpr std::chrono::microseconds pause_while_held{1000};
+  static constexpr std::size_t spare_max = 64;
   static constexpr int release_max = 64;
-  static constexpr std::chrono::milliseconds release_apart{4};
+  static constexpr std::chrono::milliseconds release_apart{5};
+  using Waiting = ConnectionBase::Waiting;
 
   const std::size_t number_;
   const std::chrono::milliseconds tick_every_;
@@ -252,6 +302,8 @@ class IoThread : public std::enable_shared_from_this<IoThread> {
   asio::steady_timer tick_;
   asio::steady_timer release_;
   std::multimap<TimePoint, ConnectionBase*> held_;
+  std::map<const Gate*, Waiting> waiting_;  ///< the same, of each gate
+  std::vector<std::unique_ptr<char[]>> spare_;
   ConnectionBase* first_ = nullptr;
   std::string date_;
   std::mutex mutex_;  ///< guards answers_ and closed_

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "base/waiting.hpp"
 #include "http/answers.hpp"
 #include "http/parse.hpp"
 
@@ -49,6 +50,7 @@ Response call(const Router& router, const Authenticator* authenticator, Method m
   std::future<Response> arrived = answer->get_future();
   (*match.handler)(std::shared_ptr<const Request>(owned, &owned->request),
                    Responder([answer](Response response) { answer->set_value(std::move(response)); }));
+  const Waiting others_may_work;
   return arrived.get();
 }
 

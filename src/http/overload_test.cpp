@@ -5,6 +5,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/waiting.hpp"
 #include "http/test_support.ipp"
 #include "http/worker_pool.hpp"
 
@@ -136,6 +137,70 @@ TEST_F(Overload, AnswersInlineRoutesWhileEveryWorkerIsBusy) {
   EXPECT_EQ(status_in(running.read_past("done")), 200);
 }
 
+struct OverloadOfWaiting : Overload {
+  std::atomic<bool> open = false;
+  std::atomic<int> inside = 0;
+
+  /// "/commit" waits as for a commit; "/commit-yielding" too, and yields; "/work" uses its thread.
+  void SetUp() override {
+    options.workers = 1;
+    options.queue_age_max = 60s;
+    for (const bool yields : {false, true}) {
+      Route route{
+          .pattern = yields ? "/commit-yielding" : "/commit", .run = Run::worker, .operation = "commit"};
+      route.yields = yields;
+      router.add(route, [this](const Request&) {
+        const Waiting others_may_work;
+        return stay();
+      });
+    }
+    router.add({.pattern = "/work", .run = Run::worker, .operation = "work"},
+               [this](const Request&) { return stay(); });
+    router.add({.pattern = "/quick", .run = Run::worker, .operation = "quick"},
+               [](const Request&) { return Response::text("done"); });
+    start();
+  }
+  Response stay() {
+    ++inside;
+    while (!open) std::this_thread::sleep_for(1ms);
+    --inside;
+    return Response::text("done");
+  }
+  std::vector<RawConnection> ask(std::string_view path, int count) {
+    std::vector<RawConnection> out;
+    for (int i = 0; i < count; ++i) {
+      out.push_back(connect());
+      out.back().send("GET " + std::string(path) + " HTTP/1.1\r\nHost: x\r\n\r\n");
+    }
+    return out;
+  }
+  void wait_until_inside(int count) const {
+    for (int i = 0; i < 3000 && inside != count; ++i) std::this_thread::sleep_for(10ms);
+    ASSERT_EQ(inside, count);
+  }
+};
+
+TEST_F(OverloadOfWaiting, OthersWorkWhileSomeWaitForACommit) {
+  auto waiting = ask("/commit", 20);
+  wait_until_inside(20);  // beside one worker and two that are kept from what yields
+  EXPECT_EQ(status_in(exchange("GET /quick HTTP/1.1\r\nHost: x\r\n\r\n")), 200);
+  auto working = ask("/work", 6);
+  wait_until_inside(23);
+  std::this_thread::sleep_for(50ms);
+  EXPECT_EQ(inside, 23) << "three work at a time";
+  open = true;
+  for (auto* some : {&waiting, &working})
+    for (RawConnection& one : *some) EXPECT_EQ(status_in(one.read_past("done")), 200);
+}
+
+TEST_F(OverloadOfWaiting, WhatYieldsLeavesThreadsToTheOthersThoughAllWait) {
+  auto waiting = ask("/commit-yielding", 60);
+  wait_until_inside(33);  // (1 worker + 2 reserved + 32 that may wait) - 2 reserved
+  EXPECT_EQ(status_in(exchange("GET /quick HTTP/1.1\r\nHost: x\r\n\r\n")), 200);
+  open = true;
+  for (RawConnection& one : waiting) EXPECT_EQ(status_in(one.read_past("done")), 200);
+}
+
 TEST_F(Overload, DoesNotStartWorkThatHasTimedOutInTheQueue) {
   options.workers = 1;
   options.request_timeout = 100ms;
@@ -193,16 +258,24 @@ TEST_F(Overload, StopsUnderLoadWithoutLosingAnAdmittedRequest) {
 
 /// Refuses; from the second ask of a connection on it first holds. Lets in once `open`.
 struct HoldingGate final : Gate {
-  std::atomic<bool> open = false;
+  std::atomic<bool> open = false, up = false;
+  std::atomic<std::chrono::steady_clock::time_point> until;
   std::atomic<int> asked = 0, answers = 0;
   std::chrono::milliseconds hold{200};
 
   std::optional<Response> refuse(Request& request) override {
     ++asked;
     if (open) return std::nullopt;
-    if (request.gate_number == 1 && request.gate_held.count() == 0) request.gate_hold = hold;
+    if (request.gate_number == 1 && request.gate_held.count() == 0) {
+      request.gate_hold = hold;
+      until = std::chrono::steady_clock::now() + hold;
+    }
     request.gate_number = 1;
     return problem(503, "test.wait", "Wait", "Come again.");
+  }
+  [[nodiscard]] std::chrono::milliseconds hold_on(const Request&) override {
+    const auto left = until.load() - std::chrono::steady_clock::now();
+    return up ? 0ms : std::max(0ms, std::chrono::ceil<std::chrono::milliseconds>(left));
   }
   void answered(int, std::chrono::microseconds) noexcept override { ++answers; }
 };
@@ -259,6 +332,15 @@ TEST_F(Held, IsNeitherReadNorAnsweredUntilItsTimeAndThenAskedAgain) {
   EXPECT_EQ(gate.answers, 2);
 }
 
+TEST_F(Held, IsLetInAsSoonAsTheirTurnHasCome) {
+  gate.hold = 60s;
+  RawConnection visitor = refused();
+  visitor.send(ask);
+  wait_until_held(1);
+  gate.open = gate.up = true;
+  EXPECT_EQ(status_in(visitor.read_past("got a=bc")), 200);
+}
+
 TEST_F(Held, IsRefusedAtTheEndIfTheGateSaysSoAndMayBeHeldAgain) {
   RawConnection visitor = refused();
   for (int i = 0; i < 2; ++i) {
@@ -282,6 +364,17 @@ TEST_F(Held, WhoSendsMoreMeanwhileGetsOneAnswerAndTheConnectionEnds) {
   EXPECT_NE(answer.find("Connection: close"), std::string::npos);
   EXPECT_TRUE(visitor.closed_by_server());
   EXPECT_EQ(applied, 1);
+}
+
+TEST_F(Held, WhoSendsMoreBehindARefusedOneGetsOneAnswerAndTheConnectionEnds) {
+  RawConnection visitor = connect();
+  std::string many;
+  for (int i = 0; i < 50; ++i) many += ask;
+  visitor.send(many);
+  const std::string answer = visitor.read_all();
+  EXPECT_EQ(status_in(answer), 503);
+  EXPECT_NE(answer.find("Connection: close"), std::string::npos);
+  EXPECT_EQ(gate.asked, 1) << "one place, and not fifty";
 }
 
 TEST_F(Held, ABodyThatHasNotComeIsReadOnceTheGateLetsItIn) {
@@ -330,6 +423,34 @@ TEST_F(HeldByOne, WithoutRoomItIsAnsweredAndTheConnectionEnds) {
   EXPECT_EQ(status_in(answer), 503);
   EXPECT_NE(answer.find("Connection: close"), std::string::npos);
   EXPECT_TRUE(second.closed_by_server());
+}
+
+// Whoever isn't woken for a job that yields must not leave it lying when its place is free again.
+TEST(WorkerPoolTest, NoJobIsLeftLyingHoweverBothKindsCome) {
+  WorkerPool pool({.threads = 3, .queue_max = 10'000, .age_max = 60s, .reserved = 2});
+  std::atomic<int> done = 0;
+  const AsyncHandler handler = [&](const std::shared_ptr<const Request>&, Responder respond) {
+    if (done % 7 == 0) std::this_thread::sleep_for(100us);
+    ++done;
+    respond(Response::no_content());
+  };
+  Route open, yielding;
+  yielding.yields = true;
+  for (int round = 0; round < 200; ++round) {
+    constexpr int jobs = 10;
+    const int before = done;
+    for (int i = 0; i < jobs; ++i) {
+      Job job{.handler = &handler,
+              .route = (round + i * i) % 3 == 0 ? &open : &yielding,
+              .request = nullptr,
+              .respond = Responder([](const Response&) {}),
+              .arrived = std::chrono::steady_clock::now()};
+      ASSERT_TRUE(pool.admit(job));
+    }
+    const auto until = std::chrono::steady_clock::now() + 30s;
+    while (done < before + jobs && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    ASSERT_EQ(done, before + jobs);
+  }
 }
 
 TEST(WorkerPoolTest, RefusesAllOnceItStops) {

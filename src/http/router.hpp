@@ -26,7 +26,8 @@ class Gate {
   virtual ~Gate() = default;
   /// nullopt: let in. May set request.gate_cookie and request.gate_due. With a refusal it may ask for the
   /// request to be held (request.gate_hold); it is asked again at the end of that. Whoever hangs up while
-  /// held has gone; whoever sends more behind a held request is answered that one, and the connection ends.
+  /// held has gone; whoever sends more behind a refused or held request is answered that one, and the
+  /// connection ends.
   virtual std::optional<Response> refuse(Request& request) = 0;
   /// Of a held request, when its time is over: how much longer; 0: refuse() is asked. Called for everybody
   /// who is held, about once a second: it must cost next to nothing.

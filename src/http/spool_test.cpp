@@ -141,6 +141,79 @@ TEST_F(SpooledBodies, ArriveWholeWhateverTheirSizeAndFraming) {
   EXPECT_TRUE(holds(0));
 }
 
+/// A form with a field and a file.
+struct SentForm {
+  explicit SentForm(std::size_t size, const std::string& field = "value")
+      : content(pattern(size)),
+        body("--b\r\nContent-Disposition: form-data; name=\"field\"\r\n\r\n" + field +
+             "\r\n--b\r\nContent-Disposition: form-data; name=\"answer\"; filename=\"a.pdf\"\r\n\r\n" +
+             content + "\r\n--b--\r\n") {}
+  std::string content, body;
+  [[nodiscard]] std::string_view file_in(std::string_view view) const {
+    return view.substr(view.find(content.substr(0, 100)), content.size());
+  }
+};
+
+std::string stored(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+TEST(Spool, GivesAFormsFileANameWithoutWritingItAgain) {
+  const Folder folder;
+  const auto spool = Spool::open(folder.path / "new", 64 * mega);
+  ASSERT_TRUE(spool);
+  int number = 0;
+  for (const std::size_t size : {300'001uL, 77uL * 4096, 77uL * 4096 - 3, 5'000uL}) {
+    for (const std::size_t piece : {50uL, 5'000uL, 65'536uL}) {
+      const SentForm form(size);
+      const auto file = (*spool)->begin();
+      ASSERT_TRUE(file);
+      for (std::size_t at = 0; at < form.body.size(); at += piece) {
+        ASSERT_TRUE((*file)->add(std::string_view(form.body).substr(at, piece)));
+      }
+      const auto view = (*file)->view();
+      ASSERT_TRUE(view);
+      ASSERT_TRUE(*view == form.body) << size << " in pieces of " << piece;
+      const auto target = folder.path / fmt::format("kept-{}", ++number);
+      const auto done = (*spool)->adopt(form.file_in(*view), target);
+      ASSERT_TRUE(done && *done) << size << " in pieces of " << piece;
+      EXPECT_TRUE(stored(target) == form.content);
+      EXPECT_TRUE(*view == form.body) << "who still reads the form finds it as it was";
+      EXPECT_EQ(std::filesystem::status(target).permissions(),
+                std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+      EXPECT_EQ((*spool)->held(), form.body.size());
+    }
+  }
+  EXPECT_TRUE(stored(folder.path / "kept-1") == SentForm(300'001).content) << "it outlives the body";
+}
+
+TEST(Spool, LeavesToBeCopiedWhatItCantAdopt) {
+  const Folder folder;
+  const auto spool = Spool::open(folder.path / "new", 64 * mega);
+  ASSERT_TRUE(spool);
+  const auto target = folder.path / "kept";
+  const auto adopts = [&](const SentForm& form, std::size_t skip, const std::filesystem::path& where) {
+    const auto file = (*spool)->begin();
+    EXPECT_TRUE(file && (*file)->add(form.body));
+    const auto view = (*file)->view();
+    EXPECT_TRUE(view && *view == form.body);
+    const auto done = (*spool)->adopt(form.file_in(*view).substr(skip), where);
+    EXPECT_TRUE(*view == form.body);
+    return done && *done;
+  };
+  const SentForm form(400'000);
+  EXPECT_TRUE(adopts(form, 0, target));
+  EXPECT_FALSE(adopts(form, 0, target)) << "the name is taken";
+  EXPECT_FALSE(adopts(form, 10, folder.path / "a"));
+  EXPECT_FALSE(adopts(SentForm(400'000, std::string(80'000, 'x')), 0, folder.path / "b")) << "it comes late";
+  EXPECT_FALSE(adopts(form, 0, folder.path / "nowhere" / "c"));
+  const std::string elsewhere = form.content;
+  const auto none = (*spool)->adopt(elsewhere, folder.path / "d");
+  EXPECT_TRUE(none && !*none) << "no body of its";
+  EXPECT_FALSE(adopts(form, 0, "/proc/kept")) << "another file system";
+}
+
 TEST_F(SpooledBodies, OfSlowCallersHoldNoWorkerAndLittleMemory) {
   open(64 * mega);
   constexpr int callers = 20;

@@ -4,9 +4,10 @@
 #include <ctemplate/template_dictionary.h>
 #include <fmt/format.h>
 
-#include <set>
+#include <unordered_set>
 
 #include "base/file.hpp"
+#include "base/text.hpp"
 
 namespace dayaq::http {
 namespace {
@@ -14,8 +15,14 @@ namespace {
 constexpr std::string_view escape_pragma = R"({{%AUTOESCAPE context="HTML"}})";
 constexpr auto strip = ctemplate::STRIP_BLANK_LINES;
 
+struct HashOfName {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view name) const { return std::hash<std::string_view>()(name); }
+};
+using Names = std::unordered_set<std::string, HashOfName, std::equal_to<>>;
+
 /// The names of all markers: {{NAME}}, {{NAME:modifier}}, {{#NAME}}, {{>NAME}}.
-void collect_names(std::string_view text, std::set<std::string, std::less<>>& names) {
+void collect_names(std::string_view text, Names& names) {
   for (std::size_t open = text.find("{{"); open != std::string_view::npos; open = text.find("{{")) {
     text.remove_prefix(open + 2);
     std::string_view marker = text.substr(0, text.find("}}"));
@@ -24,6 +31,26 @@ void collect_names(std::string_view text, std::set<std::string, std::less<>>& na
         0, marker.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"));
     if (!name.empty()) names.emplace(name);
   }
+}
+
+/// The template with its texts put in, escaped as ctemplate would have: they stand in HTML's text and in
+/// quoted attributes.
+Result<std::string> with_texts(std::string_view html, const TemplateTexts& texts) {
+  constexpr std::string_view marker = "{{t_";
+  std::string out;
+  for (std::size_t open = html.find(marker); open != std::string_view::npos; open = html.find(marker)) {
+    out += html.substr(0, open);
+    html.remove_prefix(open + marker.size());
+    const std::string_view key = html.substr(0, html.find("}}"));
+    const std::string* text = texts.find(key);
+    if (text == nullptr || text->find("{{") != std::string::npos || key.size() == html.size()) {
+      return fail(ErrorKind::invalid_input, "templates.text",
+                  fmt::format("names the text `{}`, which web/text lacks, or which has {{{{ in it", key));
+    }
+    out += escape_html(*text);
+    html.remove_prefix(key.size() + 2);
+  }
+  return out.append(html);
 }
 
 ctemplate::TemplateString view(const std::string& text) {
@@ -56,12 +83,26 @@ Dictionary& Dictionary::include(std::string marker, std::string file) {
 
 struct Templates::State {
   ctemplate::TemplateCache cache;
-  std::set<std::string, std::less<>> files;
-  std::set<std::string, std::less<>> names;
+  Names files;
+  Names names;
 
-  Result<void> add(const std::filesystem::path& folder, const std::filesystem::path& path) {
+  Result<void> add(const std::filesystem::path& folder, const std::filesystem::path& path,
+                   std::span<const TemplateTexts> languages) {
     const std::string name = path.lexically_relative(folder).generic_string();
-    DAYAQ_TRY(const std::string text, read_file(path));
+    DAYAQ_TRY(const std::string html, read_file(path));
+    if (languages.empty()) return compile(name, html);
+    for (const TemplateTexts& texts : languages) {
+      auto filled = with_texts(html, texts);
+      if (!filled) {
+        return fail(ErrorKind::invalid_input, filled.error().code,
+                    fmt::format("The template {} {}.", name, filled.error().public_text));
+      }
+      DAYAQ_TRY_OK(compile(texts.prefix + name, *filled));
+    }
+    return {};
+  }
+
+  Result<void> compile(const std::string& name, const std::string& text) {
     const auto bad = [&](std::string_view why) {
       return fail(ErrorKind::invalid_input, "templates.syntax",
                   fmt::format("The template {} {}.", name, why));
@@ -116,13 +157,13 @@ Templates::Templates(Templates&&) noexcept = default;
 Templates& Templates::operator=(Templates&&) noexcept = default;
 Templates::~Templates() = default;
 
-Result<Templates> Templates::load(const std::filesystem::path& folder) {
+Result<Templates> Templates::load(const std::filesystem::path& folder, std::span<const TemplateTexts> texts) {
   auto state = std::make_unique<State>();
   std::error_code error;
   std::filesystem::recursive_directory_iterator entries(folder, error);
   for (; !error && entries != std::filesystem::recursive_directory_iterator(); entries.increment(error)) {
     if (entries->is_regular_file() && entries->path().extension() == ".html") {
-      DAYAQ_TRY_OK(state->add(folder, entries->path()));
+      DAYAQ_TRY_OK(state->add(folder, entries->path(), texts));
     }
   }
   if (error) {

@@ -3,13 +3,18 @@
 // A template is HTML with {{NAME}}, {{#SECTION}} ... {{/SECTION}} and {{>PART}}. What a value becomes depends
 // on where it stands: text, attribute, URL (only http, https and relative ones survive), style. Markup that
 // the program has made and vouches for goes in as {{NAME:none}}; nothing else switches escaping off.
+//
+// {{t_KEY}} is a text of the page's language. It is put in when the template is compiled, once for each
+// language, since most of a page is such texts and they never change.
 // @see /usr/share/doc/libctemplate-dev/html
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -49,13 +54,22 @@ struct Dictionary::Child {
   Dictionary content;
 };
 
-/// All *.html files of a folder, compiled once. Thread-safe to render.
+/// Where a language's texts come from.
+struct TemplateTexts {
+  std::string prefix;                                            ///< of the templates' names: "az/"
+  std::function<const std::string*(std::string_view key)> find;  ///< null if there is no such text
+};
+
+/// All *.html files of a folder, compiled once, or once for each language. Thread-safe to render.
 class Templates {
  public:
-  /// @return the templates, named by their path in the folder ("regime/page.html"), or
+  /// @return the templates, named by their path in the folder ("regime/page.html"), before it the prefix of
+  /// the texts that they were compiled with ("az/regime/page.html"), or
   ///   - not_found "templates.folder"       the folder can't be read
   ///   - invalid_input "templates.syntax"   names the file; standard error has ctemplate's words about it
-  static Result<Templates> load(const std::filesystem::path& folder);
+  ///   - invalid_input "templates.text"     names the file and the text that isn't there
+  static Result<Templates> load(const std::filesystem::path& folder,
+                                std::span<const TemplateTexts> texts = {});
   Templates(Templates&&) noexcept;
   Templates& operator=(Templates&&) noexcept;
   ~Templates();

@@ -48,6 +48,41 @@ TEST_F(Pages, LeaveMarkupAloneOnlyWhereTheTemplateSaysSo) {
             "<svg><path d=\"M 0 0\"/></svg>&lt;path d=&quot;M 0 0&quot;/&gt;");
 }
 
+TEST_F(Pages, AreCompiledOnceForEachLanguage) {
+  folder.write("page.html",
+               R"(<p title="{{t_hello}}">{{t_hello}} {{NAME}}{{#MORE}}, {{t_more}}{{/MORE}}</p>)");
+  const std::string hello = "Salam & \"xoş\"", more = "yenə";
+  const std::string english = "Hello";
+  const std::vector<TemplateTexts> texts{
+      {"az/",
+       [&](std::string_view key) { return key == "hello"  ? &hello
+                                          : key == "more" ? &more
+                                                          : nullptr; }},
+      {"en/", [&](std::string_view key) { return key == "hello" || key == "more" ? &english : nullptr; }}};
+  const auto templates = Templates::load(folder.path, texts);
+  ASSERT_TRUE(templates) << templates.error().public_text;
+  Dictionary values;
+  values.set("NAME", "<Əli>").show("MORE");
+  EXPECT_EQ(templates->render("az/page.html", values).value(),
+            "<p title=\"Salam &amp; &quot;xoş&quot;\">Salam &amp; &quot;xoş&quot; &lt;Əli&gt;, yenə</p>");
+  EXPECT_EQ(templates->render("en/page.html", values).value(),
+            "<p title=\"Hello\">Hello &lt;Əli&gt;, Hello</p>");
+  EXPECT_EQ(templates->render("page.html", values).error().code, "templates.unknown_file");
+}
+
+TEST_F(Pages, NameNoTextThatIsntThere) {
+  for (const char* html : {"{{t_hallo}}", "{{t_braces}}", "{{t_hello"}) {
+    folder.write("page.html", html);
+    const std::string hello = "Salam", braces = "{{NAME}}";
+    const TemplateTexts texts{"az/", [&](std::string_view key) {
+                                return key == "hello" ? &hello : key == "braces" ? &braces : nullptr;
+                              }};
+    const auto templates = Templates::load(folder.path, {&texts, 1});
+    ASSERT_FALSE(templates) << html;
+    EXPECT_EQ(templates.error().code, "templates.text") << html;
+  }
+}
+
 TEST_F(Pages, RepeatSectionsNestThemAndHideThoseNotAsked) {
   Dictionary values;
   values.set("UNIT", "min");

@@ -3,6 +3,9 @@
 // A request that must wait longer than its caller has patience for is work lost twice: the caller tries
 // again, and the old request still takes a worker. So new requests are refused at arrival, in microseconds,
 // as soon as the queue is full or its oldest entry has waited too long; what was admitted keeps its latency.
+//
+// Threads that wait for a commit use no processor: others work in their place (base/waiting.hpp), so that a
+// commit is shared by as many as there are, and not by as many as may work at a time.
 // @see Nichols, Jacobson: "Controlling Queue Delay", ACM Queue 2012; Maurer: "Fail at Scale", ACM Queue 2015
 #pragma once
 
@@ -40,11 +43,12 @@ void run_handler(const AsyncHandler& handler, const Route& route, std::shared_pt
 class WorkerPool {
  public:
   struct Options {
-    int threads = 8;
+    int threads = 8;       ///< that work at a time
+    int waiting_max = 32;  ///< more, made when they are needed, in place of those that wait
     std::size_t queue_max = 1024;
     std::chrono::milliseconds age_max{500};  ///< of the oldest waiting job
-    /// Threads that never run a job of a route that yields: what else is asked keeps them in a flood. At
-    /// least one thread stays for those that do.
+    /// Threads that never run a job of a route that yields, of those that work and of all: what else is asked
+    /// keeps them in a flood. At least one thread stays for those that do.
     int reserved = 2;
   };
   explicit WorkerPool(const Options& options);
@@ -60,17 +64,28 @@ class WorkerPool {
   [[nodiscard]] std::uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
 
  private:
+  class Worker;
+
   void work();
-  [[nodiscard]] bool may_yielding_run() const {
-    return !yielding_.empty() && yielding_running_ < std::max(1, options_.threads - options_.reserved);
+  /// A job that may run now, under mutex_.
+  [[nodiscard]] bool runnable() const {
+    return running_ < options_.threads && (!queue_.empty() || may_yielding_run());
   }
+  [[nodiscard]] bool may_yielding_run() const {
+    return !yielding_.empty() && yielding_running_ < std::max(1, options_.threads - options_.reserved) &&
+           yielding_taken_ < std::max(1, options_.threads + options_.waiting_max - options_.reserved);
+  }
+  void let_another_run();
 
   const Options options_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Job> queue_;
   std::deque<Job> yielding_;  ///< jobs of routes that yield
-  int yielding_running_ = 0;
+  int idle_;                  ///< threads without a job, new ones too
+  int running_ = 0;           ///< threads with a job, without those that wait for a commit
+  int yielding_running_ = 0;  ///< of them, with a job of a route that yields
+  int yielding_taken_ = 0;    ///< the same with those that wait
   bool stopping_ = false;
   std::atomic<std::size_t> waiting_{0};
   std::atomic<std::uint64_t> refused_{0};

@@ -15,7 +15,6 @@ namespace dayaq::portal {
 namespace {
 
 constexpr std::string_view frame_file = "layout.html";
-constexpr std::string_view text_marker = "{{t_";
 
 std::string content_type_of(const std::filesystem::path& path) {
   const std::string extension = path.extension().string();
@@ -55,14 +54,20 @@ std::string version_of(std::string_view content) {
   return fmt::format("{:016x}", siphash(SipKey{}, content));
 }
 
-std::vector<std::string> text_keys_in(std::string_view html) {
-  std::set<std::string> keys;
-  for (std::size_t at = html.find(text_marker); at != std::string_view::npos;
-       at = html.find(text_marker, at + 1)) {
-    const std::size_t from = at + text_marker.size();
-    keys.emplace(html.substr(from, html.find("}}", from) - from));
+std::string name_in(Language language, std::string_view file) {
+  return fmt::format("{}/{}", to_string(language), file);
+}
+
+Result<http::Templates> load_templates(const std::filesystem::path& folder, const Texts& texts) {
+  const std::vector<std::string>& keys = texts.keys();
+  std::vector<http::TemplateTexts> all;
+  for (const Language language : languages) {
+    const auto find = [&, language](std::string_view key) -> const std::string* {
+      return std::ranges::binary_search(keys, key) ? &texts.text(key, language) : nullptr;
+    };
+    all.push_back({.prefix = name_in(language, ""), .find = find});
   }
-  return {keys.begin(), keys.end()};
+  return http::Templates::load(folder, all);
 }
 
 }  // namespace
@@ -78,13 +83,12 @@ Site::Site(const SiteOptions& options, const Vocabulary& words, const Zone& zone
 
 Result<std::unique_ptr<Site>> Site::create(const SiteOptions& options, const Vocabulary& words,
                                            const Zone& zone) {
-  DAYAQ_TRY(http::Templates templates, http::Templates::load(options.web / "templates"));
   DAYAQ_TRY(Texts texts, Texts::load(options.web / "text"));
+  DAYAQ_TRY(http::Templates templates, load_templates(options.web / "templates", texts));
   DAYAQ_TRY(DistrictMap map, DistrictMap::create(words.country));
   std::unique_ptr<Site> site(
       new Site(options, words, zone, std::move(templates), std::move(texts), std::move(map)));
   DAYAQ_TRY_OK(site->read_static());
-  DAYAQ_TRY_OK(site->read_text_keys());
   return site;
 }
 
@@ -109,43 +113,16 @@ Result<void> Site::read_static() {
   return {};
 }
 
-Result<void> Site::read_text_keys() {
-  const std::vector<std::string> known = texts_.keys();
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(options_.web / "templates", error)) {
-    DAYAQ_TRY(const std::string html, read_file(entry.path()));
-    std::vector<std::string> keys = text_keys_in(html);
-    for (const std::string& key : keys) {
-      if (!std::ranges::binary_search(known, key)) {
-        return fail(ErrorKind::invalid_input, "portal.texts",
-                    fmt::format("The template {} names the text `{}`, which web/text lacks.",
-                                entry.path().filename().string(), key));
-      }
-    }
-    text_keys_.emplace(entry.path().filename().string(), std::move(keys));
-  }
-  return {};
-}
-
 const StaticFile* Site::static_file(std::string_view name) const {
   const auto found = static_files_.find(name);
   return found == static_files_.end() ? nullptr : &found->second;
 }
 
-const std::vector<std::string>& Site::text_keys(std::string_view file) const {
-  const auto found = text_keys_.find(file);
-  DAYAQ_ASSERT(found != text_keys_.end());
-  return found->second;
-}
-
 Page::Page(const Site& site, Language language, Instant now)
     : site_(site), format_(site.texts(), language, site.zone()), now_(now) {}
 
-View& Page::include(View& view, std::string marker, std::string file) const {
-  const auto& keys = site_.text_keys(file);
-  View& part = view.include(std::move(marker), std::move(file));
-  for (const std::string& key : keys) part.set("t_" + key, format_.text(key));
-  return part;
+View& Page::include(View& view, std::string marker, std::string_view file) const {
+  return view.include(std::move(marker), name_in(language(), file));
 }
 
 void Page::add_languages(const Here& here) {
@@ -165,18 +142,16 @@ void Page::add_languages(const Here& here) {
 }
 
 Result<std::string> Page::render(const Here& here, const std::string& title) {
-  for (const std::string& key : site_.text_keys(frame_file)) frame_.set("t_" + key, format_.text(key));
   frame_.set("LANG", std::string(to_string(language())));
   frame_.set("TITLE", title);
   frame_.set("CSS", site_.static_file("dayaq.css")->path);
   for (const std::string& style : styles_) frame_.add("STYLE").set("HREF", site_.static_file(style)->path);
   frame_.set("ICON", site_.static_file("mark.svg")->path);
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 6> menu{{{"/", "nav_home"},
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 5> menu{{{"/", "nav_home"},
                                                                                {"/services", "nav_services"},
                                                                                {"/my", "nav_my"},
                                                                                {"/regimes", "nav_regimes"},
-                                                                               {"/drafts/new", "nav_check"},
-                                                                               {"/status", "nav_status"}}};
+                                                                               {"/drafts/new", "nav_check"}}};
   for (const auto& [path, key] : menu) {
     View& item = frame_.add("NAV");
     item.set("HREF", std::string(path));
@@ -187,7 +162,7 @@ Result<std::string> Page::render(const Here& here, const std::string& title) {
   if (site_.options().synthetic) frame_.show("SYNTHETIC");
   frame_.set("MADE", format_.fill("foot_made", {{"version", site_.options().program_version},
                                                 {"time", format_.date_time(now_)}}));
-  return site_.templates().render(frame_file, frame_);
+  return site_.templates().render(name_in(language(), frame_file), frame_);
 }
 
 std::string Page::actor_name(std::string_view actor) const {

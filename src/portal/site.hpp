@@ -35,7 +35,7 @@ struct StaticFile {
 class Site {
  public:
   /// Fails on a template, text, static file or map that can't be read, and on a text that a template names
-  /// and web/text lacks ("portal.texts").
+  /// and web/text lacks ("templates.text").
   static Result<std::unique_ptr<Site>> create(const SiteOptions& options, const Vocabulary& words,
                                               const Zone& zone);
 
@@ -47,14 +47,11 @@ class Site {
   [[nodiscard]] const http::Templates& templates() const { return templates_; }
   /// null if there is none
   [[nodiscard]] const StaticFile* static_file(std::string_view name) const;
-  /// The keys of the texts ({{t_...}}) that a template names.
-  [[nodiscard]] const std::vector<std::string>& text_keys(std::string_view file) const;
 
  private:
   Site(const SiteOptions& options, const Vocabulary& words, const Zone& zone, http::Templates templates,
        Texts texts, DistrictMap map);
   Result<void> read_static();
-  Result<void> read_text_keys();
 
   SiteOptions options_;
   const Vocabulary& words_;
@@ -63,7 +60,6 @@ class Site {
   Texts texts_;
   DistrictMap map_;
   std::map<std::string, StaticFile, std::less<>> static_files_;
-  std::map<std::string, std::vector<std::string>, std::less<>> text_keys_;
 };
 
 /// Where the reader is, for the menu and the language switch.
@@ -83,10 +79,10 @@ class Page {
   [[nodiscard]] Language language() const { return format_.language(); }
   [[nodiscard]] Instant now() const { return now_; }
 
-  /// Puts a template at a marker, with its texts set.
-  View& include(View& view, std::string marker, std::string file) const;
+  /// Puts a template at a marker, in the page's language.
+  View& include(View& view, std::string marker, std::string_view file) const;
   /// The template of the content within the frame; once a page.
-  View& content(std::string file) { return include(frame_, "CONTENT", std::move(file)); }
+  View& content(std::string_view file) { return include(frame_, "CONTENT", file); }
   /// One more style sheet of web/static, after the first.
   void add_style(std::string file) { styles_.push_back(std::move(file)); }
   /// The whole page: the frame with title, menu, languages and footer around the content.

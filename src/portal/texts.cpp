@@ -85,7 +85,7 @@ Result<Texts::Catalogue> Texts::read(std::string_view yaml, Language language) {
         for (const Plural plural : plurals_of(language)) {
           const auto form = item.second[std::string(to_string(plural))];
           if (!form) return broken(language, fmt::format("`{}` lacks the form `{}`", key, to_string(plural)));
-          entry.forms[plural] = form.as<std::string>();
+          entry.forms.emplace_back(plural, form.as<std::string>());
         }
         if (item.second.size() != entry.forms.size())
           return broken(language, fmt::format("`{}` has a form too many", key));
@@ -103,11 +103,11 @@ Result<Texts::Catalogue> Texts::read(std::string_view yaml, Language language) {
 }
 
 Result<Texts> Texts::parse(std::string_view az, std::string_view en, std::string_view ru) {
-  Texts texts;
+  std::array<Catalogue, languages.size()> catalogues;
   const std::string_view files[]{az, en, ru};
   for (const Language language : languages) {
     const auto index = static_cast<std::size_t>(language);
-    DAYAQ_TRY(texts.catalogues_[index], read(files[index], language));
+    DAYAQ_TRY(catalogues[index], read(files[index], language));
   }
   const auto names_of = [](const Entry& entry) {
     std::set<std::string> names = names_in(entry.other);
@@ -117,18 +117,24 @@ Result<Texts> Texts::parse(std::string_view az, std::string_view en, std::string
     return names;
   };
   for (const Language language : languages) {
-    for (const auto& [key, entry] : texts.catalogues_[0]) {
-      const auto& other = texts.catalogues_[static_cast<std::size_t>(language)];
+    for (const auto& [key, entry] : catalogues[0]) {
+      const auto& other = catalogues[static_cast<std::size_t>(language)];
       const auto found = other.find(key);
       if (found == other.end()) return broken(language, fmt::format("`{}` is missing", key));
       if (names_of(found->second) != names_of(entry)) {
         return broken(language, fmt::format("`{}` doesn't name the same in braces as in az.yaml", key));
       }
     }
-    for (const auto& [key, entry] : texts.catalogues_[static_cast<std::size_t>(language)]) {
-      if (!texts.catalogues_[0].contains(key))
-        return broken(language, fmt::format("`{}` isn't in az.yaml", key));
+    for (const auto& [key, entry] : catalogues[static_cast<std::size_t>(language)]) {
+      if (!catalogues[0].contains(key)) return broken(language, fmt::format("`{}` isn't in az.yaml", key));
     }
+  }
+  // Copied close together: what was read lies scattered among what the parser has freed.
+  Texts texts;
+  for (const auto& [key, entry] : catalogues[0]) texts.keys_.push_back(key);
+  for (std::size_t i = 0; i < catalogues.size(); ++i) {
+    texts.entries_[i].reserve(catalogues[i].size());
+    for (const auto& [key, entry] : catalogues[i]) texts.entries_[i].push_back(entry);
   }
   return texts;
 }
@@ -154,10 +160,9 @@ Result<Texts> Texts::load(const std::filesystem::path& folder) {
 }
 
 const Texts::Entry& Texts::entry(std::string_view key, Language language) const {
-  const Catalogue& catalogue = catalogues_[static_cast<std::size_t>(language)];
-  const auto found = catalogue.find(key);
-  DAYAQ_ASSERT(found != catalogue.end());
-  return found->second;
+  const auto found = std::ranges::lower_bound(keys_, key);
+  DAYAQ_ASSERT(found != keys_.end() && *found == key);
+  return entries_[static_cast<std::size_t>(language)][static_cast<std::size_t>(found - keys_.begin())];
 }
 
 const std::string& Texts::text(std::string_view key, Language language) const {
@@ -172,7 +177,8 @@ std::string Texts::fill(std::string_view key, Language language, Names names) co
 
 std::string Texts::count(std::string_view key, Language language, std::int64_t number) const {
   const Entry& found = entry(key, language);
-  const auto form = found.forms.find(plural_of(number, language));
+  const auto form =
+      std::ranges::find(found.forms, plural_of(number, language), [](const auto& f) { return f.first; });
   const std::string grouped = group_digits(number);
   const std::string digits = fmt::format("{}", number);
   return filled(form == found.forms.end() ? found.other : form->second, {{"n", grouped}, {"count", digits}});
@@ -180,15 +186,10 @@ std::string Texts::count(std::string_view key, Language language, std::int64_t n
 
 void Texts::each_plain(Language language,
                        const std::function<void(const std::string&, const std::string&)>& f) const {
-  for (const auto& [key, entry] : catalogues_[static_cast<std::size_t>(language)]) {
-    if (entry.plain) f(key, entry.other);
+  const std::vector<Entry>& entries = entries_[static_cast<std::size_t>(language)];
+  for (std::size_t i = 0; i < keys_.size(); ++i) {
+    if (entries[i].plain) f(keys_[i], entries[i].other);
   }
-}
-
-std::vector<std::string> Texts::keys() const {
-  std::vector<std::string> keys;
-  for (const auto& [key, entry] : catalogues_[0]) keys.push_back(key);
-  return keys;
 }
 
 }  // namespace dayaq::portal

@@ -50,12 +50,12 @@ class Texts {
   /// Calls f(key, text) for each text that stands by itself: no forms, nothing to fill in.
   void each_plain(Language language,
                   const std::function<void(const std::string&, const std::string&)>& f) const;
-  [[nodiscard]] std::vector<std::string> keys() const;
+  [[nodiscard]] const std::vector<std::string>& keys() const { return keys_; }  ///< sorted
 
  private:
   struct Entry {
     std::string other;  ///< the whole text if it has no forms
-    std::map<Plural, std::string> forms;
+    std::vector<std::pair<Plural, std::string>> forms;
     bool plain = true;
   };
   using Catalogue = std::map<std::string, Entry, std::less<>>;
@@ -63,7 +63,8 @@ class Texts {
   static Result<Catalogue> read(std::string_view yaml, Language language);
   [[nodiscard]] const Entry& entry(std::string_view key, Language language) const;
 
-  Catalogue catalogues_[languages.size()];
+  std::vector<std::string> keys_;                 // sorted
+  std::vector<Entry> entries_[languages.size()];  // in their order
 };
 
 }  // namespace dayaq::portal

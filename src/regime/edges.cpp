@@ -16,22 +16,29 @@ std::unexpected<Error> unknown_edge(std::string_view name) {
               fmt::format("No edge `{}` is enrolled for this operator. See `dayaq edge list`.", name));
 }
 
-std::string key_name(std::string_view edge) {
-  return fmt::format("edge {}", edge);
-}
-
 Result<void> append(store::Session& session, const registry::Registry& registry, const char* action,
                     const Edge& edge, const std::string& actor) {
   DAYAQ_TRY_OK(registry.log.append(
-      session, {.action = action,
-                .actor = actor,
-                .subject = std::nullopt,
-                .data = fmt::format(R"({{"edge":{},"key":{},"number":{},"operator":{},"public_key":"{}"}})",
-                                    http::json_string(edge.name), edge.api_key, edge.number,
-                                    http::json_string(registry.organisations.at(edge.provider)->code.value()),
-                                    to_hex(edge.key)),
-                .personal = ""}));
+      session,
+      {.action = action,
+       .actor = actor,
+       .subject = std::nullopt,
+       .data = fmt::format(
+           R"({{"client_key":"{}","edge":{},"key":{},"number":{},"operator":{},"public_key":"{}"}})",
+           edge.client_key ? to_hex(*edge.client_key) : "", http::json_string(edge.name), edge.api_key,
+           edge.number, http::json_string(registry.organisations.at(edge.provider)->code.value()),
+           to_hex(edge.key)),
+       .personal = ""}));
   return {};
+}
+
+bool uses(const Edge& edge, const crypto::PublicKey& key) {
+  return edge.live() && (edge.key == key || edge.client_key == key);
+}
+
+std::unexpected<Error> key_used() {
+  return fail(ErrorKind::conflict, "edges.key_used",
+              "An edge has this key already. Each edge makes keys of its own, one for each purpose.");
 }
 
 Result<int> free_number(const std::vector<Edge>& edges, int wanted) {
@@ -145,6 +152,10 @@ void EdgeBook::after_commit() noexcept {
   pending_.clear();
 }
 
+std::string edge_key_name(std::string_view edge) {
+  return fmt::format("edge {}", edge);
+}
+
 std::uint32_t edge_scopes() {
   return 1u << static_cast<unsigned>(http::Scope::feed_read);
 }
@@ -169,27 +180,49 @@ Result<EnrolledEdge> enrol_edge(store::Session& session, const registry::Registr
                     request.name));
   }
   const std::vector<Edge> others = book.newest_of(request.provider);
-  if (std::ranges::any_of(others, [&](const Edge& edge) { return edge.live() && edge.key == request.key; })) {
-    return fail(ErrorKind::conflict, "edges.key_used",
-                "Another edge signs with this key. Each edge makes a key of its own.");
-  }
+  const auto taken = [&](const Edge& edge) {
+    return uses(edge, request.key) || (request.client_key && uses(edge, *request.client_key));
+  };
+  if (std::ranges::any_of(others, taken) || request.client_key == request.key) return key_used();
   Edge edge{.provider = request.provider,
             .name = request.name,
             .key = request.key,
+            .client_key = request.client_key,
             .url = request.url,
             .enrolled = registry.clock.now()};
   DAYAQ_TRY(edge.number, free_number(others, request.number));
-  DAYAQ_TRY(registry::IssuedKey issued, registry::create_key(session, registry, ring,
-                                                             {.organisation = request.provider,
-                                                              .name = key_name(request.name),
-                                                              .scopes = edge_scopes(),
-                                                              .expires = instant_max},
-                                                             secret, actor));
-  edge.api_key = issued.key.id;
+  std::optional<registry::IssuedKey> issued;
+  if (!request.client_key) {
+    DAYAQ_TRY(issued, registry::create_key(session, registry, ring,
+                                           {.organisation = request.provider,
+                                            .name = edge_key_name(request.name),
+                                            .scopes = edge_scopes(),
+                                            .expires = instant_max},
+                                           secret, actor));
+    edge.api_key = issued->key.id;
+  }
   DAYAQ_TRY_OK(FeedStore::put_edge(session, edge));
   DAYAQ_TRY_OK(append(session, registry, "edge.enrol", edge, actor));
   book.stage(edge);
   return EnrolledEdge{.edge = std::move(edge), .api_key = std::move(issued)};
+}
+
+Result<Edge> change_client_key(store::Session& session, const registry::Registry& registry, EdgeBook& book,
+                               OrganisationIndex provider, std::string_view name,
+                               const crypto::PublicKey& key, const std::string& actor) {
+  std::optional<Edge> edge = book.newest(provider, name);
+  if (!edge) return unknown_edge(name);
+  if (!edge->live()) {
+    return fail(ErrorKind::conflict, "edges.ended", "This edge was ended. Enrol it under a new name.");
+  }
+  if (edge->client_key == key) return *edge;
+  const std::vector<Edge> all = book.newest_of(provider);
+  if (std::ranges::any_of(all, [&](const Edge& other) { return uses(other, key); })) return key_used();
+  edge->client_key = key;
+  DAYAQ_TRY_OK(FeedStore::put_edge(session, *edge));
+  DAYAQ_TRY_OK(append(session, registry, "edge.client_key", *edge, actor));
+  book.stage(*edge);
+  return *std::move(edge);
 }
 
 Result<Edge> end_edge(store::Session& session, const registry::Registry& registry, registry::KeyRing& ring,
@@ -198,10 +231,11 @@ Result<Edge> end_edge(store::Session& session, const registry::Registry& registr
   std::optional<Edge> edge = book.newest(provider, name);
   if (!edge) return unknown_edge(name);
   if (!edge->live()) return *edge;
-  DAYAQ_TRY_OK(registry::revoke_key(session, registry, ring, edge->api_key, actor));
+  if (edge->api_key != 0) DAYAQ_TRY_OK(registry::revoke_key(session, registry, ring, edge->api_key, actor));
   // Also those that took its place since: they kept its name.
   for (const registry::ApiKey& key : ring.all()) {
-    if (key.organisation != provider || key.name != key_name(name) || key.revoked != instant_max) continue;
+    if (key.organisation != provider || key.name != edge_key_name(name) || key.revoked != instant_max)
+      continue;
     if (key.id == edge->api_key) continue;
     DAYAQ_TRY_OK(registry::revoke_key(session, registry, ring, key.id, actor));
   }

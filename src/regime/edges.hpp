@@ -1,8 +1,10 @@
 // The operators' edges as the centre knows them: who they are, and how far each has come on the feed.
 //
-// An edge is enrolled with the public half of its own signing key, which verifies its settlements, and gets
-// an API key of its own. What it has applied it says itself, by asking the feed for what comes after: that is
-// held in memory for the live figures, and written now and then, so that a restart knows who was heard when.
+// An edge is enrolled with the public halves of two keys of its own: one signs its settlements, and by the
+// other it proves itself as an OAuth client (feed/edge_client.hpp), which is all that the feed, the list of
+// resources and settlements ask of it. One that brings no client key gets an API key. What it has applied it
+// says itself, by asking the feed for what comes after: that is held in memory for the live figures, and
+// written now and then, so that a restart knows who was heard when.
 #pragma once
 
 #include <map>
@@ -20,11 +22,12 @@ inline constexpr int edges_max = 16;  ///< live ones of one operator
 
 struct Edge {
   OrganisationIndex provider = 0;
-  std::string name;         ///< a code, unique within the operator for ever: settlements are numbered by it
-  int number = 0;           ///< 1 to edges_max, among the operator's live edges
-  crypto::PublicKey key{};  ///< signs its settlements
-  std::uint64_t api_key = 0;
-  std::string url;  ///< where its siblings reach it; "" if it didn't say
+  std::string name;           ///< a code, unique within the operator for ever: settlements are numbered by it
+  int number = 0;             ///< 1 to edges_max, among the operator's live edges
+  crypto::PublicKey key{};    ///< signs its settlements
+  std::uint64_t api_key = 0;  ///< 0: it has none
+  std::optional<crypto::PublicKey> client_key;  ///< Ed25519; proves its client
+  std::string url;                              ///< where its siblings reach it; "" if it didn't say
   Instant enrolled;
   Instant ended = instant_max;
   [[nodiscard]] bool live() const { return ended == instant_max; }
@@ -86,25 +89,35 @@ struct EnrolEdge {
   OrganisationIndex provider = 0;
   std::string name;
   crypto::PublicKey key{};
+  std::optional<crypto::PublicKey> client_key;  ///< without one it gets an API key
   std::string url;
   int number = 0;  ///< 0: the lowest that is free
 };
 struct EnrolledEdge {
   Edge edge;
-  registry::IssuedKey api_key;  ///< its token is shown once
+  std::optional<registry::IssuedKey> api_key;  ///< its token is shown once
 };
 
-/// What an edge's API key may do.
+/// What an edge's client or API key may do.
 [[nodiscard]] std::uint32_t edge_scopes();
 
-/// Enrols an edge and makes its API key. invalid_input "edges.name", "edges.number", "edges.url"; conflict
-/// "edges.exists" (the name was used before), "edges.key_used" (another edge signs with this key),
-/// "edges.number_taken"; limit "edges.limit". Errors of create_key().
+/// What the API keys that are made for an edge are called.
+[[nodiscard]] std::string edge_key_name(std::string_view edge);
+
+/// Enrols an edge; makes its API key if it brings no client key. invalid_input "edges.name", "edges.number",
+/// "edges.url"; conflict "edges.exists" (the name was used before), "edges.key_used" (another edge has one of
+/// these keys), "edges.number_taken"; limit "edges.limit". Errors of create_key().
 Result<EnrolledEdge> enrol_edge(store::Session& session, const registry::Registry& registry,
                                 registry::KeyRing& ring, EdgeBook& book, const EnrolEdge& request,
                                 const registry::KeySecret& secret, const std::string& actor);
-/// Ends an edge and all API keys that were made for it. One that has ended stays as it is. not_found
-/// "edges.unknown".
+/// Gives a live edge another client key; the client of the one before, and its tokens, end with this commit.
+/// The key that it has already is no change. not_found "edges.unknown"; conflict "edges.ended",
+/// "edges.key_used" (it signs settlements with it, or another edge has it).
+Result<Edge> change_client_key(store::Session& session, const registry::Registry& registry, EdgeBook& book,
+                               OrganisationIndex provider, std::string_view name,
+                               const crypto::PublicKey& key, const std::string& actor);
+/// Ends an edge, its client and all API keys that were made for it. One that has ended stays as it is.
+/// not_found "edges.unknown".
 Result<Edge> end_edge(store::Session& session, const registry::Registry& registry, registry::KeyRing& ring,
                       EdgeBook& book, OrganisationIndex provider, std::string_view name,
                       const std::string& actor);

@@ -1,8 +1,10 @@
-// The routes of the operators' edges: enrol one, list them with how far each has come, end one.
+// The routes of the operators' edges: enrol one, list them with how far each has come, change the key of its
+// client, end one.
 #include <fmt/format.h>
 
 #include <algorithm>
 
+#include "feed/edge_client.hpp"
 #include "http/encoding.hpp"
 #include "regime/edges_json.hpp"
 #include "regime/grants_api.hpp"
@@ -22,14 +24,21 @@ constexpr const char* body_schema = R"({"type": "object", "additionalProperties"
     "operator": {"type": "string", "description": "Its code; the caller's own if left out."},
     "name": {"type": "string", "description": "A code that this operator never used for an edge before."},
     "public_key": {"type": "string", "description": "The edge's Ed25519 public key, base64 or hexadecimal."},
+    "client_key": {"type": "string", "description": "Of its OAuth client, likewise; an API key is made if left out."},
     "number": {"type": "integer", "minimum": 1, "maximum": 16, "description": "The lowest free one if left out."},
     "url": {"type": "string", "description": "Where its siblings reach it."}}})";
 constexpr const char* end_schema = R"({"type": "object", "additionalProperties": false,
   "properties": {"operator": {"type": "string", "description": "Its code; the caller's own if left out."}}})";
+constexpr const char* client_key_schema = R"({"type": "object", "additionalProperties": false,
+  "required": ["client_key"], "properties": {
+    "operator": {"type": "string", "description": "Its code; the caller's own if left out."},
+    "client_key": {"type": "string", "description": "An Ed25519 public key, base64 or hexadecimal."}}})";
 constexpr const char* edge_schema = R"({"type": "object",
   "required": ["operator", "name", "number", "public_key", "enrolled", "ended"], "properties": {
     "operator": {"type": "string"}, "name": {"type": "string"}, "number": {"type": "integer"},
-    "public_key": {"type": "string"}, "key": {"type": "integer", "description": "Its API key's number."},
+    "public_key": {"type": "string"},
+    "key": {"type": ["integer", "null"], "description": "Its API key's number, if it has one."},
+    "client_id": {"type": ["string", "null"], "description": "Its OAuth client, if it has one."},
     "url": {"type": ["string", "null"]}, "enrolled": {"type": "string", "format": "date-time"},
     "ended": {"type": ["string", "null"], "format": "date-time"},
     "applied": {"type": "integer", "description": "The last number that it has confirmed."},
@@ -37,9 +46,10 @@ constexpr const char* edge_schema = R"({"type": "object",
     "lines_behind": {"type": "integer"}, "seconds_behind": {"type": "number"},
     "silent": {"type": "boolean", "description": "Not heard for a minute."}}})";
 constexpr const char* enrolled_schema = R"({"type": "object",
-  "required": ["operator", "name", "number", "token", "feed_key", "centre_key", "zone", "siblings"], "properties": {
+  "required": ["operator", "name", "number", "feed_key", "centre_key", "zone", "siblings"], "properties": {
     "operator": {"type": "string"}, "name": {"type": "string"}, "number": {"type": "integer"},
-    "key": {"type": "integer"}, "token": {"type": "string", "description": "Its API key, shown once."},
+    "client_id": {"type": "string", "description": "Its OAuth client, if it brought a key for one."},
+    "key": {"type": "integer"}, "token": {"type": "string", "description": "Its API key, shown once, if not."},
     "feed_key": {"type": "string", "description": "Makes the pseudonyms of the operator's subscriptions; base64."},
     "centre_key": {"type": "string", "description": "Verifies the feed: Ed25519, base64."},
     "zone": {"type": "string", "description": "Quota periods are civil days, weeks and months here."},
@@ -64,13 +74,15 @@ class EdgeHandlers {
     Bytes feed_bytes;
     put_le(feed_bytes, feed_key.k0);
     put_le(feed_bytes, feed_key.k1);
+    const std::string credential =
+        enrolled->api_key ? fmt::format(R"("key":{},"token":"{}")", edge.api_key, enrolled->api_key->token)
+                          : fmt::format(R"("client_id":"{}")", client_id_of(edge));
     Response response = Response::json(
-        fmt::format(
-            R"({{"operator":"{}","name":"{}","number":{},"key":{},"token":"{}","feed_key":"{}","centre_key":"{}",)"
-            R"("zone":{},"siblings":[{}]}})",
-            code_of(edge.provider), edge.name, edge.number, edge.api_key, enrolled->api_key.token,
-            to_base64(feed_bytes), to_base64(api_.keeper.signer().public_key()),
-            http::json_string(api_.registry.country.zone().name()), siblings_json(edge)),
+        fmt::format(R"({{"operator":"{}","name":"{}","number":{},{},"feed_key":"{}","centre_key":"{}",)"
+                    R"("zone":{},"siblings":[{}]}})",
+                    code_of(edge.provider), edge.name, edge.number, credential, to_base64(feed_bytes),
+                    to_base64(api_.keeper.signer().public_key()),
+                    http::json_string(api_.registry.country.zone().name()), siblings_json(edge)),
         201);
     response.headers.emplace_back("Cache-Control", "no-store");
     return response;
@@ -87,10 +99,26 @@ class EdgeHandlers {
           lag_of(api_.keeper.hub(), api_.db, state.edge.provider, state.progress.applied, api_.clock.now());
       if (!lag) return registry::refuse(lag.error());
       if (out.back() != '[') out += ',';
-      out += fmt::format(R"({{"operator":"{}",{},{}}})", code_of(state.edge.provider), edge_json(state.edge),
+      out += fmt::format(R"({{"operator":"{}",{},{}}})", code_of(state.edge.provider), json_of(state.edge),
                          progress_json(state, *lag, api_.clock.now()));
     }
     return Response::json(out + "]}");
+  }
+
+  [[nodiscard]] Response change_key(const Request& request) const {
+    const auto done = [&]() -> Result<Edge> {
+      DAYAQ_TRY(const auto body, registry::JsonBody::parse(request.body, {"operator", "client_key"}));
+      DAYAQ_TRY(const auto text, body.required("client_key"));
+      DAYAQ_TRY(const crypto::PublicKey key, parse_key("client_key", text));
+      const std::string name(request.parameter("edge"));
+      DAYAQ_TRY(const OrganisationIndex provider, owner_of(request, body, name));
+      return api_.db.write([&](store::Session& session) {
+        return change_client_key(session, api_.registry, api_.edges, provider, name, key,
+                                 request.principal.actor());
+      });
+    }();
+    if (!done) return registry::refuse(done.error());
+    return Response::json(fmt::format(R"({{"operator":"{}",{}}})", code_of(done->provider), json_of(*done)));
   }
 
   [[nodiscard]] Response end(const Request& request) const {
@@ -101,13 +129,18 @@ class EdgeHandlers {
                       request.principal.actor());
     });
     if (!ended) return registry::refuse(ended.error());
-    return Response::json(fmt::format(R"({{"operator":"{}",{}}})", code_of(*provider), edge_json(*ended)));
+    return Response::json(fmt::format(R"({{"operator":"{}",{}}})", code_of(*provider), json_of(*ended)));
   }
 
  private:
   [[nodiscard]] const std::string& code_of(OrganisationIndex provider) const {
     return api_.registry.organisations.at(provider)->code.value();
   }
+
+  [[nodiscard]] std::string client_id_of(const Edge& edge) const {
+    return edge.client_key ? feed::edge_client_id(code_of(edge.provider), edge.name, *edge.client_key) : "";
+  }
+  [[nodiscard]] std::string json_of(const Edge& edge) const { return edge_json(edge, client_id_of(edge)); }
 
   [[nodiscard]] std::string siblings_json(const Edge& edge) const {
     std::string out;
@@ -120,11 +153,42 @@ class EdgeHandlers {
     return out;
   }
 
+  /// The edge that calls, by its client or by the API key that was made for it; its name, "" for others.
+  [[nodiscard]] std::string calling_edge(const Request& request, OrganisationIndex caller) const {
+    for (const EdgeState& state : api_.edges.of(caller)) {
+      const Edge& edge = state.edge;
+      if (!edge.live()) continue;
+      if (!request.principal.client.empty() && request.principal.client == client_id_of(edge))
+        return edge.name;
+      if (request.principal.key != 0 && is_key_of(edge, request.principal.key)) return edge.name;
+    }
+    return {};
+  }
+  /// Also one that took its place since: it kept its name.
+  [[nodiscard]] bool is_key_of(const Edge& edge, std::uint64_t id) const {
+    if (edge.api_key == id) return true;
+    const auto key = api_.keys.live(id);
+    return key && key->organisation == edge.provider && key->name == edge_key_name(edge.name);
+  }
+
+  /// Whose edge's client is changed: an edge changes its own alone.
+  [[nodiscard]] Result<OrganisationIndex> owner_of(const Request& request, const registry::JsonBody& body,
+                                                   std::string_view edge) const {
+    DAYAQ_TRY(const OrganisationIndex caller, registry::caller_of(request, api_.registry));
+    if (const std::string self = calling_edge(request, caller); !self.empty() && self == edge) return caller;
+    return provider_of(request, body);
+  }
+
   /// The operator whose edge is meant: the caller itself, or, for an administrator, the one that is named.
   [[nodiscard]] Result<OrganisationIndex> provider_of(const Request& request,
                                                       const registry::JsonBody& body) const {
     DAYAQ_TRY(const OrganisationIndex caller, registry::caller_of(request, api_.registry));
     DAYAQ_TRY(const auto code, body.text("operator"));
+    // Who has stolen an edge's key gets no second edge by it, and takes none of the others away.
+    if (!calling_edge(request, caller).empty()) {
+      return fail(ErrorKind::forbidden, "edges.by_edge",
+                  "An edge enrols and ends no edges. Call with a key of the operator's own.");
+    }
     const bool is_operator = api_.keeper.feed_key(caller).has_value();
     const auto named = code ? api_.registry.organisations.find(*code) : std::optional(caller);
     if (is_operator && named == caller) return caller;
@@ -138,10 +202,10 @@ class EdgeHandlers {
     return *named;
   }
 
-  [[nodiscard]] static Result<crypto::PublicKey> parse_key(std::string_view text) {
+  [[nodiscard]] static Result<crypto::PublicKey> parse_key(std::string_view field, std::string_view text) {
     const auto bytes = text.size() == 64 ? from_hex(text) : from_base64(text);
     if (!bytes || bytes->size() != 32) {
-      return fail_field("edges.public_key", "public_key",
+      return fail_field("edges.public_key", std::string(field),
                         "An Ed25519 public key is 32 bytes, in base64 or hexadecimal.");
     }
     crypto::PublicKey key;
@@ -150,13 +214,17 @@ class EdgeHandlers {
   }
 
   [[nodiscard]] Result<EnrolEdge> parse_enrol(const Request& request) const {
-    DAYAQ_TRY(const auto body,
-              registry::JsonBody::parse(request.body, {"operator", "name", "public_key", "number", "url"}));
+    DAYAQ_TRY(const auto body, registry::JsonBody::parse(request.body, {"operator", "name", "public_key",
+                                                                        "client_key", "number", "url"}));
     EnrolEdge out;
     DAYAQ_TRY(out.provider, provider_of(request, body));
     DAYAQ_TRY(out.name, body.required("name"));
     DAYAQ_TRY(const auto key, body.required("public_key"));
-    DAYAQ_TRY(out.key, parse_key(key));
+    DAYAQ_TRY(out.key, parse_key("public_key", key));
+    DAYAQ_TRY(const auto client_key, body.text("client_key"));
+    if (client_key) {
+      DAYAQ_TRY(out.client_key, parse_key("client_key", *client_key));
+    }
     DAYAQ_TRY(const auto number, body.number("number"));
     if (number) {
       if (*number < 1 || *number > edges_max) {
@@ -180,11 +248,12 @@ class EdgeHandlers {
 
 }  // namespace
 
-std::string edge_json(const Edge& edge) {
+std::string edge_json(const Edge& edge, std::string_view client_id) {
   return fmt::format(
-      R"("name":"{}","number":{},"public_key":"{}","key":{},"url":{},"enrolled":"{}","ended":{})", edge.name,
-      edge.number, to_base64(edge.key), edge.api_key, edge.url.empty() ? "null" : http::json_string(edge.url),
-      format_instant(edge.enrolled),
+      R"("name":"{}","number":{},"public_key":"{}","key":{},"client_id":{},"url":{},"enrolled":"{}","ended":{})",
+      edge.name, edge.number, to_base64(edge.key), edge.api_key == 0 ? "null" : std::to_string(edge.api_key),
+      client_id.empty() ? "null" : http::json_string(client_id),
+      edge.url.empty() ? "null" : http::json_string(edge.url), format_instant(edge.enrolled),
       edge.live() ? "null" : fmt::format("\"{}\"", format_instant(edge.ended)));
 }
 
@@ -199,6 +268,7 @@ std::string progress_json(const EdgeState& state, const EdgeLag& lag, Instant no
 void add_edge_routes(http::Router& router, const GrantsApi& api) {
   router.add_schema("EdgeBody", body_schema);
   router.add_schema("EdgeEnd", end_schema);
+  router.add_schema("EdgeClientKey", client_key_schema);
   router.add_schema("Edge", edge_schema);
   router.add_schema("EnrolledEdge", enrolled_schema);
   router.add_schema("EdgeList",
@@ -210,8 +280,8 @@ void add_edge_routes(http::Router& router, const GrantsApi& api) {
               .pattern = "/v1/edges",
               .scope = Scope::feed_read,
               .operation = "enrol_edge",
-              .summary = "Enrols an edge of the calling operator, and makes its API key; an administrator "
-                         "names the operator.",
+              .summary = "Enrols an edge of the calling operator, with its OAuth client or an API key; an "
+                         "administrator names the operator.",
               .request_schema = "EdgeBody",
               .response_schema = "EnrolledEdge",
               .tag = "feed"},
@@ -224,11 +294,22 @@ void add_edge_routes(http::Router& router, const GrantsApi& api) {
               .response_schema = "EdgeList",
               .tag = "feed"},
              [handlers](const Request& request) { return handlers->list(request); });
+  router.add(
+      {.method = Method::post,
+       .pattern = "/v1/edges/{edge}/client-key",
+       .scope = Scope::feed_read,
+       .operation = "change_edge_client_key",
+       .summary = "Gives an edge's OAuth client another key, from now on: an edge its own, an operator "
+                  "any of its edges.",
+       .request_schema = "EdgeClientKey",
+       .response_schema = "Edge",
+       .tag = "feed"},
+      [handlers](const Request& request) { return handlers->change_key(request); });
   router.add({.method = Method::post,
               .pattern = "/v1/edges/{edge}/end",
               .scope = Scope::feed_read,
               .operation = "end_edge",
-              .summary = "Ends an edge and its API key now.",
+              .summary = "Ends an edge now, with its OAuth client and its API keys.",
               .request_schema = "EdgeEnd",
               .response_schema = "Edge",
               .tag = "feed"},

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "regime/edges.hpp"
 
 namespace dayaq::regime {
 
-[[nodiscard]] std::string edge_json(const Edge& edge);
+/// @param client_id  of its OAuth client, "" without one
+[[nodiscard]] std::string edge_json(const Edge& edge, std::string_view client_id);
 [[nodiscard]] std::string progress_json(const EdgeState& state, const EdgeLag& lag, Instant now);
 
 }  // namespace dayaq::regime

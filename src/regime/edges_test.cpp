@@ -205,6 +205,62 @@ TEST_P(Edges, ThatAreEndedCanDoNothingMore) {
   EXPECT_EQ(json::parse(enrol("baku-2", azercell).body).at("number").to_number<int>(), 1) << "free again";
 }
 
+TEST_P(Edges, ThatBringAClientKeyGetAClientAndNoApiKey) {
+  const auto fresh = [&] { return to_base64(crypto::SigningKey::generate(node.random).public_key()); };
+  const std::string first = fresh(), second = fresh();
+  const auto made = enrol("baku-1", azercell, R"(,"client_key":")" + first + "\"");
+  ASSERT_EQ(made.status, 201) << made.body;
+  const json::value given = json::parse(made.body);
+  EXPECT_FALSE(given.as_object().contains("token"));
+  const std::string id(given.at("client_id").as_string());
+  EXPECT_TRUE(id.starts_with("edge:azercell:baku-1:")) << id;
+  EXPECT_EQ(listed(azercell).at(0).at("client_id").as_string(), id);
+  EXPECT_TRUE(listed(azercell).at(0).at("key").is_null());
+  const auto change = [&](const std::string& name, const std::string& key, const std::string& token) {
+    return call(Method::post, "/v1/edges/" + name + "/client-key", R"({"client_key":")" + key + "\"}", token);
+  };
+  const auto changed = change("baku-1", second, azercell);
+  ASSERT_EQ(changed.status, 200) << changed.body;
+  const std::string after(json::parse(changed.body).at("client_id").as_string());
+  EXPECT_NE(after, id) << "another key is another client";
+  EXPECT_EQ(change("baku-1", second, azercell).status, 200) << "the answer was lost";
+  EXPECT_EQ(audit_actions(), (std::vector<std::string>{"edge.enrol baku-1", "edge.client_key baku-1"}));
+  restart();
+  EXPECT_EQ(listed(azercell).at(0).at("client_id").as_string(), after);
+
+  EXPECT_EQ(code_of(enrol("baku-2", azercell, R"(,"client_key":")" + second + "\"")), "edges.key_used");
+  EXPECT_EQ(code_of(enrol("baku-2", azercell, R"(,"client_key":"AAAA")")), "edges.public_key");
+  const std::string signs = to_base64(edges->find(node.node.organisation("azercell"), "baku-1")->key);
+  EXPECT_EQ(code_of(change("baku-1", signs, azercell)), "edges.key_used") << "one key, one purpose";
+  EXPECT_EQ(code_of(change("baku-9", fresh(), azercell)), "edges.unknown");
+  EXPECT_EQ(code_of(change("baku-1", fresh(), bakcell)), "edges.unknown");
+  EXPECT_EQ(code_of(change("baku-1", fresh(), reader)), "edges.not_yours");
+  ASSERT_EQ(call(Method::post, "/v1/edges/baku-1/end", "", azercell).status, 200);
+  EXPECT_EQ(code_of(change("baku-1", fresh(), azercell)), "edges.ended");
+}
+
+TEST_P(Edges, EnrolAndEndNoEdgesAndChangeNoKeyButTheirOwn) {
+  const json::value made = json::parse(enrol("baku-1", azercell).body);
+  const std::string token(made.at("token").as_string());
+  ASSERT_EQ(enrol("baku-2", azercell).status, 201);
+  EXPECT_EQ(code_of(enrol("baku-3", token)), "edges.by_edge");
+  EXPECT_EQ(code_of(call(Method::post, "/v1/edges/baku-2/end", "", token)), "edges.by_edge");
+  const auto change = [&](const std::string& name) {
+    const auto key = to_base64(crypto::SigningKey::generate(node.random).public_key());
+    return call(Method::post, "/v1/edges/" + name + "/client-key", R"({"client_key":")" + key + "\"}", token);
+  };
+  EXPECT_EQ(code_of(change("baku-2")), "edges.by_edge");
+  EXPECT_EQ(change("baku-1").status, 200) << "from an API key to a client";
+  EXPECT_EQ(call(Method::get, "/v1/feed?after=0", "", token).status, 200)
+      << "which ends when somebody revokes it";
+  const registry::KeySecret secret = registry::draw_key_secret(node.node.random);
+  const auto rotated = must(node.node.write([&](Session& session, const registry::Registry& registry) {
+    return registry::rotate_key(session, registry, *keys, made.at("key").to_number<std::uint64_t>(), 1h,
+                                secret, "cli");
+  }));
+  EXPECT_EQ(code_of(enrol("baku-3", rotated.token)), "edges.by_edge") << "its successor too";
+}
+
 TEST_P(Edges, ConfirmWhatTheyHaveAppliedByAskingForMore) {
   ASSERT_EQ(enrol("baku-1", azercell).status, 201);
   const auto state = [&] { return listed(azercell).at(0); };
@@ -263,7 +319,8 @@ TEST_P(Edges, ThatHeardAnotherLineUnderTheirNumberAreToldThatTheFeedWasRestored)
                     })).last_sequence;
   const auto ask = [&](std::uint64_t after, Instant heard) {
     return call(Method::get,
-                "/v1/feed?after=" + std::to_string(after) + "&said=" + std::to_string(to_micros(heard)), "", token);
+                "/v1/feed?after=" + std::to_string(after) + "&said=" + std::to_string(to_micros(heard)), "",
+                token);
   };
   EXPECT_EQ(ask(last - 1, said).status, 200) << "this very line";
   EXPECT_EQ(ask(last - 1, said + std::chrono::hours(1)).status, 200) << "a snapshot that was taken later";

@@ -65,6 +65,10 @@ create table feed_resources (
   created bigint not null,
   content text not null                      -- the classes' lines, src/feed/resources.hpp
 );
+)sql"},
+    // An edge shows itself by a key of its own; those enrolled before have an API key.
+    store::Migration{.room = "feed", .number = 5, .sql = R"sql(
+alter table feed_edge add column client_key {blob};
 )sql"}};
 
 Result<FeedEnd> floor_of(store::Session& session, OrganisationIndex provider) {
@@ -207,7 +211,8 @@ Result<void> FeedStore::insert_resources(store::Session& session, const Resource
 Result<void> FeedStore::each_edge(store::Session& session,
                                   const std::function<void(const EdgeState&)>& on_edge) {
   return session.query(
-      "select organisation, name, number, public_key, api_key, url, enrolled, ended, applied, heard"
+      "select organisation, name, number, public_key, api_key, url, enrolled, ended, applied, heard, "
+      "client_key"
       " from feed_edge",
       {}, [&](const store::Row& row) -> Result<bool> {
         EdgeState state{.edge = {.provider = OrganisationIndex(row.integer(0)),
@@ -223,6 +228,12 @@ Result<void> FeedStore::each_edge(store::Session& session,
         if (key.size() != state.edge.key.size())
           return fail(ErrorKind::internal, "feed.key", "An edge's key is damaged.", "not 32 bytes");
         std::ranges::copy(key, state.edge.key.begin());
+        if (!row.is_null(10)) {
+          const BytesView client = row.blob(10);
+          if (client.size() != state.edge.key.size())
+            return fail(ErrorKind::internal, "feed.key", "An edge's key is damaged.", "not 32 bytes");
+          std::ranges::copy(client, state.edge.client_key.emplace().begin());
+        }
         on_edge(state);
         return true;
       });
@@ -230,13 +241,17 @@ Result<void> FeedStore::each_edge(store::Session& session,
 
 Result<void> FeedStore::put_edge(store::Session& session, const Edge& edge) {
   const store::Param ended = edge.live() ? store::Param(nullptr) : store::Param(to_micros(edge.ended));
+  const store::Param client_key =
+      edge.client_key ? store::Param(BytesView(*edge.client_key)) : store::Param(nullptr);
   return session.exec(
-      "insert into feed_edge (organisation, name, number, public_key, api_key, url, enrolled, ended, applied,"
-      " heard) values ($1, $2, $3, $4, $5, $6, $7, $8, 0, null)"
-      " on conflict (organisation, name) do update set ended = excluded.ended",
+      "insert into feed_edge (organisation, name, number, public_key, api_key, url, enrolled, ended, "
+      "client_key,"
+      " applied, heard) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, null)"
+      " on conflict (organisation, name) do update set ended = excluded.ended, client_key = "
+      "excluded.client_key",
       {std::int64_t(edge.provider), std::string_view(edge.name), std::int64_t(edge.number),
        BytesView(edge.key), signed_of(edge.api_key), std::string_view(edge.url), to_micros(edge.enrolled),
-       ended});
+       ended, client_key});
 }
 
 Result<void> FeedStore::put_progress(store::Session& session, const EdgeState& state) {

@@ -79,7 +79,7 @@ struct FeedStore {
 
   static Result<void> each_edge(store::Session& session,
                                 const std::function<void(const EdgeState&)>& on_edge);
-  /// A new edge, or the end of one that is there; what it has applied is left alone.
+  /// A new edge, or the end or another client key of one that is there; what it has applied is left alone.
   static Result<void> put_edge(store::Session& session, const Edge& edge);
   static Result<void> put_progress(store::Session& session, const EdgeState& state);
 };

@@ -7,6 +7,7 @@
 
 #include "regime/file_quantity.hpp"
 #include "regime/file_rule.hpp"
+#include "registry/organisation_kind.hpp"
 
 namespace dayaq::regime {
 namespace {
@@ -71,11 +72,6 @@ std::vector<std::string> all_words(const Words& words) {
 
 constexpr std::uint8_t bit(SubscriptionKind kind) {
   return static_cast<std::uint8_t>(1u << static_cast<unsigned>(kind));
-}
-
-bool is_operator(registry::OrganisationKind kind) {
-  using enum registry::OrganisationKind;
-  return kind == mobile_operator || kind == internet_provider || kind == tv_operator;
 }
 
 class RegimeReader {
@@ -219,7 +215,7 @@ class RegimeReader {
         operators = true;  // it may have been meant as one
         continue;
       }
-      const bool is_one = is_operator(provider->kind);
+      const bool is_one = registry::is_operator(provider->kind);
       operators |= is_one;
       if (is_one && !some_on_lines) {
         reader_.error(item, "regime.provider",

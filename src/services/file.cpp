@@ -8,6 +8,7 @@
 #include <set>
 
 #include "regime/file_quantity.hpp"
+#include "registry/organisation_kind.hpp"
 #include "services/file_parts.hpp"
 
 namespace dayaq::services {
@@ -21,11 +22,6 @@ constexpr std::uint64_t fee_max = 100'000'00;  // qepik
 constexpr auto appeal_usual = std::chrono::days(30);
 constexpr std::uint8_t bit(Channel channel) {
   return static_cast<std::uint8_t>(1u << static_cast<unsigned>(channel));
-}
-
-bool provides_services(registry::OrganisationKind kind) {
-  using enum registry::OrganisationKind;
-  return kind == agency || kind == hospital || kind == school || kind == university;
 }
 
 class ServiceFileReader {
@@ -82,7 +78,7 @@ class ServiceFileReader {
     const auto found = provider ? parts_.organisation(*provider) : std::nullopt;
     if (!found) return;
     service.provider = found->index;
-    if (!provides_services(found->kind)) {
+    if (!registry::is_public_body(found->kind)) {
       reader().error(
           *provider, "service.provider",
           fmt::format("`{}` is a firm. A service is provided by an agency, a hospital, a school or a "

@@ -67,13 +67,14 @@ class Walk {
   [[nodiscard]] Instant at() const { return with_.applicant.now; }
   [[nodiscard]] const Service& service() const { return with_.service; }
   [[nodiscard]] const std::string& actor() const { return with_.actor; }
+  [[nodiscard]] Barred barred() const { return with_.barred; }
   Transition take() { return std::move(transition_); }
 
   void event(std::string_view what, LocalizedText note = {}) {
     effects().events.push_back({.number = with_.events + int(effects().events.size()) + 1,
                                 .at = at(),
                                 .what = std::string(what),
-                                .actor = with_.actor,
+                                .actor = effects().events.empty() ? with_.actor : std::string(rules_actor),
                                 .note = std::move(note)});
   }
 
@@ -296,20 +297,31 @@ std::optional<Error> without_words(const LocalizedText& text) {
 }
 
 /// An official acts on a case that waits for a review.
-std::optional<Error> cannot_review(const Case& c, const std::string& actor) {
+std::optional<Error> cannot_review(Walk& walk) {
+  const Case& c = walk.now();
   if (c.state != CaseState::in_review) return wrong_state("it isn't in review").error();
-  return taken(c, actor);
+  if (walk.barred() == Barred::own) {
+    return fail(ErrorKind::forbidden, "case.own",
+                "This application is your own. Another official decides it.")
+        .error();
+  }
+  if (walk.barred() == Barred::decided_before) {
+    return fail(ErrorKind::forbidden, "case.decided_before",
+                "You decided this application before it was appealed. Another official decides it now.")
+        .error();
+  }
+  return taken(c, walk.actor());
 }
 
 Result<void> act(Walk& walk, const Claim&) {
-  if (auto no = cannot_review(walk.now(), walk.actor())) return std::unexpected(*std::move(no));
+  if (auto no = cannot_review(walk)) return std::unexpected(*std::move(no));
   walk.now().claimed_by = walk.actor();
   walk.event("claimed");
   return {};
 }
 
 Result<void> act(Walk& walk, const Release&) {
-  if (auto no = cannot_review(walk.now(), walk.actor())) return std::unexpected(*std::move(no));
+  if (auto no = cannot_review(walk)) return std::unexpected(*std::move(no));
   if (walk.now().claimed_by.empty()) return wrong_state("nobody has it");
   walk.now().claimed_by.clear();
   walk.event("released");
@@ -317,7 +329,7 @@ Result<void> act(Walk& walk, const Release&) {
 }
 
 Result<void> act(Walk& walk, const Grant& grant) {
-  if (auto no = cannot_review(walk.now(), walk.actor())) return std::unexpected(*std::move(no));
+  if (auto no = cannot_review(walk)) return std::unexpected(*std::move(no));
   walk.leave();
   walk.now().reason = grant.reason;
   walk.event("approved", grant.reason);
@@ -326,14 +338,14 @@ Result<void> act(Walk& walk, const Grant& grant) {
 }
 
 Result<void> act(Walk& walk, const Refuse& refuse) {
-  if (auto no = cannot_review(walk.now(), walk.actor())) return std::unexpected(*std::move(no));
+  if (auto no = cannot_review(walk)) return std::unexpected(*std::move(no));
   if (auto no = without_words(refuse.reason)) return std::unexpected(*std::move(no));
   walk.finish(CaseState::refused, refuse.reason);
   return {};
 }
 
 Result<void> act(Walk& walk, const Ask& ask) {
-  if (auto no = cannot_review(walk.now(), walk.actor())) return std::unexpected(*std::move(no));
+  if (auto no = cannot_review(walk)) return std::unexpected(*std::move(no));
   if (auto no = without_words(ask.question)) return std::unexpected(*std::move(no));
   Case& c = walk.now();  // the office keeps it, and who asked keeps it too
   c.state = CaseState::more_asked;

@@ -78,6 +78,13 @@ struct Transition {
   Effects effects;
 };
 
+/// Why an official has no say in a case.
+enum class Barred : std::uint8_t {
+  no,
+  decided_before,  ///< they decided it before it was appealed
+  own,             ///< they applied themselves
+};
+
 /// What a step is judged with.
 struct Setting {
   const Service& service;  ///< the case's version (Move: the version it moves to)
@@ -85,6 +92,7 @@ struct Setting {
   const std::string& actor;
   int events = 0;                    ///< how many the case has
   Instant regime_end = instant_max;  ///< of service.ends_with; instant_min: it isn't in force
+  Barred barred = Barred::no;        ///< the actor, as an official
 };
 
 /// How long who applied has for an answer to what an office asks.
@@ -96,9 +104,15 @@ inline constexpr std::chrono::days asked_within{14};
 /// A new case, with answers that read_answers() passed: runs its first steps. `at` a moment in the civil day.
 [[nodiscard]] Transition begin(const Case& fresh, const Setting& setting);
 
-/// What follows from an action.
+/// Of what the rules do by themselves.
+inline constexpr std::string_view rules_actor = "system";
+
+/// What follows from an action. Its first event is the actor's; what follows from that is the rules'.
 ///   - conflict "case.state"        the case isn't in a state in which that is done
 ///   - conflict "case.claimed"      another official has it
+///   - forbidden "case.decided_before"  it was appealed: whoever decided it before neither claims nor decides
+///   it
+///   - forbidden "case.own"         nor does whoever applied
 ///   - invalid_input "case.reason"  a refusal or a question without words
 ///   - conflict "case.appealed"     once was enough, or the time for it is over
 ///   - forbidden "case.amount"      paid something else than the fee

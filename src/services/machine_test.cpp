@@ -243,6 +243,42 @@ TEST_F(Machine, ARefusalIsAppealedOnceAndInTime) {
   EXPECT_EQ(code_of(apply(c, Appeal{words("Again.")})), "case.appealed");
 }
 
+TEST_F(Machine, WhoDecidedBeforeAnAppealOrAppliedNeitherClaimsNorDecides) {
+  const Case c = apply(in(CaseState::refused), Appeal{words("Look again.")}).value().after;
+  for (const auto& [why, code] :
+       {std::pair(Barred::decided_before, "case.decided_before"), std::pair(Barred::own, "case.own")}) {
+    barred = why;
+    for (const Action& action :
+         std::vector<Action>{Claim{}, Release{}, Grant{}, Refuse{words("No.")}, Ask{words("?")}}) {
+      EXPECT_EQ(code_of(apply(c, action)), code) << name_of(action);
+    }
+  }
+  EXPECT_EQ(code_of(apply(c, Withdraw{})), "withdrawn") << "who applied may";
+  barred = Barred::no;
+  EXPECT_EQ(apply(c, Claim{}).value().after.claimed_by, actor);
+}
+
+TEST_F(Machine, WhatFollowsFromAnActionIsCreditedToTheRules) {
+  const auto actors = [](const Transition& done) {
+    std::string out;
+    for (const CaseEvent& event : done.effects.events) out += event.what + " " + event.actor + "; ";
+    return out;
+  };
+  actor = "self";
+  const Transition sent = begin(fresh());
+  EXPECT_EQ(actors(sent), "submitted self; to_review system; ");
+  actor = "org:digital-agency/key:1";
+  EXPECT_EQ(actors(apply(sent.after, Refuse{words("No.")}).value()), "refused " + actor + "; ");
+  EXPECT_EQ(actors(apply(sent.after, Grant{}).value()), "approved " + actor + "; payment_due system; ");
+  const Case late = in(CaseState::appointment);
+  EXPECT_EQ(actors(apply(late, Came{}).value()), "came " + actor + "; issued system; granted system; ");
+  service.steps = {{.kind = Step::Kind::decide,
+                    .code = "d",
+                    .verdicts = {{.when = {}, .outcome = Outcome::refuse, .reason = words("No.")}}}};
+  actor = "self";
+  EXPECT_EQ(actors(begin(fresh())), "submitted self; refused system; ");
+}
+
 TEST_F(Machine, ALaterRefusalTakesThePermitBack) {
   service.steps = {long_service().steps[3], long_service().steps[0]};
   const Transition issued = begin(fresh());

@@ -53,9 +53,13 @@ struct Judging {
   [[nodiscard]] Applicant applicant() const { return {.facts = facts, .country = country, .now = now}; }
   Result<Transition> apply(const Case& before, const Action& action, int events = 1) {
     const Applicant who = applicant();
-    return services::apply(
-        before, action,
-        {.service = service, .applicant = who, .actor = actor, .events = events, .regime_end = regime_end});
+    return services::apply(before, action,
+                           {.service = service,
+                            .applicant = who,
+                            .actor = actor,
+                            .events = events,
+                            .regime_end = regime_end,
+                            .barred = barred});
   }
   Transition begin(const Case& fresh) {
     const Applicant who = applicant();
@@ -77,6 +81,7 @@ struct Judging {
   std::string actor = "org:digital-agency/key:1";
   Instant now = noon;
   Instant regime_end = instant_max;
+  Barred barred = Barred::no;
 };
 
 }  // namespace dayaq::services::test

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "registry/api.hpp"
+#include "registry/organisation_kind.hpp"
 #include "settlement/reconcile.hpp"
 
 namespace dayaq::settlement {
@@ -59,11 +60,6 @@ constexpr const char* reconciliation_schema = R"({
       "there": {"type": ["integer", "null"]}, "more_there": {"type": "integer"}}}},
     "totals": {"type": "array", "items": {"type": "object", "properties": {"benefit": {"type": "string"},
       "here": {"type": "integer"}, "there": {"type": "integer"}, "more_there": {"type": "integer"}}}}}})";
-
-bool is_operator(registry::OrganisationKind kind) {
-  using Kind = registry::OrganisationKind;
-  return kind == Kind::mobile_operator || kind == Kind::internet_provider || kind == Kind::tv_operator;
-}
 
 /// `?from=` and `?until=`: days, the second not included.
 Result<Days> days_of(const Request& request, Days otherwise) {
@@ -157,7 +153,7 @@ class Handlers {
     DAYAQ_TRY(const registry::OrganisationIndex index, registry::caller_of(request, api_.registry));
     const auto organisation = api_.registry.organisations.at(index);
     const std::string wanted = request.query_value("operator").value_or("");
-    if (!is_operator(organisation->kind)) {
+    if (!registry::is_operator(organisation->kind)) {
       if (!wanted.empty() && !api_.registry.organisations.find(wanted)) {
         return fail_field("settlement.unknown_operator", "operator", "There is no operator of this code.");
       }

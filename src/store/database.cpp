@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "base/waiting.hpp"
 #include "store/engines.hpp"
 
 namespace dayaq::store {
@@ -21,7 +22,7 @@ Result<std::unique_ptr<Database>> Database::open(const Options& options) {
 
 Result<void> Database::write_blocking(const WriteFunction& fn) {
   DAYAQ_ASSERT(!on_writer_thread());
-  struct Waiting {
+  struct Outcome {
     std::mutex mutex;
     std::condition_variable answered;
     std::optional<Result<void>> result;
@@ -33,6 +34,7 @@ Result<void> Database::write_blocking(const WriteFunction& fn) {
            waiting.result = std::move(result);
            waiting.answered.notify_one();
          });
+  const Waiting others_may_work;
   std::unique_lock lock(waiting.mutex);
   waiting.answered.wait(lock, [&] { return waiting.result.has_value(); });
   return std::move(*waiting.result);

@@ -16,6 +16,14 @@ const two = await newBrowser(base);  // an official of the agency and of another
 await addAuthenticator(two.page);
 await enrol(base, citizen, one.page);
 await enrol(base, official, two.page);
+// A second official of the agency, who gets a digital ID at the counter of the first.
+const three = await newBrowser(base);
+await addAuthenticator(three.page);
+await two.page.goto(`${base}/office/counter?organisation=digital-agency`);
+await two.page.fill('#national_id', setup.colleague);
+await two.page.fill('#document', 'passport AZE 1234567');
+await submit(two.page, 'form[action="/office/counter"] button');
+await enrol(base, { fin: setup.colleague, code: await two.page.locator('.number').innerText() }, three.page);
 const text = (page, selector) => page.locator(selector).first().innerText();
 const shot = async (page, name) => { if (shots) await page.screenshot({ path: `${shots}/${name}.png`, fullPage: true }); };
 const ask = (question) => new Promise((resolve) => {
@@ -59,17 +67,22 @@ await step('applications arrive in the queue', async () => {
 
 const caseUrl = (number) => `/office/cases/${number}?organisation=${agency}`;
 await step('two officials want the same one at once', async () => {
+  const self = { form: await tokenOf(one.page), organisation: agency, revision: '1', do: 'claim' };
+  check((await (await post(one, `/office/cases/${numbers[0]}`, self)).text()).includes('application is your own'), 'who applied takes it up');
+  await one.page.goto(base + caseUrl(numbers[0]));
+  check(await one.page.locator('button[value=claim], button[value=grant]').count() === 0
+    && (await text(one.page, '#take ~ p')).includes('Another official'), 'who applied may decide');
   const forms = [];
-  for (const who of [one, two]) forms.push({ form: await tokenOf(who.page), organisation: agency, revision: '1', do: 'claim' });
-  const answers = await Promise.all([one, two].map((who, i) => post(who, `/office/cases/${numbers[0]}`, forms[i])));
+  for (const who of [three, two]) forms.push({ form: await tokenOf(who.page), organisation: agency, revision: '1', do: 'claim' });
+  const answers = await Promise.all([three, two].map((who, i) => post(who, `/office/cases/${numbers[0]}`, forms[i])));
   check(answers.every((a) => a.status() === 200), `they answer ${answers.map((a) => a.status())}`);
   const bodies = await Promise.all(answers.map((a) => a.text()));
   check(bodies.filter((b) => b.includes('note go')).length === 1 && bodies.filter((b) => b.includes('note bad')).length === 1,
     'not one has it and the other is told');
-  const loser = bodies[0].includes('note bad') ? one : two;
-  const refused = await post(loser, `/office/cases/${numbers[0]}`, { form: forms[loser === one ? 0 : 1].form, organisation: agency, revision: '2', do: 'grant', reason: 'x' });
+  const loser = bodies[0].includes('note bad') ? three : two;
+  const refused = await post(loser, `/office/cases/${numbers[0]}`, { form: forms[loser === three ? 0 : 1].form, organisation: agency, revision: '2', do: 'grant', reason: 'x' });
   check((await refused.text()).includes('note bad'), 'one who does not have it decides');
-  const winner = loser === one ? two : one;
+  const winner = loser === three ? two : three;
   await winner.page.goto(base + caseUrl(numbers[0]));
   await submit(winner.page, 'button[value=release]');
   check(await winner.page.locator('.note.go').count() === 1, 'it is not put back');
@@ -141,13 +154,19 @@ await step('a refusal is appealed, without scripts, and decided by the other off
   await page.goto(base + caseUrl(numbers[0]));
   check((await text(page, '.facts')).includes('appealed') && (await text(page, '.history')).includes('Sənədlər <düzgündür>'),
     'the office does not see that it is an appeal and why');
+  check(await page.locator('button[value=claim], button[value=grant]').count() === 0
+    && (await text(page, '#take ~ p')).includes('Another official'), 'who refused it may decide on the appeal');
+  const refused = await post(two, `/office/cases/${numbers[0]}`, { form: await page.locator('input[name=form]').first().inputValue(),
+    organisation: agency, revision: await page.locator('input[name=revision]').first().inputValue(), do: 'claim' });
+  check((await refused.text()).includes('note bad') && (await refused.text()).includes('another official decides'), 'who refused it claims the appeal');
+  check((await text(page, '.history')).includes('by the rules'), 'the rules are not credited with what they did');
   await judge(page, 'an appealed case at the office');
   await shot(page, 'appealed_1280');
-  const other = { form: await tokenOf(one.page), organisation: agency };
-  await one.page.goto(base + caseUrl(numbers[0]));
-  const revision = await one.page.locator('input[name=revision]').first().inputValue();
-  await post(one, `/office/cases/${numbers[0]}`, { ...other, revision, do: 'claim' });
-  const done = await post(one, `/office/cases/${numbers[0]}`, { ...other, revision: String(Number(revision) + 1), do: 'grant', reason: 'Sənədlər yoxlanıldı' });
+  const other = { form: await tokenOf(three.page), organisation: agency };
+  await three.page.goto(base + caseUrl(numbers[0]));
+  const revision = await three.page.locator('input[name=revision]').first().inputValue();
+  await post(three, `/office/cases/${numbers[0]}`, { ...other, revision, do: 'claim' });
+  const done = await post(three, `/office/cases/${numbers[0]}`, { ...other, revision: String(Number(revision) + 1), do: 'grant', reason: 'Sənədlər yoxlanıldı' });
   check((await done.text()).includes('note go'), 'the appeal is not granted');
   await plain.page.goto(`${base}${mine}`);
   check(await plain.page.locator('.tag.go').count() >= 1, 'the person does not see that the appeal was granted');
@@ -166,7 +185,7 @@ await step('several together', async () => {
   const { page } = two;
   await page.goto(`${base}/office/cases?organisation=${agency}&service=looked-at`);
   const stale = await page.locator('.queue tbody input').first().inputValue();
-  await post(one, `/office/cases/${numbers[1]}`, { form: await tokenOf(one.page), organisation: agency, revision: '1', do: 'claim' });
+  await post(three, `/office/cases/${numbers[1]}`, { form: await tokenOf(three.page), organisation: agency, revision: '1', do: 'claim' });
   await page.locator('.queue tbody input').nth(0).check();
   await page.locator('.queue tbody input').nth(1).check();
   await page.locator('.queue tbody input').nth(2).check();

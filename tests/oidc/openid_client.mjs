@@ -184,16 +184,16 @@ test('a logout reaches two clients at once by back channel, each with a logout t
     }
     const { config, tokens } = sessions.web;
     await person.visit(oidc.buildEndSessionUrl(config, { id_token_hint: tokens.id_token, post_logout_redirect_uri: client('web').post_logout_redirect_uris[0] }));
-    for (let wait = 0; wait < 100 && !(received['/web'] && received['/other']); wait += 1) await new Promise((resolve) => setTimeout(resolve, 50));
+    // Ends of earlier sessions, which nobody took then, may be told again now.
+    const told = (role) => received[`/${role}`]?.find((token) => jose.decodeJwt(token).sid === sessions[role].tokens.claims().sid);
+    for (let wait = 0; wait < 600 && !(told('web') && told('other')); wait += 1) await new Promise((resolve) => setTimeout(resolve, 50));
     const keys = jose.createRemoteJWKSet(new URL(config.serverMetadata().jwks_uri));
     for (const role of ['web', 'other']) {
-      // Once, unless this machine was too slow to answer: then it is told again.
-      assert.ok(received[`/${role}`]?.length >= 1, `${role} was told`);
-      const { payload } = await jose.jwtVerify(received[`/${role}`][0], keys, { issuer, audience: client(role).client_id, typ: 'logout+jwt' });
+      assert.ok(told(role), `${role} was told`);
+      const { payload } = await jose.jwtVerify(told(role), keys, { issuer, audience: client(role).client_id, typ: 'logout+jwt' });
       assert.deepEqual(payload.events, { 'http://schemas.openid.net/event/backchannel-logout': {} });
       assert.equal(payload.nonce, undefined);
       assert.ok(payload.jti && payload.iat && payload.exp);
-      assert.equal(payload.sid, sessions[role].tokens.claims().sid);
     }
   } finally {
     hook.closeAllConnections();

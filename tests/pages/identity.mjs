@@ -178,16 +178,37 @@ await step('clients', async () => {
     await two.page.goto(`${base}/office/clients`);
     const json = JSON.parse(clientJson(id, grants, more));
     for (const name of Object.keys(json)) if (json[name] === '' || json[name].length === 0) delete json[name];
+    await two.page.locator('#as-json summary').click();
     await two.page.fill('#json', JSON.stringify(json));
-    await submit(two.page, 'form[action="/office/clients"] button');
+    await submit(two.page, '#as-json form button');
     const shown = two.page.locator('.note.go pre');
     check(await shown.count() === 1, `client ${id}: ${await two.page.locator('.note.bad').allInnerTexts()}`);
     if (await shown.count() === 1) secrets[id] = { id, secret: (await shown.innerText()).trim() };
   }
   await two.page.goto(`${base}/office/clients`);
+  await two.page.locator('#as-json summary').click();
   await two.page.fill('#json', clientJson('gamma', ['authorization_code'], { by_law: true }));
-  await submit(two.page, 'form[action="/office/clients"] button');
+  await submit(two.page, '#as-json form button');
   check(await two.page.locator('.note.bad').count() === 1, 'an official dispenses with consent');
+  await two.page.fill('#json', clientJson('gamma', ['client_credentials'], { scope: 'admin' }).replace(/"(post_logout_)?redirect_uris":\[[^\]]*\],?/g, ''));
+  await submit(two.page, '#as-json form button');
+  check(await two.page.locator('.note.bad').count() === 1 && await two.page.locator('.note.go').count() === 0, 'an official makes an administrator');
+  // The form, as an official fills it in: what is refused stays typed, and the mended one is registered.
+  await two.page.goto(`${base}/office/clients?lang=en`);
+  await two.page.locator('label[for="kind-site"]').click();
+  await two.page.fill('#client_id', 'delta');
+  await two.page.fill('#name', 'Delta');
+  await two.page.fill('#purpose', 'Növbə üçün');
+  await two.page.fill('#uris', 'http://delta.example/back');
+  await two.page.locator('input[name=scope][value=profile]').check();
+  await submit(two.page, '.register button');
+  check((await two.page.locator('.note.bad').innerText()).includes('https'), 'a cleartext address is taken');
+  check(await two.page.inputValue('#name') === 'Delta' && await two.page.locator('input[name=scope][value=profile]').isChecked(), 'a refusal loses what was typed');
+  await two.page.fill('#uris', 'https://delta.example/back\nhttps://delta.example/too');
+  await submit(two.page, '.register button');
+  check(await two.page.locator('.note.go pre').count() === 1, `the form registers nothing: ${await two.page.locator('.note.bad').allInnerTexts()}`);
+  await submit(two.page, 'a[href*="client=delta"]');
+  check((await two.page.inputValue('#json')).includes('https://delta.example/too'), 'a client can’t be changed');
 });
 
 const tokens = {};
@@ -359,7 +380,29 @@ await step('every page', async () => {
   await judgePages(wide, ['/my', '/my/sessions', '/my/consents', '/my/relations', '/my/access', '/my/access?all=1', '/my/data',
     '/my/confirmations', '/device']);
   await judgePages(wide, ['/my/authenticators', '/my/authenticators/totp'], { scripts: 1 });
+  await judgePages(wide, ['/my/authenticators/phone']);
   await judgePages(await two.context.storageState(), ['/office', '/office/clients', '/office/counter?organisation=digital-agency']);
+});
+
+await step('data that is corrected', async () => {
+  const queue = '/office/corrections?organisation=digital-agency';
+  await one.page.goto(`${base}/my/data`);
+  await one.page.fill('#words', 'My street is written with an x');
+  await submit(one.page, 'form[action="/my/data"] button');
+  await judge(one.page, '/my/data with a request');
+  await judgePages(await two.context.storageState(), [queue]);
+  await two.page.goto(base + queue);
+  check(await two.page.locator('form[action="/office/corrections/open"]').count() === 1, 'the request is not in the queue');
+  check(!(await two.page.locator('main').innerText()).includes(citizen.name), 'the queue says who asks');
+  await submit(two.page, 'form[action="/office/corrections/open"] button');
+  check((await two.page.locator('main').innerText()).includes('written with an x'), 'the request is not shown');
+  await judge(two.page, '/office/corrections/open');
+  await two.page.fill('#answer', 'It is written with a q now');
+  await submit(two.page, 'form[action="/office/corrections/answer"] button[value=corrected]');
+  check(at(two.page) === '/office/corrections', `an answer leads to ${two.page.url()}`);
+  await judge(two.page, '/office/corrections after an answer');
+  await one.page.goto(`${base}/my/data`);
+  check((await one.page.locator('main').innerText()).includes('with a q now'), 'the answer is not told');
 });
 
 await step('forms of other sites', async () => {

@@ -1,20 +1,9 @@
 // A permit that is revoked while an inspector is offline: node revoked.mjs BASE TEXT. Says "offline" when the page is, and
 // goes on when a line comes.
-import { chromium } from 'playwright-core';
 import readline from 'node:readline';
+import { browser, check, finish } from '../pages/chromium.mjs';
 
 const [base, text] = process.argv.slice(2);
-let passed = 0;
-let failed = 0;
-function check(good, what) {
-  if (good) passed += 1;
-  else {
-    failed += 1;
-    console.log(`FAILED ${what}`);
-  }
-}
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'] });
 const context = await browser.newContext({ locale: 'en' });
 const page = await context.newPage();
 page.setDefaultTimeout(60_000);
@@ -54,6 +43,4 @@ await context.setOffline(true);
 await page.goto(`${base}/inspect?lang=en`);
 await page.waitForFunction(() => /\d/.test(document.getElementById('list-state').textContent));
 check(await verdict() === 'revoked', 'offline again, it stays so');
-await browser.close();
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed === 0 ? 0 : 1);
+await finish();

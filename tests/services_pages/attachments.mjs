@@ -122,6 +122,13 @@ await step('many slow senders at once', async () => {
   await ask('slow enough');
 });
 
+await step('a large one is written once', async () => {
+  await ask('count');
+  await attach('whole.pdf');
+  check(at(one.page).endsWith('/check'), 'it is refused');
+  await ask('counted');
+});
+
 await step('without the scanner', async () => {
   await ask('stop');
   await attach('good2.pdf');

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/text.hpp"
+
 namespace dayaq::cli::drill {
 namespace {
 
@@ -48,7 +50,8 @@ class Drawing {
     std::string out = fmt::format(
         R"(<svg class="{}" viewBox="0 0 {} {}" role="img" aria-labelledby="{}-t {}-d"><title id="{}-t">{}</title>)"
         R"(<desc id="{}-d">{}</desc>)",
-        size_.name, size_.width, size_.height, id, id, id, escaped(chart_.title), id, escaped(chart_.what));
+        size_.name, size_.width, size_.height, id, id, id, escape_html(chart_.title), id,
+        escape_html(chart_.what));
     out += shades() + axes();
     if (chart_.limit > 0) {
       out += fmt::format(R"(<line class="limit" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/>)", size_.left,
@@ -57,7 +60,7 @@ class Drawing {
     for (const Line& line : chart_.lines) out += drawn(line);
     return out + fmt::format(R"(<text class="tick mid" x="{}" y="{}">{}</text></svg>)",
                              (size_.left + size_.width - size_.right) / 2, size_.height - 3,
-                             escaped(chart_.x_name));
+                             escape_html(chart_.x_name));
   }
 
  private:
@@ -98,7 +101,7 @@ class Drawing {
     const std::size_t step = std::max<std::size_t>(1, (n_ + size_.ticks - 1) / size_.ticks);
     for (std::size_t i = 0; i < n_; i += step) {
       out += fmt::format(R"(<text class="tick mid" x="{:.1f}" y="{}">{}</text>)", x_at(i),
-                         size_.height - size_.bottom + 16, escaped(chart_.ticks[i]));
+                         size_.height - size_.bottom + 16, escape_html(chart_.ticks[i]));
     }
     return out;
   }
@@ -160,32 +163,9 @@ void thin_out(Chart& chart) {
 
 }  // namespace
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '&':
-        out += "&amp;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
 std::string figure_of(Chart chart) {
   thin_out(chart);
-  return fmt::format("<figure><figcaption>{}</figcaption>{}{}{}</figure>", escaped(chart.title),
+  return fmt::format("<figure><figcaption>{}</figcaption>{}{}{}</figure>", escape_html(chart.title),
                      Drawing(chart, wide).svg(), Drawing(chart, narrow).svg(), keys_of(chart));
 }
 

@@ -7,8 +7,6 @@
 
 namespace dayaq::cli::drill {
 
-[[nodiscard]] std::string escaped(std::string_view text);
-
 struct Line {
   const char* style;  ///< class of the style sheet, a to d: colour and dashes, so that print tells them apart
   const char* name;

@@ -13,6 +13,8 @@
 namespace dayaq::cli {
 namespace {
 
+constexpr double visitors_max = 50'000;
+
 struct DrillArguments {
   std::filesystem::path file, copy_of, web = "web", out = ".";
 };
@@ -33,14 +35,21 @@ Result<Exit> run_drill(const Settings& settings, const DrillArguments& arguments
   if (scenario.sms > 0) {
     DAYAQ_TRY(messages, read_file(arguments.file.parent_path() / scenario.messages, 16 << 20));
   }
+  DAYAQ_TRY_OK(drill::start_guardian());
   std::error_code error;
   std::filesystem::create_directories(arguments.out, error);
+  // Those of the play, and as many for the ramp; whoever is left comes again as somebody who was there.
+  const auto visitors =
+      std::size_t(std::min(2 * scenario.web * scenario.expected_requests() + 1, visitors_max)) *
+      (scenario.web > 0 ? 1 : 0);
   DAYAQ_TRY(const auto world, drill::World::make({.copy_of = arguments.copy_of,
                                                   .country = settings.country,
                                                   .web = arguments.web,
                                                   .persons = scenario.persons,
                                                   .database = scenario.database,
-                                                  .edge = scenario.strikes(drill::Fault::Whom::edge)},
+                                                  .edge = scenario.strikes(drill::Fault::Whom::edge),
+                                                  .visitors = visitors,
+                                                  .admitted_a_second = scenario.admitted_a_second},
                                                  [](std::string_view what) { show(0, what); }));
   DAYAQ_TRY(const drill::Outcome outcome, drill::play(*world, scenario, messages, show));
   if (::isatty(STDERR_FILENO) == 1) fmt::print(stderr, "\r\033[K");

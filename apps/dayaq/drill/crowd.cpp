@@ -31,7 +31,8 @@ http::ClientOptions impatient(std::chrono::milliseconds to_connect, std::chrono:
   return out;
 }
 
-enum class Got : std::uint8_t { answered, waiting, refused, failed, wrong, later };
+/// held: the page that they were shown still stands, its answer isn't there yet.
+enum class Got : std::uint8_t { answered, waiting, held, refused, failed, wrong, later };
 
 struct Due {
   double at = 0;
@@ -57,6 +58,7 @@ struct Taking {
     if (got == Got::answered || got == Got::waiting) took_ms.push_back(float(took * 1000));
     ++(got == Got::answered  ? tally.answered
        : got == Got::waiting ? tally.waiting
+       : got == Got::held    ? tally.waiting
        : got == Got::refused ? tally.refused
        : got == Got::failed  ? tally.failed
                              : tally.wrong);
@@ -169,7 +171,7 @@ struct Crowd::State {
     const bool kept = due.wish.door == Door::api && !due.wish.broken;
     if (got == Got::answered) (kept ? kept_at : read_at).push_back(at);
     at_moment(due.at, due.wish.door, [&](Taking& one) { one.count(got, at - due.at); });
-    if (got == Got::answered || got == Got::wrong || got == Got::waiting) return;
+    if (got == Got::answered || got == Got::wrong || got == Got::waiting || got == Got::held) return;
     if (due.tries >= scenario.retries.at_most || random.unit() >= scenario.retries.share) return;
     Due retry = due;
     ++retry.tries;
@@ -238,12 +240,33 @@ struct Crowd::State {
     return Got::later;
   }
 
+  /// When they were told, or before: who presses the button doesn't wait for the page to ask by itself. Under
+  /// mutex.
+  void come_again(const Due& due, const std::string& place, double told) {
+    Due later = due;
+    ++later.tries;
+    if (!place.empty()) later.ticket = place;
+    const bool presses = random.unit() < scenario.retries.share;
+    later.at = now() + (presses ? scenario.retries.after.count() * (0.5 + random.unit()) : told);
+    again.push(later);
+  }
+
   /// At the web's door: in, or a place in the queue.
   Got knock(http::Client& client, const Due& due) {
-    http::Client::Headers headers{{"Accept", "text/html"}};
-    if (!due.ticket.empty()) headers.emplace_back("Cookie", due.ticket);
+    // Every second of them is signed in; the others meet the gate as well, and are sent to sign in behind it.
+    const std::vector<std::string>& visitors = world.signed_in();
+    const bool known = due.wish.number % 2 == 0;
+    std::string cookies = known ? visitors[due.wish.number / 2 % visitors.size()] : "lang=en";
+    if (!due.ticket.empty()) cookies += "; " + due.ticket;
+    const http::Client::Headers headers{{"Accept", "text/html"}, {"Cookie", cookies}};
     const auto answer = client.get(web_door, headers);
+    if (!answer && answer.error().code == "client.timeout" && !due.ticket.empty()) {
+      const std::lock_guard lock(mutex);
+      come_again(due, due.ticket, 1);  // who asks before their time is held
+      return Got::held;
+    }
     if (!answer) return Got::failed;
+    if (known && answer->header("Location").find("sign-in") != std::string_view::npos) return wrong(*answer);
     if (answer->status == 303 || answer->status == 302 || answer->status == 200) {
       const std::lock_guard lock(mutex);
       ++web.admitted;
@@ -264,19 +287,14 @@ struct Crowd::State {
     } else if (!place.empty() && place != due.ticket) {
       ++web.places_changed;
     }
-    Due later = due;
-    ++later.tries;
-    if (!place.empty()) later.ticket = place;
-    // Who presses the button doesn't wait for the page to ask by itself.
-    const bool presses = random.unit() < scenario.retries.share;
-    later.at = now() + (presses ? scenario.retries.after.count() * (0.5 + random.unit()) : told);
-    again.push(later);
+    come_again(due, place, told);
     return Got::waiting;
   }
 
   void live() {
     auto client = http::Client::create(world.url(), impatient(1s, 3s));
-    if (!client) return;
+    auto hasty = http::Client::create(world.url(), impatient(1s, 250ms));  // presses again and again
+    if (!client || !hasty) return;
     while (true) {
       const std::optional<Due> due = take();
       if (!due) return;
@@ -287,7 +305,7 @@ struct Crowd::State {
         continue;
       }
       const Got got = door == Door::sms   ? bring(*client, *due)
-                      : door == Door::web ? knock(*client, *due)
+                      : door == Door::web ? knock(due->ticket.empty() ? *client : *hasty, *due)
                                           : ask(*client, *due);
       done(*due, got, now());
     }

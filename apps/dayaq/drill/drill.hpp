@@ -128,6 +128,15 @@ struct Outcome {
 
 // --- programs
 
+/// A process that outlives the drill, however that ends (an error, a signal, SIGKILL): it ends by their ids
+/// the programs that the drill has left, and removes its folders. Before any thread is made.
+[[nodiscard]] Result<void> start_guardian();
+/// The guardian removes it, if nobody has before.
+void remove_at_end(const std::filesystem::path& folder);
+/// It has been waited for: the id may become somebody else's.
+void forget_program(int pid);
+/// Reaps it if it has.
+[[nodiscard]] bool has_ended(int pid);
 /// Runs a program to its end; what it printed. unavailable "drill.program" if it failed.
 [[nodiscard]] Result<std::string> run_program(const std::vector<std::string>& words);
 /// Starts a program; its output goes to `log`. Returns its process id.
@@ -151,6 +160,8 @@ struct WorldOptions {
   std::uint64_t persons = 2000;
   Scenario::Engine database = Scenario::Engine::sqlite;
   bool edge = false;
+  std::size_t visitors = 0;      ///< of the web's door, who are signed in already
+  double admitted_a_second = 0;  ///< at that door; 0: as dayaqd would by itself
 };
 
 /// A PostgreSQL of the drill's own, on loopback, in a temporary folder.
@@ -194,6 +205,8 @@ class World {
   [[nodiscard]] const WorldOptions& options() const { return options_; }
   /// National ids of those who are alive and of whom nothing else is known: they get a permit.
   [[nodiscard]] const std::vector<std::string>& persons() const { return persons_; }
+  /// Cookies of persons who are signed in, each another.
+  [[nodiscard]] const std::vector<std::string>& signed_in() const { return signed_in_; }
   [[nodiscard]] Result<std::string> key(const std::string& name) const;
   [[nodiscard]] int gateway_port() const { return gateway_port_; }  ///< where its answers go
   [[nodiscard]] const std::string& sms_secret() const { return sms_secret_; }
@@ -204,11 +217,12 @@ class World {
  private:
   explicit World(WorldOptions options) : options_(std::move(options)) {}
   Result<void> make_data(const std::function<void(std::string_view)>& says);
-  Result<void> configure_sms();
+  Result<void> configure();
   Result<void> find_persons();
+  Result<void> sign_in();
   WorldOptions options_;
   std::filesystem::path folder_, data_;
-  std::vector<std::string> persons_;
+  std::vector<std::string> persons_, signed_in_;
   std::unique_ptr<Postgres> postgres_;
   std::string sms_secret_;
   int pid_ = -1;

@@ -13,6 +13,7 @@
 #include "base/time.hpp"
 #include "drill/drill.hpp"
 #include "http/client.hpp"
+#include "transport.hpp"
 
 namespace dayaq::cli::drill {
 namespace {
@@ -140,12 +141,15 @@ struct Edge::State {
         fmt::format("{:04}-{:02}-{:02}", int(end.year()), unsigned(end.month()), unsigned(end.day()));
     for (std::size_t i = 0; !ends; ++i) {
       if (auto client = http::Client::create(node_url, impatient())) {
-        const auto done =
-            client->post("/v1/attestations",
-                         fmt::format(R"({{"person":"{}","status":"health_worker","until":"{}"}})",
-                                     lines[i % lines.size()].person, until),
-                         {{"Authorization", "Bearer " + hospital}});
-        if (done && done->status == 201) ++changed;
+        const auto fetched = fetch_token(*client, key_client_id(hospital), hospital, {});
+        if (fetched) {
+          const auto done =
+              client->post("/v1/attestations",
+                           fmt::format(R"({{"person":"{}","status":"health_worker","until":"{}"}})",
+                                       lines[i % lines.size()].person, until),
+                           {{"Authorization", "Bearer " + fetched->text}});
+          if (done && done->status == 201) ++changed;
+        }
       }
       for (int k = 0; k < 20 && !ends; ++k) std::this_thread::sleep_for(50ms);
     }
@@ -198,7 +202,7 @@ Result<void> Edge::start() {
     const auto answer =
         client ? client->get("/health/ready") : Result<http::ClientResponse>(std::unexpected(client.error()));
     if (answer && answer->status == 200) return {};
-    if (::waitpid(edge.pid, nullptr, WNOHANG) == edge.pid) {
+    if (has_ended(edge.pid)) {
       edge.pid = -1;
       break;
     }

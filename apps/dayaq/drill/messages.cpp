@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/utf8.hpp"
+
 namespace dayaq::cli::drill {
 namespace {
 
@@ -53,19 +55,6 @@ std::vector<Rune> runes_of(std::string_view text) {
   return out;
 }
 
-void append(std::string& out, char32_t code) {
-  if (code < 0x80) {
-    out += char(code);
-  } else if (code < 0x800) {
-    out += char(0xC0 | code >> 6);
-    out += char(0x80 | (code & 0x3F));
-  } else {
-    out += char(0xE0 | (code >> 12 & 0x0F));
-    out += char(0x80 | (code >> 6 & 0x3F));
-    out += char(0x80 | (code & 0x3F));
-  }
-}
-
 bool is_word(char32_t code) {
   const bool ascii =
       (code >= '0' && code <= '9') || (code >= 'A' && code <= 'Z') || (code >= 'a' && code <= 'z');
@@ -101,12 +90,12 @@ void write_letter(std::string& out, char letter, std::uint8_t manner) {
   if ((manner & letter_for_digit) != 0 && letter == '1') code = 'I';
   if ((manner & cyrillic) != 0) {
     for (const LookAlike& one : look_alikes) {
-      if (one.latin == letter) return append(out, (manner & lower) != 0 ? one.lower : one.upper);
+      if (one.latin == letter) return append_utf8(out, (manner & lower) != 0 ? one.lower : one.upper);
     }
   }
   if ((manner & lower) != 0 && code >= 'A' && code <= 'Z') code += 32;
   if ((manner & wide) != 0) code += 0xFEE0;
-  append(out, code);
+  append_utf8(out, code);
 }
 
 bool is_letter(char c) {

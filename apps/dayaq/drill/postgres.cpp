@@ -36,6 +36,8 @@ Result<std::unique_ptr<Postgres>> Postgres::make() {
   if (::mkdtemp(name.data()) == nullptr)
     return std::unexpected(unavailable("No temporary folder can be made."));
   out->folder_ = name;
+  remove_at_end(name);
+  remove_at_end(name + ".log");
   if (::geteuid() == 0) {
     const passwd* const user = ::getpwnam("postgres");
     if (user == nullptr || ::chown(name.c_str(), user->pw_uid, user->pw_gid) != 0) {
@@ -73,7 +75,7 @@ Result<void> Postgres::start() {
       (programs / "pg_isready").string(), "-q", "-h", "127.0.0.1", "-p", std::to_string(port_)};
   for (int i = 0; i < 1'200; ++i) {
     if (run_program(ask)) return {};
-    if (::waitpid(pid_, nullptr, WNOHANG) == pid_) {
+    if (has_ended(pid_)) {
       pid_ = -1;
       break;
     }
@@ -90,6 +92,7 @@ void Postgres::kill() {
   signal_family(pid_, SIGSTOP);  // so that none of them is missed
   signal_family(pid_, SIGKILL);
   ::waitpid(pid_, nullptr, 0);
+  forget_program(pid_);
   pid_ = -1;
 }
 void Postgres::freeze() {

@@ -9,9 +9,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <sstream>
+#include <string_view>
 #include <thread>
 
 #include "drill/drill.hpp"
@@ -22,6 +27,14 @@ namespace dayaq::cli::drill {
 namespace {
 
 using namespace std::chrono_literals;
+
+int guardian = -1;  ///< the end of the pipe that is spoken into; one drill a process
+
+void tell_guardian(char what, const std::string& which) {
+  if (guardian < 0) return;
+  const std::string line = what + which + "\n";  // short enough to be written as one piece
+  if (::write(guardian, line.data(), line.size()) < 0) guardian = -1;
+}
 
 /// Its standard output goes to `out` if that isn't negative, the rest to `log`.
 Result<int> spawn(const std::vector<std::string>& words, int out, const std::filesystem::path& log) {
@@ -44,10 +57,82 @@ Result<int> spawn(const std::vector<std::string>& words, int out, const std::fil
     return fail(ErrorKind::unavailable, "drill.program",
                 fmt::format("{} can't be started. Is it installed beside dayaq?", words.front()));
   }
+  tell_guardian('+', std::to_string(pid));
   return int(pid);
 }
 
+/// What the guardian knows when the drill has gone.
+struct Left {
+  std::set<int> programs;
+  std::vector<std::string> folders;
+};
+
+void hear(Left& left, std::string_view line) {
+  if (line.size() < 2) return;
+  const std::string_view what = line.substr(1);
+  if (line[0] == '/') {
+    left.folders.emplace_back(what);
+    return;
+  }
+  int pid = 0;
+  if (std::from_chars(what.data(), what.data() + what.size(), pid).ec != std::errc() || pid <= 1) return;
+  if (line[0] == '+') left.programs.insert(pid);
+  if (line[0] == '-') left.programs.erase(pid);
+}
+
+/// The guardian's life: it listens until nobody can speak any more.
+[[noreturn]] void guard(int ears) {
+  ::setsid();  // Ctrl-C is meant for the drill
+  const int nowhere = ::open("/dev/null", O_RDWR);
+  for (int descriptor = 0; descriptor < 3; ++descriptor) ::dup2(nowhere, descriptor);
+  Left left;
+  std::string heard;
+  char buffer[4096];
+  for (ssize_t n = 0; (n = ::read(ears, buffer, sizeof buffer)) > 0 || (n < 0 && errno == EINTR);) {
+    heard.append(buffer, std::size_t(std::max<ssize_t>(n, 0)));
+    for (auto end = heard.find('\n'); end != std::string::npos; end = heard.find('\n')) {
+      hear(left, std::string_view(heard).substr(0, end));
+      heard.erase(0, end + 1);
+    }
+  }
+  for (const int pid : left.programs) signal_family(pid, SIGKILL);
+  // Whoever was killed may still be writing its last file.
+  for (int i = 0; i < 50; ++i) {
+    bool gone = true;
+    for (const std::string& folder : left.folders) {
+      std::error_code ignored;
+      std::filesystem::remove_all(folder, ignored);
+      gone = gone && !std::filesystem::exists(folder, ignored);
+    }
+    if (gone) break;
+    std::this_thread::sleep_for(100ms);
+  }
+  ::_exit(0);
+}
+
 }  // namespace
+
+Result<void> start_guardian() {
+  int ends[2] = {-1, -1};
+  if (::pipe2(ends, O_CLOEXEC) != 0) return fail(ErrorKind::unavailable, "drill.program", "No pipe is left.");
+  const pid_t pid = ::fork();
+  if (pid < 0) return fail(ErrorKind::unavailable, "drill.program", "No process can be made.");
+  if (pid == 0) {
+    ::close(ends[1]);
+    guard(ends[0]);
+  }
+  ::close(ends[0]);
+  guardian = ends[1];
+  return {};
+}
+
+void forget_program(int pid) {
+  tell_guardian('-', std::to_string(pid));
+}
+
+void remove_at_end(const std::filesystem::path& folder) {
+  tell_guardian('/', folder.string());
+}
 
 std::string beside(const char* name) {
   std::error_code error;
@@ -72,6 +157,7 @@ Result<std::string> run_program(const std::vector<std::string>& words) {
   if (!pid) return std::unexpected(pid.error());
   int status = 0;
   ::waitpid(*pid, &status, 0);
+  forget_program(*pid);
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
     return fail(ErrorKind::unavailable, "drill.program",
                 fmt::format("`{} {}` failed. Run it by hand to see why.", words[0],
@@ -80,10 +166,17 @@ Result<std::string> run_program(const std::vector<std::string>& words) {
   return out;
 }
 
+bool has_ended(int pid) {
+  if (::waitpid(pid, nullptr, WNOHANG) != pid) return false;
+  forget_program(pid);
+  return true;
+}
+
 void kill_program(int& pid) {
   if (pid <= 0) return;
   ::kill(pid, SIGKILL);
   ::waitpid(pid, nullptr, 0);
+  forget_program(pid);
   pid = -1;
 }
 
@@ -91,7 +184,7 @@ void end_program(int& pid) {
   if (pid <= 0) return;
   ::kill(pid, SIGTERM);
   for (int i = 0; i < 6'000; ++i) {
-    if (::waitpid(pid, nullptr, WNOHANG) == pid) {
+    if (has_ended(pid)) {
       pid = -1;
       return;
     }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/text.hpp"
 #include "command.hpp"
 #include "drill/charts.hpp"
 #include "drill/drill.hpp"
@@ -232,9 +233,9 @@ std::string messages_part(const Outcome& outcome) {
   std::sort(kinds.begin(), kinds.end(),
             [](const auto& a, const auto& b) { return a.second.messages > b.second.messages; });
   for (const auto& [name, kind] : kinds) {
-    rows +=
-        row(escaped(name), count(double(kind.messages)), share_of(kind.right + kind.careful, kind.messages),
-            count(double(kind.careful)), count(double(kind.wrong)));
+    rows += row(escape_html(name), count(double(kind.messages)),
+                share_of(kind.right + kind.careful, kind.messages), count(double(kind.careful)),
+                count(double(kind.wrong)));
   }
   std::string out = fmt::format(
       "<h2>Messages</h2><p>{} messages came through the gateway to the node's door, each from a telephone of "
@@ -257,7 +258,7 @@ std::string messages_part(const Outcome& outcome) {
                {"how", "messages", "right", "of them asked back", "wrong"}, rows);
   if (of.examples.empty()) return out;
   out += "<p>Some that were answered wrongly:</p><ul>";
-  for (const std::string& one : of.examples) out += fmt::format("<li><code>{}</code></li>", escaped(one));
+  for (const std::string& one : of.examples) out += fmt::format("<li><code>{}</code></li>", escape_html(one));
   return out + "</ul>";
 }
 
@@ -305,7 +306,7 @@ std::string ramp_part(const Outcome& outcome) {
              "<h2>To what load it holds, and what breaks first</h2><p>Held up to <b>{}</b> requests a "
              "second. "
              "What breaks first: <b>{}</b>. {}</p>{}",
-             count(outcome.held_to), escaped(outcome.breaks_first), escaped(outcome.why),
+             count(outcome.held_to), escape_html(outcome.breaks_first), escape_html(outcome.why),
              figure_of(std::move(took))) +
          table("Steps of the ramp",
                {"came a second", "answered", "half, ms", "99 of 100, ms", "writer, cores",
@@ -355,7 +356,7 @@ std::string facts_part(const Outcome& outcome) {
   const Scenario& scenario = outcome.scenario;
   std::string out = "<h2>What was played</h2><dl>";
   const auto fact = [&](std::string_view name, const std::string& value) {
-    if (!value.empty()) out += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>", name, escaped(value));
+    if (!value.empty()) out += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>", name, escape_html(value));
   };
   fact("Scale", scale_of(outcome));
   fact("Persons", count(double(scenario.persons)) + ", synthetic");
@@ -406,7 +407,7 @@ std::string to_html(const Outcome& outcome) {
   std::string checks;
   for (const auto& [sentence, holds] : outcome.verdicts) {
     checks += fmt::format("<li class=\"{}\"><b aria-hidden=\"true\">{}</b>{}{}</li>", holds ? "good" : "bad",
-                          holds ? "✓" : "✗", holds ? "" : "Not so: ", escaped(sentence));
+                          holds ? "✓" : "✗", holds ? "" : "Not so: ", escape_html(sentence));
   }
   const std::string said = outcome.ready() ? "Ready: what was promised held."
                                            : "Not ready: something that was promised did not hold.";
@@ -414,7 +415,7 @@ std::string to_html(const Outcome& outcome) {
       outcome.breaks_first.empty()
           ? ""
           : fmt::format("<p>Held up to <b>{}</b> requests a second. What breaks first: <b>{}</b>.</p>",
-                        count(outcome.held_to), escaped(outcome.breaks_first));
+                        count(outcome.held_to), escape_html(outcome.breaks_first));
   return fmt::format(
              "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
              "content=\"width=device-width, initial-scale=1\"><title>Readiness: "
@@ -422,7 +423,7 @@ std::string to_html(const Outcome& outcome) {
              "<body><main><p class=\"soft\">Readiness report of a drill</p><h1>{}</h1><p class=\"verdict "
              "{}\">{}</p>{}{}"
              "<h2>What held</h2><ul class=\"checks\">{}</ul>",
-             escaped(outcome.scenario.title), style, escaped(outcome.scenario.title),
+             escape_html(outcome.scenario.title), style, escape_html(outcome.scenario.title),
              outcome.ready() ? "good" : "bad", said, breaks, sums_part(outcome), checks) +
          facts_part(outcome) + ramp_part(outcome) + faults_part(outcome) + messages_part(outcome) +
          web_part(outcome) + "<h2>The play, second by second</h2>" + load_chart(outcome) +

@@ -167,6 +167,7 @@ void read_doors(Reader& top, const YAML::Node& root, Scenario& out) {
   top.take("broken", out.broken, 0, 1);
   top.take("pages", out.pages, 0, 1);
   top.take("web", out.web, 0, 1);
+  top.take("admitted_a_second", out.admitted_a_second, 1, 1'000'000);
   top.take("sms", out.sms, 0, 1);
   top.take("messages", out.messages);
   if (out.pages + out.web + out.sms > 1 + 1e-9) {

@@ -33,9 +33,10 @@ struct Scenario {
   double peak = 200;          ///< of all requests a second in the fullest hour
   std::vector<double> curve;  ///< share of the peak, hour by hour; the play's time is divided among them
   /// Shares of all that comes. What is left are applications through the API, as counters send them.
-  double pages = 0.4;    ///< reads a page
-  double web = 0;        ///< comes to the web's door for applications, behind the gate
-  double sms = 0;        ///< sends a message
+  double pages = 0.4;            ///< reads a page
+  double web = 0;                ///< comes to the web's door for applications, behind the gate
+  double admitted_a_second = 0;  ///< how many of them at most; 0: as dayaqd does by itself
+  double sms = 0;                ///< sends a message
   std::string messages;  ///< file with messages and their right answers, as seen from this one; with sms
   double broken = 0.25;  ///< share of messages and applications that can't be understood
   struct Retries {

@@ -188,7 +188,7 @@ TEST_F(RelayToTwo, ChangesItsChargingSystemsWhileTheyAreAsked) {
   node->use_charging_systems({{.origin_host = "ocs3.example", .address = third_place.address()},
                               {.origin_host = "ocs2.example", .address = second_place.address()}});
   TestPeer third = third_place.accept("ocs3.example");
-  ASSERT_TRUE(eventually([&] { return state("ocs3.example") == "open" && state("ocs1.example").empty(); }));
+  ASSERT_TRUE(eventually([&] { return state("ocs3.example") == "open" && state("ocs1.example") == "leaving"; }));
   EXPECT_EQ(state("ocs2.example"), "open") << "who stays notices nothing";
   pgw->send(credit_request("relay;2", 6));
   const auto preferred = request_at(third, "ocs3.example");
@@ -205,12 +205,19 @@ TEST_F(RelayToTwo, ChangesItsChargingSystemsWhileTheyAreAsked) {
   }
   ASSERT_TRUE(told);
   first->close();
-  // And back again, in a place that has become free.
+  ASSERT_TRUE(eventually([&] { return state("ocs1.example").empty(); }));
+  // And back again, in a place that has become free: at once, since it left in order.
   node->use_charging_systems({{.origin_host = "ocs1.example", .address = first_place.address()}});
   first.emplace(first_place.accept("ocs1.example"));
-  ASSERT_TRUE(eventually([&] { return state("ocs1.example") == "open" && node->counts().peers.size() == 2; }));
+  ASSERT_TRUE(eventually([&] { return state("ocs1.example") == "open"; }));
   pgw->send(credit_request("relay;3", 7));
   ASSERT_TRUE(request_at(*first, "ocs1.example"));
+  for (TestPeer* leaving : {&*second, &third}) {
+    while ((told = leaving->receive()) && header_of(*told).command != command::disconnect_peer) {
+    }
+    leaving->close();
+  }
+  ASSERT_TRUE(eventually([&] { return node->counts().peers.size() == 2; })) << "pgw and ocs1 alone";
   node->use_charging_systems({});
   pgw->send(credit_request("relay;4", 8));
   EXPECT_EQ(pgw->receive_result(), result::unable_to_deliver) << "there is nobody now";

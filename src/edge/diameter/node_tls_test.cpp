@@ -26,7 +26,8 @@ std::uint16_t unused_port() {
 
 /// One certificate for everybody, its own authority, of pgw.example and all of mobile.example.
 struct OverTls : NodeFixture {
-  const std::filesystem::path folder = std::filesystem::path(DAYAQ_BINARY_DIR) / "diameter_tls_test";
+  const std::filesystem::path folder =
+      std::filesystem::path(DAYAQ_BINARY_DIR) / ("diameter_tls_test." + std::to_string(::getpid()));
   const std::string certificate = folder / "certificate.pem", key = folder / "key.pem";
 
   void SetUp() override {
@@ -36,6 +37,19 @@ struct OverTls : NodeFixture {
     options.tls_certificate = certificate;
     options.tls_key = key;
     options.tls_authority = certificate;
+  }
+  ~OverTls() override { std::filesystem::remove_all(folder); }
+
+  /// Somebody else on this machine may take the port between its choice and its use.
+  void start() {
+    for (int tries = 0; options.tls_port != 0 && tries < 5; ++tries) {
+      if (auto started = Node::start(options, charging, clock)) {
+        node = std::move(*started);
+        return;
+      }
+      options.tls_port = unused_port();
+    }
+    NodeFixture::start();
   }
   void write_certificate() const {
     EVP_PKEY* pair = EVP_EC_gen("P-256");

@@ -28,6 +28,9 @@ std::size_t Relay::place_for(const PeerOptions& options) const {
 void Relay::use_systems(const std::vector<PeerOptions>& systems, TimePoint now) {
   order_.clear();
   for (System& system : systems_) {
+    // Sent away in order, nothing speaks against it: if it returns, then as one that was never here, and not as one
+    // that failed and must answer three watchdogs first (RFC 3539 section 3.4.1).
+    if (system.retired && !system.peer && !system.connecting) system = {};
     if (!system.retired) system.leave_by = now + times_.timeout;
     system.retired = true;
   }
@@ -245,6 +248,9 @@ void Relay::describe(std::vector<std::pair<std::string, std::string>>& out) cons
   for (const std::size_t i : order_) {
     const System& system = systems_[i];
     out.emplace_back(system.options.origin_host, system.peer ? system.peer->state_name() : "down");
+  }
+  for (const System& system : systems_) {
+    if (system.retired && system.peer) out.emplace_back(system.options.origin_host, "leaving");
   }
 }
 

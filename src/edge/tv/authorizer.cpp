@@ -81,6 +81,7 @@ Authorizer::Answer Authorizer::watch(const Channel& channel, SubscriptionKey key
               .outcome = fresh.outcome,
               .measure = fresh.measure,
               .channel = channel.name,
+              .prefix = channel.prefix,
               .cache = options_.deny_for};
     }
     at = shard.viewers.emplace(lease, fresh).first;
@@ -108,6 +109,7 @@ Authorizer::Answer Authorizer::watch(const Channel& channel, SubscriptionKey key
           .outcome = viewer.outcome,
           .measure = viewer.measure,
           .channel = channel.name,
+          .prefix = channel.prefix,
           .cache = std::max(left, seconds(1))};
 }
 

@@ -43,6 +43,7 @@ class Authorizer {
     Outcome outcome = Outcome::unknown;
     MeasureNumber measure = 0;
     std::string_view channel;
+    std::string_view prefix;        ///< of the channel's addresses
     std::chrono::seconds cache{0};  ///< how long the answer may be kept
   };
   /// @param address  as the viewer sent it, with its query

@@ -26,6 +26,7 @@ struct Options {
   std::string token_argument = "hdnts";   ///< query argument with a token, where the line isn't known
   Bytes token_key;                        ///< HMAC-SHA256; empty: no tokens
   std::string secure_link_secret;         ///< nginx secure_link_md5; empty: none are made
+  bool passes = false;  ///< an answer brings a cookie by which nginx knows the viewer until it runs out
   std::chrono::seconds token_life{300};
   std::chrono::seconds allow_for{10};  ///< how long an answer may be taken for granted here
   std::chrono::seconds deny_for{5};

@@ -4,6 +4,7 @@
 
 #include <boost/json.hpp>
 
+#include "edge/tv/token.hpp"
 #include "http/encoding.hpp"
 
 namespace dayaq::edge::tv {
@@ -28,9 +29,21 @@ std::string_view word_of(const Authorizer::Answer& answer) {
   return "";
 }
 
+/// Set-Cookie of who may watch until the answer runs out, for nginx to hand on.
+std::string pass_cookie(const Options& options, const Authorizer::Answer& answer, std::string_view line,
+                        Instant now) {
+  const auto left = std::chrono::floor<std::chrono::seconds>(now + answer.cache) -
+                    std::chrono::floor<std::chrono::seconds>(now);
+  return fmt::format("dayaq={}; Max-Age={}; Path={}; HttpOnly",
+                     make_pass(options.secure_link_secret, answer.prefix, line, now + answer.cache),
+                     left.count(), answer.prefix);
+}
+
 Response authorize(const Request& request, Authorizer& authorizer, const Clock& clock) {
-  const Authorizer::Answer answer = authorizer.on_request(
-      request.header("x-original-uri"), request.header(authorizer.options().line_header), clock.now());
+  const Options& options = authorizer.options();
+  const Instant now = clock.now();
+  const std::string_view line = request.header(options.line_header);
+  const Authorizer::Answer answer = authorizer.on_request(request.header("x-original-uri"), line, now);
   Response response = Response::no_content();
   if (answer.what == What::nobody) response.status = 401;
   if (answer.what == What::denied || answer.what == What::elsewhere) response.status = 403;
@@ -41,6 +54,9 @@ Response authorize(const Request& request, Authorizer& authorizer, const Clock& 
   }
   if (answer.what == What::allowed) {
     response.headers.emplace_back("X-Dayaq-Measure", std::to_string(answer.measure));
+    if (options.passes && !line.empty()) {
+      response.headers.emplace_back("X-Dayaq-Pass", pass_cookie(options, answer, line, now));
+    }
   }
   response.headers.emplace_back("Cache-Control", answer.cache.count() > 0
                                                      ? fmt::format("max-age={}", answer.cache.count())

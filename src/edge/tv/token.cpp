@@ -119,6 +119,12 @@ std::string secure_link(std::string_view secret, const Token& token) {
   return to_base64url(crypto::md5({as_bytes(text)}));
 }
 
+std::string make_pass(std::string_view secret, std::string_view prefix, std::string_view line,
+                      Instant expires) {
+  const std::string text = fmt::format("{}{} {} {}", seconds_of(expires), prefix, line, secret);
+  return fmt::format("{}.{}", to_base64url(crypto::md5({as_bytes(text)})), seconds_of(expires));
+}
+
 std::optional<std::string> normal_path(std::string_view address) {
   address = address.substr(0, std::min(address.find('?'), address.find('#')));
   if (!address.starts_with('/')) return std::nullopt;

@@ -37,6 +37,10 @@ struct Token {
 /// What nginx compares with `secure_link_md5 "$secure_link_expires$arg_p $arg_l SECRET"`: base64url without
 /// padding of the MD5 of "EXPIRES PREFIX LINE SECRET" with single spaces but between EXPIRES and PREFIX.
 [[nodiscard]] std::string secure_link(std::string_view secret, const Token& token);
+/// The same for a line that nginx knows by itself, "EXPIRES PREFIX LINE SECRET": a pass, which saves nginx
+/// the question until it runs out. "MD5.EXPIRES", for a cookie.
+[[nodiscard]] std::string make_pass(std::string_view secret, std::string_view prefix, std::string_view line,
+                                    Instant expires);
 
 /// A request's address as a path, as nginx sees it when it chooses a location: without the query, decoded,
 /// with slashes merged and dot segments resolved. nullopt for a broken escape, a NUL, a way above the root,

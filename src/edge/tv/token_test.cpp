@@ -57,6 +57,13 @@ TEST_F(TokenTest, TheSecureLinkIsWhatNginxComputes) {
   EXPECT_EQ(secure_link("open sesame", token), "vuDjw7hZw-9J1QnfceRZrQ");
 }
 
+TEST(Pass, IsWhatNginxComputesForALineThatItKnows) {
+  // printf %s '1800000000/hls/news/ 994771234567 open sesame' | openssl md5 -binary | basenc --base64url
+  EXPECT_EQ(
+      make_pass("open sesame", "/hls/news/", "994771234567", Instant(std::chrono::seconds(1'800'000'000))),
+      "f8w5Ukpz4ldijbOlYjeJgA.1800000000");
+}
+
 TEST(NormalPath, IsWhatNginxChoosesALocationBy) {
   EXPECT_EQ(normal_path("/hls/news/1.ts?x=/../"), "/hls/news/1.ts");
   EXPECT_EQ(normal_path("/hls/free/../paid/1.ts"), "/hls/paid/1.ts");

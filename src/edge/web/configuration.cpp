@@ -27,15 +27,22 @@ Error syntax(std::string text, const YAML::Mark& mark) {
   return error;
 }
 
+/// A date: the first day of which this edge has a share of the quotas by right.
+void read_joined(Fields& top, std::int32_t& out) {
+  std::string text;
+  top.text("joined", text);
+  if (text.empty()) return;
+  const auto date = parse_date(text);
+  if (!date) return top.finding("edge.file.value", "joined", "Write a date here, such as 2026-11-22.");
+  out = std::int32_t(std::chrono::sys_days(*date).time_since_epoch().count());
+}
+
 void read_identity(Fields& top, Configuration& out, const std::filesystem::path& folder) {
   top.need("operator").text("operator", out.operator_code);
   top.need("name").text("name", out.name);
   top.number("number", out.engine.edge, 1, 16);
   top.number("edges", out.engine.edges, 1, 16);
-  if (out.engine.edge > out.engine.edges) {
-    top.finding("edge.file.value", "number",
-                "An edge's number is from 1 to `edges`, and no two have the same.");
-  }
+  read_joined(top, out.engine.joined);
   top.need("feed_key_file").path("feed_key_file", out.feed_key_file, folder);
   top.need("signing_key_file").path("signing_key_file", out.signing_key_file, folder);
   top.need("data").path("data", out.data, folder);
@@ -59,7 +66,12 @@ void read_centre(Fields& top, Configuration& out, const std::filesystem::path& f
         !out.centre.url.starts_with("https://")) {
       fields.finding("edge.file.value", "url", "Write the centre's address with https:// here.");
     }
-    fields.need("token_file").path("token_file", out.centre.token_file, folder);
+    fields.path("client_file", out.centre.client_file, folder);
+    fields.path("token_file", out.centre.token_file, folder);
+    if (out.centre.client_file.empty() == out.centre.token_file.empty()) {
+      fields.finding(out.centre.client_file.empty() ? "edge.file.missing" : "edge.file.value", "client_file",
+                     "Name the file of this edge's client here, or in `token_file` that of an API key.");
+    }
     fields.need("key_file").path("key_file", out.centre.key_file, folder);
     fields.text("tls_authority", out.centre.tls_authority);
   });
@@ -100,13 +112,13 @@ void read_siblings(Fields& top, Configuration& out, const std::filesystem::path&
     fields.need("number").number("number", sibling.number, 1, 16);
     fields.need("url").text("url", sibling.url);
     fields.need("token_file").path("token_file", sibling.token_file, folder);
-    if (sibling.number == out.engine.edge || sibling.number > out.engine.edges) {
-      fields.finding("edge.file.value", "number",
-                     "A sibling's number is from 1 to `edges` and not this edge's.");
+    if (sibling.number == out.engine.edge) {
+      fields.finding("edge.file.value", "number", "This is the edge's own number: a sibling has another.");
     }
     if (std::ranges::find(out.siblings, sibling.number, &SiblingOptions::number) != out.siblings.end()) {
       fields.finding("edge.file.value", "number", "Two siblings have this number.");
     }
+    out.engine.siblings.push_back(sibling.number);
     out.siblings.push_back(std::move(sibling));
   });
   if (std::size_t(out.engine.edges) != out.siblings.size() + 1) {

@@ -19,8 +19,10 @@
 namespace dayaq::edge::web {
 
 struct CentreOptions {
-  std::string url;  ///< "https://centre.example"
-  std::filesystem::path token_file, key_file;
+  std::string url;                    ///< "https://centre.example"
+  std::filesystem::path client_file;  ///< this edge's OAuth client (feed/edge_client.hpp), or
+  std::filesystem::path token_file;   ///< its API key: one of the two is empty
+  std::filesystem::path key_file;
   std::string tls_authority;  ///< PEM file; empty: the system's authorities
 };
 
@@ -73,7 +75,7 @@ struct Configuration {
 struct Keys {
   SipKey feed_key;
   std::vector<crypto::PublicKey> centre_keys;
-  std::string centre_token;
+  std::string centre_token;  ///< "" with a client file
   std::optional<crypto::SigningKey> signing;
   std::vector<std::string> http_tokens;
   std::vector<std::string> sibling_tokens;  ///< in step with Configuration::siblings

@@ -187,6 +187,10 @@ void read_tv(Fields& top, Configuration& out, const std::filesystem::path& folde
     fields.text("token_argument", tv.token_argument);
     fields.path("token_key_file", out.tv_token_key_file, folder);
     fields.path("secure_link_file", out.tv_secure_link_file, folder);
+    fields.truth("passes", tv.passes);
+    if (tv.passes && out.tv_secure_link_file.empty()) {
+      fields.finding("edge.file.value", "passes", "Passes are signed by the secret of `secure_link_file`.");
+    }
     fields.duration("token_life", tv.token_life, 10s, 24h);
     fields.duration("allow_for", tv.allow_for, 1s, 10min);
     fields.duration("deny_for", tv.deny_for, 1s, 10min);

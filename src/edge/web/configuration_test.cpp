@@ -1,5 +1,6 @@
 #include "edge/web/configuration.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -41,6 +42,20 @@ TEST(Configuration, TheExampleParsesAndSaysWhatItSays) {
   EXPECT_EQ(parsed->diameter->charging_systems[1].address, "10.1.2.4:3868");
   EXPECT_TRUE(parsed->credit_control.relays);
   EXPECT_FALSE(parsed->radius || parsed->tv);
+}
+
+TEST(Configuration, AnEdgeShowsTheCentreItsClientOrAnApiKey) {
+  const auto with = [](std::string_view centre) {
+    std::string text(smallest);
+    text.replace(text.find("token_file: t"), 13, centre);
+    return text;
+  };
+  const auto parsed = parse_configuration(with("client_file: client.jwk"), "/etc/dayaq");
+  ASSERT_TRUE(parsed) << parsed.error().front().public_text;
+  EXPECT_EQ(parsed->centre.client_file, "/etc/dayaq/client.jwk");
+  EXPECT_TRUE(parsed->centre.token_file.empty());
+  EXPECT_EQ(refused(with("client_file: c, token_file: t")).at(0).code, "edge.file.value");
+  EXPECT_EQ(refused(with("tls_authority: ca.pem")).at(0).code, "edge.file.missing");
 }
 
 TEST(Configuration, TheExamplesPartsThatAreCommentedOutParseToo) {
@@ -98,7 +113,24 @@ TEST(Configuration, WhatTheFileCannotMeanIsRefused) {
                 .front()
                 .field,
             "tv.channels[0].package");
+  EXPECT_EQ(refused(std::string(smallest) + "tv: {channels: [], passes: true}\n").front().field, "tv.passes");
   EXPECT_EQ(refused(std::string(smallest)).size(), 0u);
+}
+
+TEST(Configuration, EdgesHaveNumbersOfTheirOwnAndOneMayTakeALostOnesPlace) {
+  const auto with = [](std::string_view sibling, std::string_view joined) {
+    return fmt::format(
+        "{}number: 9\nedges: 2\njoined: {}\nsiblings: [{{name: b, number: {}, url: \"http://b\", token_file: "
+        "t}}]\n",
+        smallest, joined, sibling);
+  };
+  const auto read = parse_configuration(with("3", "2026-11-23"), "/etc");
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->engine.siblings, std::vector<std::uint8_t>{3});
+  EXPECT_EQ(read->engine.joined, 20'780);
+  EXPECT_EQ(refused(with("9", "2026-11-23")).front().field, "siblings[0].number");
+  EXPECT_EQ(refused(with("17", "2026-11-23")).front().field, "siblings[0].number");
+  EXPECT_EQ(refused(with("3", "tomorrow")).front().field, "joined");
 }
 
 TEST(Configuration, TimesAndAmountsHaveUnits) {

@@ -8,8 +8,9 @@ std::string_view example_configuration() {
 
 operator: azercell            # the operator's code at the centre
 name: baku-1                  # this edge, as `dayaq edge enrol` named it
-number: 1                     # of this edge among the operator's, 1 to `edges`; no two have the same
+number: 1                     # of this edge among the operator's, 1 to 16; no two have the same, nor ever had
 edges: 1                      # how many edges the operator runs
+# joined: 2026-11-22          # in the place of a lost one: no share of its own in quotas of periods before this day
 line: mobile                  # mobile, fixed or tv: what the network's subscribers are
 zone: Asia/Baku               # quota periods are civil days, weeks and months here
 data: /var/lib/dayaq-edge     # replica, journal, accounts; a disk that keeps its word about fdatasync
@@ -21,7 +22,7 @@ resources_every: 60s          # how often the centre is asked for a newer list o
 
 centre:
   url: https://centre.dayaq.example
-  token_file: centre.token    # what `dayaq edge enrol` gave
+  client_file: client.jwk     # this edge's OAuth client, as `dayaq edge enrol` made it
   key_file: centre.pub        # the centre's public keys, 64 hexadecimal digits a line; two while it changes its key
   # tls_authority: centre-ca.pem
 
@@ -118,6 +119,7 @@ diameter:
 #   token_argument: hdnts
 #   token_key_file: tv.key    # hexadecimal, shared with the CDN
 #   secure_link_file: tv.secret
+#   passes: true              # cookies by which nginx knows a viewer until the answer runs out
 #   token_life: 5min
 #   allow_for: 10s
 #   deny_for: 5s

@@ -4,6 +4,7 @@
 
 #include "base/file.hpp"
 #include "edge/web/configuration.hpp"
+#include "feed/edge_client.hpp"
 
 namespace dayaq::edge::web {
 namespace {
@@ -87,8 +88,12 @@ Result<Keys> load_keys(Configuration& configuration) {
     std::ranges::copy(*bytes, keys.centre_keys.emplace_back().begin());
   }
   if (keys.centre_keys.empty()) return bad_key(configuration.centre.key_file, "the centre's public key");
-  DAYAQ_TRY(const auto tokens, tokens_of(configuration.centre.token_file));
-  keys.centre_token = tokens.front();
+  if (configuration.centre.client_file.empty()) {
+    DAYAQ_TRY(const auto tokens, tokens_of(configuration.centre.token_file));
+    keys.centre_token = tokens.front();
+  } else {
+    DAYAQ_TRY(const auto client, feed::EdgeClient::read(configuration.centre.client_file));
+  }
   DAYAQ_TRY(const std::string pem, read_file(configuration.signing_key_file, key_bytes_max));
   auto signing = crypto::SigningKey::from_pem(pem);
   if (!signing) return bad_key(configuration.signing_key_file, "this edge's Ed25519 key as PEM (PKCS#8)");

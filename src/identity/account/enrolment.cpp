@@ -328,6 +328,26 @@ Result<Enrolled> enrol(store::Session& db, const Accounts& accounts, const Proof
   return Enrolled{.account = account, .authenticator = made, .recovered = false};
 }
 
+Result<Authenticator> add_card(store::Session& db, const Accounts& accounts, const Session& session,
+                               const Card& card, AuthenticatorId id, Instant now) {
+  DAYAQ_TRY_OK(check_fresh(session, now));
+  DAYAQ_TRY(Account account, account_in_force(db, session.person));
+  DAYAQ_TRY_OK(standing_behind(db, session, now));
+  if (accounts.registry.person_id(card.national_id) != session.person) {
+    return fail(ErrorKind::forbidden, "card.another", "This identity card is another person's.");
+  }
+  DAYAQ_TRY(const Authenticator made,
+            put_authenticator(db, accounts, session.person,
+                              {.id = id, .name = "", .material = CardPrint{card.fingerprint}},
+                              {.proved = assurance_of(Enrolment::card)}, now));
+  if (account.enrolment < Enrolment::card) {
+    account.enrolment = Enrolment::card;
+    DAYAQ_TRY_OK(update_account(db, account));
+  }
+  DAYAQ_TRY_OK(notify(db, accounts, account, Notice::authenticator_added, {made.name}, now));
+  return made;
+}
+
 Result<Assurance> raise_assurance(store::Session& db, const Accounts& accounts, const Session& session,
                                   const Proof& proof, Instant now) {
   DAYAQ_TRY_OK(check_fresh(session, now));

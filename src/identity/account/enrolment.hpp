@@ -155,6 +155,14 @@ Result<Enrolled> enrol(store::Session& db, const Accounts& accounts, const Proof
                        const NewAuthenticator& added, std::optional<AuthenticatorId> lost,
                        const UndoToken& undo, Language language, Instant now);
 
+/// A person who is signed in shows their identity card: from here on it signs them in, as surely as a card
+/// does, whatever the session is worth, since the card says itself who they are. The digital ID counts for as
+/// much. The card that is there already is returned as it is. Part of a transaction.
+///   - forbidden "card.another"  the card is another person's
+///   - those of changes by the person, and of put_authenticator (accounts.hpp)
+Result<Authenticator> add_card(store::Session& db, const Accounts& accounts, const Session& session,
+                               const Card& card, AuthenticatorId id, Instant now);
+
 /// A person who is signed in shows a surer proof: their digital ID, and the authenticator they signed in
 /// with, count for more from here on. Returns the new assurance of that authenticator.
 ///   - forbidden "enrol.spent"; those of changes by the person (accounts.hpp)

@@ -72,6 +72,34 @@ TEST_P(Enrolments, EachProofIsWorthWhatItIs) {
   EXPECT_EQ(node.followers.states, std::vector{AccountState::active});
 }
 
+TEST_P(Enrolments, ACardThatIsAddedCountsForWhatACardIsWorth) {
+  const PersonId aygun = node.person(node.aygun_id);
+  const auto weak = node.enrol_with(node.aygun_id, Enrolment::sms_code, node.passkey("key-1")).authenticator;
+  const Session session = node.sign_in(aygun, weak.id);
+  ASSERT_EQ(session.assurance, Assurance::low);
+  const auto add = [&](const Session& by, std::string_view whose, std::byte print) {
+    Card card{node.id_of(whose), {}};
+    card.fingerprint.fill(print);
+    return node.write([&](auto& db, auto& a) {
+      return add_card(db, a, by, card, AuthenticatorId(node.node.random.next_id()), node.now());
+    });
+  };
+  EXPECT_EQ(code_of(add(session, node.rashad_id, std::byte{1})), "card.another");
+  node.forget_messages();
+  const auto added = must(add(session, node.aygun_id, std::byte{1}));
+  EXPECT_EQ(added.kind, AuthenticatorKind::card);
+  EXPECT_EQ(added.assurance, Assurance::high) << "it says itself who they are";
+  EXPECT_EQ(node.account(aygun)->enrolment, Enrolment::card);
+  EXPECT_FALSE(node.queued().empty()) << "their other channels are told";
+  EXPECT_EQ(must(add(session, node.aygun_id, std::byte{1})).id, added.id) << "the same card";
+  EXPECT_NE(must(add(session, node.aygun_id, std::byte{2})).id, added.id) << "a renewed one";
+  EXPECT_EQ(node.authenticators(aygun).size(), 3u);
+  EXPECT_EQ(node.sign_in(aygun, added.id).assurance, Assurance::high);
+  EXPECT_EQ(node.sign_in(aygun, weak.id).assurance, Assurance::low) << "what was weak stays weak";
+  node.node.clock.advance(fresh_for + 1s);
+  EXPECT_EQ(code_of(add(session, node.aygun_id, std::byte{3})), "authenticator.fresh");
+}
+
 TEST_P(Enrolments, WhoAsksForNobodysCodeSeesAndCostsTheSame) {
   const auto course = [&](std::string_view national_id, Enrolment channel, const std::string& number) {
     std::vector<std::string> statements;

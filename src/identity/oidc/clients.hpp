@@ -73,6 +73,20 @@ class Clients final : public store::CommitHook {
 /// Scopes of programs: those of the API (http::Scope), and "introspect" (all clients' tokens).
 [[nodiscard]] bool is_program_scope(std::string_view scope);
 
+/// Whether it proves itself by a secret, and not by a key or not at all.
+[[nodiscard]] bool has_secret(const Client& client);
+
+/// Which scopes of programs somebody may give to a client.
+using MayGive = std::function<bool(std::string_view scope)>;
+/// Whether an organisation may register such a client by itself, or touch one that is there: a new secret or
+/// key of a client is all that the client may do.
+///   - forbidden "client.by_administrator"  in by law, or without PKCE
+///   - forbidden "client.scope_not_yours"
+[[nodiscard]] Result<void> check_own_registration(const Client& client, const MayGive& may_give);
+/// The scopes of programs that an official gives on the console, where nobody holds scopes of their own: what
+/// such a body does with its own persons, lines and cases. Everything else is the administrator's to give.
+[[nodiscard]] bool is_organisation_scope(registry::OrganisationKind kind, std::string_view scope);
+
 /// Registers, or changes, a client of an organisation. Part of a transaction, with an audit entry.
 ///   - invalid_input "client.redirect_uri", "client.scopes", "client.keys", ...
 ///   - forbidden "client.not_yours"  another organisation has this client_id

@@ -36,23 +36,10 @@ Result<void> check_rights(const Request& request, const Client& client) {
     return fail(ErrorKind::forbidden, "client.other_organisation",
                 "You register clients of your own organisation. Ask the administrator for others.");
   }
-  if (client.by_law || client.without_pkce) {
-    return fail(ErrorKind::forbidden, "client.by_administrator",
-                "Only the administrator lets a client in by law or without PKCE.");
-  }
-  for (const std::string& name : client.scopes) {
-    if (is_person_scope(name)) continue;  // a person grants it
+  return check_own_registration(client, [&](std::string_view name) {
     const auto scope = http::parse_scope(name);
-    if (scope && request.principal.may(*scope)) continue;
-    return fail(ErrorKind::forbidden, "client.scope_not_yours",
-                fmt::format("You don't have the scope {} yourself. Ask the administrator.", name));
-  }
-  return {};
-}
-
-bool has_secret(const Client& client) {
-  return client.authentication == ClientAuthentication::secret_basic ||
-         client.authentication == ClientAuthentication::secret_post;
+    return scope && request.principal.may(*scope);
+  });
 }
 
 std::string with_secret(const Client& client, const std::string& secret) {
@@ -78,8 +65,6 @@ class Handlers {
   Result<Response> create(const Request& request) const {
     DAYAQ_TRY(Client client, parse_client(request.body));
     DAYAQ_TRY_OK(check_rights(request, client));
-    if (client.id.starts_with(key_client_prefix))
-      return fail_field("client.id", "client_id", "Ids that begin with \"key-\" are those of API keys.");
     const std::string secret = draw_secret_for(client);
     DAYAQ_TRY_OK(api_.provider.db.write([&](store::Session& session) -> Result<void> {
       if (api_.provider.clients.newest(client.id)) {
@@ -95,6 +80,7 @@ class Handlers {
     DAYAQ_TRY(Client client, parse_client(request.body));
     if (client.id != present.id)
       return fail_field("client.id", "client_id", "The client's id is that of the address.");
+    DAYAQ_TRY_OK(check_rights(request, present));
     DAYAQ_TRY_OK(check_rights(request, client));
     std::string secret;
     if (has_secret(client) && !has_secret(present)) secret = draw_secret_for(client);
@@ -104,6 +90,7 @@ class Handlers {
 
   Result<Response> rotate(const Request& request) const {
     DAYAQ_TRY(Client client, mine(request));
+    DAYAQ_TRY_OK(check_rights(request, client));
     if (!has_secret(client)) {
       return fail(ErrorKind::conflict, "client.no_secret",
                   "This client proves itself by its keys. Change its jwks.");

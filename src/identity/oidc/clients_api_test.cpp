@@ -95,6 +95,32 @@ TEST_P(ClientsRoutes, ARotatedSecretReplacesTheOldOneAndAnEndedClientIsGone) {
   EXPECT_EQ(call(Method::post, "/v1/clients/shop/secret", "tabib").status, 404);
 }
 
+TEST_P(ClientsRoutes, NobodyTakesOverAClientThatMayDoMoreThanThey) {
+  const std::string first =
+      secret_in(call(Method::post, "/v1/clients", "admin", body("strong", "", "tabib", "admin")));
+  EXPECT_EQ(call(Method::post, "/v1/clients/strong/secret", "tabib").status, 403) << "a new secret";
+  EXPECT_EQ(call(Method::put, "/v1/clients/strong", "tabib", body("strong")).status, 403) << "a change";
+  EXPECT_EQ(world.client("strong").secret, client_secret_mac(world.master, first));
+  EXPECT_EQ(call(Method::post, "/v1/clients/strong/end", "tabib").status, 204) << "an end takes no rights";
+}
+
+TEST(OrganisationScopes, AreWhatSuchABodyDoesWithItsOwn) {
+  using enum registry::OrganisationKind;
+  EXPECT_TRUE(is_organisation_scope(hospital, "attestations:write"));
+  EXPECT_TRUE(is_organisation_scope(mobile_operator, "feed:read"));
+  EXPECT_FALSE(is_organisation_scope(hospital, "feed:read"));
+  EXPECT_FALSE(is_organisation_scope(business, "cases:read"));
+  EXPECT_FALSE(is_organisation_scope(tv_operator, "attestations:write"));
+  for (const auto kind :
+       {agency, hospital, school, university, mobile_operator, internet_provider, tv_operator, business}) {
+    for (const char* scope : {"admin", "persons:read", "persons:write", "organisations:write",
+                              "regimes:write", "regimes:approve", "services:publish", "grants:read",
+                              "audit:read", "clients:write", "me:read", "introspect", "none", ""}) {
+      EXPECT_FALSE(is_organisation_scope(kind, scope)) << int(kind) << " " << scope;
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Engines, ClientsRoutes, testing::Values(store::Engine::sqlite));
 
 }  // namespace

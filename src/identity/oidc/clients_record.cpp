@@ -8,6 +8,8 @@
 #include "base/text.hpp"
 #include "http/principal.hpp"
 #include "identity/oidc/clients.hpp"
+#include "identity/oidc/key_clients.hpp"
+#include "registry/organisation_kind.hpp"
 #include "registry/store.hpp"
 
 namespace dayaq::identity::oidc {
@@ -76,6 +78,8 @@ bool is_loopback(const Address& address) {
 
 Result<void> check_texts(const Client& client) {
   if (!is_code(client.id)) return fail_field("client.id", "client_id", "Use 1 to 64 of a-z, 0-9, _ and -.");
+  if (client.id.starts_with(key_client_prefix))
+    return fail_field("client.id", "client_id", "Ids that begin with \"key-\" are those of API keys.");
   for (const auto& [field, text] :
        {std::pair("client_name", &client.name.az), std::pair("client_name#en", &client.name.en),
         std::pair("client_name#ru", &client.name.ru)}) {
@@ -212,6 +216,40 @@ bool is_program_scope(std::string_view scope) {
   return parsed && (http::scope_bit(*parsed) & http::person_scopes) == 0;
 }
 
+bool has_secret(const Client& client) {
+  return client.authentication == ClientAuthentication::secret_basic ||
+         client.authentication == ClientAuthentication::secret_post;
+}
+
+Result<void> check_own_registration(const Client& client, const MayGive& may_give) {
+  if (client.by_law || client.without_pkce) {
+    return fail(ErrorKind::forbidden, "client.by_administrator",
+                "Only the administrator lets a client in by law or without PKCE.");
+  }
+  for (const std::string& scope : client.scopes) {
+    if (is_person_scope(scope) || may_give(scope)) continue;  // the first kind a person grants
+    return fail(ErrorKind::forbidden, "client.scope_not_yours",
+                fmt::format("You don't have the scope {} yourself. Ask the administrator.", scope));
+  }
+  return {};
+}
+
+bool is_organisation_scope(registry::OrganisationKind kind, std::string_view scope) {
+  using enum http::Scope;
+  const auto parsed = http::parse_scope(scope);
+  if (!parsed) return false;
+  std::uint32_t given = 0;
+  if (registry::is_public_body(kind)) {
+    for (const http::Scope one :
+         {attestations_write, organisations_read, services_read, cases_read, cases_write})
+      given |= http::scope_bit(one);
+  } else if (registry::is_operator(kind)) {
+    for (const http::Scope one : {subscriptions_write, grants_decide, feed_read})
+      given |= http::scope_bit(one);
+  }
+  return (http::scope_bit(*parsed) & given) != 0;
+}
+
 std::string_view host_of(std::string_view uri) {
   const auto address = take_apart(uri);
   return address && (address->scheme == "https" || is_loopback(*address)) ? address->host
@@ -275,8 +313,7 @@ Result<void> record_client(store::Session& db, const registry::Registry& registr
     client.created = present->created;
     if (client.secret == crypto::Sha256{}) client.secret = present->secret;
   }
-  const bool by_secret = client.authentication == ClientAuthentication::secret_basic ||
-                         client.authentication == ClientAuthentication::secret_post;
+  const bool by_secret = has_secret(client);
   if (!by_secret) client.secret = {};
   if (by_secret && client.secret == crypto::Sha256{}) {
     return fail_field("client.secret", "token_endpoint_auth_method", "A client of this kind needs a secret.");

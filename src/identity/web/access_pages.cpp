@@ -147,6 +147,7 @@ Result<Response> list(Visit& visit) {
   }
   portal::View& view = visit.my_content("my_access.html");
   view.show(all ? "ALL" : "READINGS");
+  portal::View* table = nullptr;
   // Readings alone are shown at first; what lies between is passed over, a bounded number of times.
   int shown = 0;
   for (int rounds = 0; rounds < 20 && shown < page_size; ++rounds) {
@@ -157,7 +158,8 @@ Result<Response> list(Visit& visit) {
       const Access access = read_entry(entry);
       if (!all && !is_reading(access)) continue;
       const auto at = parse_instant(access.at);
-      portal::View& row = view.add("ENTRY");
+      if (table == nullptr) table = &view.add("SOME");
+      portal::View& row = table->add("ENTRY");
       row.set("WHEN", at ? visit.page.format().date_time(*at) : access.at);
       row.set("WHO", who(visit, access));
       row.set("WHAT", action_words(visit, access));

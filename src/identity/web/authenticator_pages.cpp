@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <array>
 
-#include "identity/account/enrolment.hpp"
 #include "http/encoding.hpp"
+#include "identity/account/enrolment.hpp"
 #include "identity/account/recovery.hpp"
 #include "identity/oidc/phone.hpp"
 #include "identity/web/visit.hpp"
-#include "portal/qr.hpp"
 #include "identity/webauthn_json.hpp"
+#include "portal/qr.hpp"
 
 namespace dayaq::identity::web {
 namespace {
@@ -53,6 +53,7 @@ Result<Bytes> unseal(const Visit& visit, std::string_view purpose, std::string_v
 
 constexpr std::string_view passkey_purpose = "dayaq page: add a passkey";
 constexpr std::string_view totp_purpose = "dayaq page: add an app";
+constexpr std::string_view card_purpose = "dayaq page: add a card";
 
 bool is_fresh(const Visit& visit) {
   return visit.now - visit.session->authenticated < fresh_for && visit.session->acting_for.value() == 0;
@@ -126,6 +127,8 @@ void add_row(Visit& visit, portal::View& view, const Authenticator& one) {
 Result<Response> list(Visit& visit) {
   DAYAQ_TRY(const Own own, own_of(visit));
   portal::View& view = visit.my_content("my_authenticators.html");
+  if (const auto refused = card_note_key(visit); !refused.empty())
+    view.add("NOTE").set("WORDS", visit.text(refused));
   if (own.all.empty()) view.show("FIRST");
   for (const Authenticator& one : own.all) add_row(visit, view, one);
   if (!is_fresh(visit)) {
@@ -143,6 +146,9 @@ Result<Response> list(Visit& visit) {
     options.exclude.push_back({known.id, known.transports});
   adding.set("OPTIONS", webauthn::to_json(options));
   adding.set("STATE", seal(visit, passkey_purpose, challenge));
+  if (portal::View* card = add_card_form(visit, adding, "/my/authenticators/card"); card != nullptr) {
+    card->set("STATE", seal(visit, card_purpose, {}));
+  }
   visit.add_script(view);
   if (!own.numbers.empty()) {
     portal::View& sms = adding.add("SMS");
@@ -282,6 +288,11 @@ Result<Response> raise(Visit& visit) {
 }
 
 }  // namespace
+
+Result<void> check_adding_card(const Visit& visit) {
+  DAYAQ_TRY_OK(unseal(visit, card_purpose, visit.form("state"), 0));
+  return {};
+}
 
 void add_authenticator_pages(http::Router& router, const Web& web) {
   constexpr auto pages = std::to_array<SignedInPage>({

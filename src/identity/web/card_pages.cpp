@@ -23,8 +23,8 @@ namespace {
 
 using http::Response;
 
-constexpr std::array<std::string_view, 9> reasons{"none",     "untrusted", "expired", "purpose", "revoked",
-                                                  "standing", "serial",    "unknown", "again"};
+constexpr std::array<std::string_view, 10> reasons{"none",     "untrusted", "expired", "purpose", "revoked",
+                                                   "standing", "serial",    "unknown", "another", "again"};
 
 /// The certificate, DER: of the connection, or of what a terminator that we know says in its header.
 Result<Bytes> shown_card(const Visit& visit) {
@@ -101,21 +101,46 @@ Result<Response> enrol(Visit& visit) {
   return visit.redirect(visit.web.url.origin + "/my/authenticators");
 }
 
+/// One more card, or the first, of somebody who is signed in. What the form carries is sealed for their
+/// session.
+Result<Response> add(Visit& visit) {
+  constexpr std::string_view page = "/my/authenticators";
+  // The door itself knows no sessions: whose it is, is looked at here.
+  if (!visit.session) return visit.redirect(fmt::format("{}/sign-in?then={}", visit.web.url.origin, page));
+  if (const auto ours = check_adding_card(visit); !ours) return back(visit, ours.error(), page, "");
+  const auto shown = shown_card(visit);
+  if (!shown) return back(visit, shown.error(), page, "");
+  const auto card = visit.web.enrolling.read_card(*shown, {}, visit.now);
+  if (!card) return back(visit, card.error(), page, "");
+  const AuthenticatorId id(visit.web.accounts.random.next_id());
+  const auto added = visit.web.db.write([&](store::Session& db) -> Result<void> {
+    DAYAQ_TRY_OK(add_card(db, visit.web.accounts, *visit.session, *card, id, visit.now));
+    return {};
+  });
+  if (!added && added.error().code == "authenticator.fresh") {
+    return visit.redirect(fmt::format("{}/sign-in?fresh=1&then={}", visit.web.url.origin, page));
+  }
+  if (!added) return back(visit, added.error(), page, "");
+  return visit.redirect(fmt::format("{}{}", visit.web.url.origin, page));
+}
+
 }  // namespace
 
 std::string_view card_note_key(const Visit& visit) {
-  constexpr std::array<std::string_view, 9> keys{"id_card_none",    "id_card_untrusted", "id_card_expired",
-                                                 "id_card_purpose", "id_card_revoked",   "id_card_standing",
-                                                 "id_card_serial",  "id_card_unknown",   "id_card_again"};
+  constexpr std::array<std::string_view, reasons.size()> keys{
+      "id_card_none",     "id_card_untrusted", "id_card_expired", "id_card_purpose", "id_card_revoked",
+      "id_card_standing", "id_card_serial",    "id_card_unknown", "id_card_another", "id_card_again"};
   const auto found = std::ranges::find(reasons, visit.query("card"));
   return found == reasons.end() ? std::string_view()
                                 : keys[static_cast<std::size_t>(found - reasons.begin())];
 }
 
-void add_card_form(Visit& visit, portal::View& view, std::string_view path) {
-  if (visit.web.cards == nullptr) return;
-  view.add("CARD").set("ACTION", fmt::format("{}{}", visit.web.cards->origin, path));
+portal::View* add_card_form(Visit& visit, portal::View& view, std::string_view path) {
+  if (visit.web.cards == nullptr) return nullptr;
+  portal::View& card = view.add("CARD");
+  card.set("ACTION", fmt::format("{}{}", visit.web.cards->origin, path));
   visit.allow_forms_to_origin(visit.web.cards->origin);
+  return &card;
 }
 
 void add_card_pages(http::Router& router, const Web& web) {
@@ -125,9 +150,10 @@ void add_card_pages(http::Router& router, const Web& web) {
     const char* operation;
     PageFunction handler;
   };
-  constexpr std::array<Entry, 3> forms{{{"/sign-in/card", "page_sign_in_card", sign_in},
+  constexpr std::array<Entry, 4> forms{{{"/sign-in/card", "page_sign_in_card", sign_in},
                                         {"/enrol/card", "page_enrol_card", enrol},
-                                        {"/recover/card", "page_recover_card", enrol}}};
+                                        {"/recover/card", "page_recover_card", enrol},
+                                        {"/my/authenticators/card", "page_my_add_card", add}}};
   for (const Entry& entry : forms) {
     add_page(router, web,
              {.method = http::Method::post,

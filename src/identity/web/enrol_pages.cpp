@@ -241,13 +241,20 @@ void add_enrol_pages(http::Router& router, const Web& web) {
               .form = Form::anybody},
              entry.handler);
   }
-  add_page(router, web, {.pattern = "/enrol", .operation = "page_enrol", .summary = "Makes a digital ID."},
+  add_page(router, web,
+           {.pattern = "/enrol",
+            .operation = "page_enrol",
+            .summary = "Makes a digital ID.",
+            .gate = web.doors.sign_in},
            start);
   add_page(router, web,
            {.pattern = "/enrol/{step}", .operation = "page_enrol_again", .summary = "Leads to the start."},
            to_start);
   add_page(router, web,
-           {.pattern = "/recover", .operation = "page_recover", .summary = "In again without a lost phone."},
+           {.pattern = "/recover",
+            .operation = "page_recover",
+            .summary = "In again without a lost phone.",
+            .gate = web.doors.sign_in},
            start);
   add_page(
       router, web,

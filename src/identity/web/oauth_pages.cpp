@@ -343,7 +343,14 @@ void add_oauth_pages(http::Router& router, const Web& web) {
       {{Method::get, "/my/consents", "page_my_consents", "What I have allowed.", in, Form::none}, consents},
       {{Method::post, "/my/consents", "page_my_withdraw", "Withdraws it.", in, Form::session}, withdraw},
   };
-  for (const Entry& entry : entries) add_page(router, web, entry.route, entry.handler);
+  for (const Entry& entry : entries) {
+    PageRoute route = entry.route;
+    // A form that was sent would be lost in a waiting page; so few clients send one that they aren't counted.
+    if (route.method == Method::get && std::string_view(route.pattern) == "/oauth/authorize") {
+      route.gate = web.doors.clients;
+    }
+    add_page(router, web, route, entry.handler);
+  }
 }
 
 }  // namespace dayaq::identity::web

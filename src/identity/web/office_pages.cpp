@@ -9,6 +9,7 @@
 #include "identity/account/life.hpp"
 #include "identity/account/relations.hpp"
 #include "identity/web/official.hpp"
+#include "registry/organisation_kind.hpp"
 
 namespace dayaq::identity::web {
 
@@ -41,10 +42,9 @@ Result<Official> official(const Visit& visit) {
 /// Records are for those who serve the person: a firm's or an operator's representative has no business with
 /// them.
 Result<Official> public_official(const Visit& visit) {
-  using enum registry::OrganisationKind;
   DAYAQ_TRY(const Official who, official(visit));
   const auto kind = visit.web.accounts.registry.organisations.at(who.organisation)->kind;
-  if (kind == agency || kind == hospital || kind == school || kind == university) return who;
+  if (registry::is_public_body(kind)) return who;
   return fail(ErrorKind::forbidden, "web.not_official", "Only public bodies look persons up.");
 }
 
@@ -238,86 +238,6 @@ Result<Response> revoke(Visit& visit) {
   return person_page(visit, who, person, visit.form("reason"), {.text_key = "office_revoked", .bad = false});
 }
 
-// -- clients of the organisation
-
-Result<Response> clients_page(Visit& visit, const Official& who, const std::string& secret,
-                              const std::string& typed, const Error* refused) {
-  portal::View& view = visit.content("office_clients.html");
-  head(visit, view, who);
-  for (const auto& client : visit.web.provider.clients.all()) {
-    if (client->organisation != who.relation.organisation || client->ended <= visit.now) continue;
-    portal::View& row = view.add("CLIENT");
-    row.set("ID", client->id);
-    row.set("NAME", client->name.in(visit.page.language()));
-    row.set("PURPOSE", client->purpose.in(visit.page.language()));
-    std::string scopes;
-    for (const std::string& scope : client->scopes) scopes += (scopes.empty() ? "" : ", ") + scope;
-    row.set("SCOPES", scopes);
-  }
-  if (!secret.empty()) view.add("SECRET").set("WORDS", secret);
-  if (refused != nullptr) view.add("REFUSED").set("WORDS", refused->public_text);
-  view.set("JSON", typed.empty() ? "{\n  \"client_id\": \"my-service\",\n  \"organisation\": \"" +
-                                       who.relation.organisation.value() +
-                                       "\",\n  \"client_name\": \"My service\",\n"
-                                       "  \"purpose\": \"...\",\n  \"legal_ground\": \"...\",\n"
-                                       "  \"redirect_uris\": [\"https://service.example/callback\"],\n"
-                                       "  \"grant_types\": [\"authorization_code\"],\n"
-                                       "  \"token_endpoint_auth_method\": \"client_secret_basic\",\n"
-                                       "  \"scope\": \"openid profile\"\n}"
-                                 : typed);
-  return visit.html("office_clients");
-}
-
-Result<Response> clients(Visit& visit) {
-  DAYAQ_TRY(const Official who, official(visit));
-  return clients_page(visit, who, {}, {}, nullptr);
-}
-
-/// Registers a client of this organisation, or changes it. A new secret is shown once.
-Result<Response> register_client(Visit& visit) {
-  DAYAQ_TRY(const Official who, official(visit));
-  const std::string typed = visit.form("json");
-  auto client = oidc::parse_client(typed);
-  if (!client) return clients_page(visit, who, {}, typed, &client.error());
-  client->organisation = who.relation.organisation;
-  if (client->by_law) {
-    // Whether a law dispenses with consent isn't for the organisation that profits from it to say.
-    const Error error{
-        .kind = ErrorKind::forbidden,
-        .code = "client.by_law",
-        .public_text = "That a client needs no consent is registered by the node's administrator."};
-    return clients_page(visit, who, {}, typed, &error);
-  }
-  const auto known = visit.web.provider.clients.find(client->id);
-  client->created = known ? known->created : visit.now;
-  const bool by_secret = client->authentication == oidc::ClientAuthentication::secret_basic ||
-                         client->authentication == oidc::ClientAuthentication::secret_post;
-  std::string secret;
-  if (by_secret) {
-    secret = oidc::draw_client_secret(visit.web.accounts.random);
-    client->secret = oidc::client_secret_mac(visit.web.accounts.master, secret);
-  }
-  const auto done = visit.web.db.write([&](store::Session& db) {
-    return oidc::record_client(db, visit.web.accounts.registry, visit.web.provider.clients, *client,
-                               who.actor());
-  });
-  if (!done) return clients_page(visit, who, {}, typed, &done.error());
-  return clients_page(visit, who, secret, {}, nullptr);
-}
-
-Result<Response> end_client(Visit& visit) {
-  DAYAQ_TRY(const Official who, official(visit));
-  const std::string id = visit.form("client");
-  const auto client = visit.web.provider.clients.find(id);
-  if (!client || client->organisation != who.relation.organisation) {
-    return fail(ErrorKind::not_found, "client.unknown", "Your organisation has no such client.");
-  }
-  DAYAQ_TRY_OK(visit.web.db.write([&](store::Session& db) {
-    return oidc::end_client(db, visit.web.accounts.registry, visit.web.provider.clients, id, who.actor());
-  }));
-  return visit.redirect(fmt::format("/office/clients?organisation={}", who.relation.organisation));
-}
-
 // -- at the counter
 
 Result<Response> counter(Visit& visit) {
@@ -359,9 +279,6 @@ void add_office_pages(http::Router& router, const Web& web) {
       {Method::post, "/office/revoke", "page_office_revoke", "Takes it back.", revoke},
       {Method::post, "/office/suspend", "page_office_suspend", "Suspends a digital ID.", suspend_id},
       {Method::post, "/office/reactivate", "page_office_reactivate", "Takes that back.", reactivate_id},
-      {Method::get, "/office/clients", "page_office_clients", "The organisation's clients.", clients},
-      {Method::post, "/office/clients", "page_office_register", "Registers a client.", register_client},
-      {Method::post, "/office/clients/end", "page_office_clients_end", "Ends one.", end_client},
       {Method::get, "/office/counter", "page_office_counter", "Assisted enrolment.", counter},
       {Method::post, "/office/counter", "page_office_counter_issue", "Hands out a code.", counter_issue},
   });

@@ -246,7 +246,12 @@ std::string_view authenticator_kind_key(AuthenticatorKind kind) {
 }
 
 void add_sign_in_pages(http::Router& router, const Web& web) {
-  add_page(router, web, {.pattern = "/sign-in", .operation = "page_sign_in", .summary = "Signs in."}, show);
+  add_page(router, web,
+           {.pattern = "/sign-in",
+            .operation = "page_sign_in",
+            .summary = "Signs in.",
+            .gate = web.doors.sign_in},
+           show);
   struct Step {
     const char* pattern;
     const char* operation;

@@ -175,7 +175,12 @@ portal::View& Visit::my_content(std::string file) {
     portal::View& entry = menu.add("ENTRY");
     entry.set("HREF", std::string(path));
     entry.set("NAME", text(key));
-    if (path == request.path) entry.show("CURRENT");
+    // A page of a section, such as one application, belongs to it; "/my" is the first section and no parent.
+    const bool within =
+        path != "/my" && request.path.starts_with(path) && request.path.substr(path.size()).starts_with('/');
+    if (path != request.path && !within) continue;
+    entry.show("CURRENT");
+    menu.add("HERE").set("NAME", text(key));
   }
   return view;
 }
@@ -375,6 +380,7 @@ void Pages::add_routes(http::Router& router) {
   add_access_pages(router, web_);
   add_oauth_pages(router, web_);
   add_office_pages(router, web_);
+  add_client_pages(router, web_);
   if (!web_.outbox.empty()) add_demo_pages(router, web_);
 }
 

@@ -123,6 +123,7 @@ void add_signed_in_pages(http::Router& router, const Web& web, Assurance least,
 void add_sign_in_pages(http::Router& router, const Web& web);
 void add_enrol_pages(http::Router& router, const Web& web);
 void add_card_pages(http::Router& router, const Web& web);
+void add_client_pages(http::Router& router, const Web& web);
 void add_correction_pages(http::Router& router, const Web& web);
 void add_my_pages(http::Router& router, const Web& web);
 void add_authenticator_pages(http::Router& router, const Web& web);
@@ -132,8 +133,10 @@ void add_oauth_pages(http::Router& router, const Web& web);
 void add_office_pages(http::Router& router, const Web& web);
 void add_demo_pages(http::Router& router, const Web& web);
 
-/// The form that leads to where identity cards are shown, if they are taken here.
-void add_card_form(Visit& visit, portal::View& view, std::string_view path);
+/// The form that leads to where identity cards are shown; null if they aren't taken here.
+portal::View* add_card_form(Visit& visit, portal::View& view, std::string_view path);
+/// Whether the form that adds a card is of this session and not too old. invalid_input "signin.expired".
+[[nodiscard]] Result<void> check_adding_card(const Visit& visit);
 /// Why a card was refused, as the address of the page says it (`card`); "" if it doesn't.
 [[nodiscard]] std::string_view card_note_key(const Visit& visit);
 

@@ -41,6 +41,12 @@ struct CardDoor {
   std::vector<std::string> proxies;
 };
 
+/// Who comes in while more come than can be served; null: everybody. What is begun is never stopped.
+struct Doors {
+  http::Gate* sign_in = nullptr;  ///< before signing in, enrolling, recovering
+  http::Gate* clients = nullptr;  ///< before the authorization endpoint
+};
+
 /// What the pages stand on; all of it outlives them.
 struct Web {
   const portal::Site& site;
@@ -56,6 +62,7 @@ struct Web {
   const CardDoor* cards = nullptr;  ///< null: no identity cards here
   /// Where messages are dropped (FileDrop), shown at /demo/outbox; empty: no such page.
   std::filesystem::path outbox;
+  Doors doors = {};
 };
 
 class Pages {

@@ -88,6 +88,7 @@ struct Below {
   const Clock& clock;
   const Result<ContentFolder>& folder;
   std::shared_mutex& rows_and_files;
+  const Adopt& adopt;
 };
 
 class RunningUpload final : public Attachments::Upload {
@@ -100,23 +101,23 @@ class RunningUpload final : public Attachments::Upload {
         bytes_max_(allowed.bytes_max) {}
 
   Result<void> add(BytesView piece) override {
-    DAYAQ_ASSERT(!finished_);
-    if (size_ + piece.size() > bytes_max_) {
-      file_.reset();
-      too_large_ = true;
-    }
-    if (too_large_) return wrong_size(bytes_max_);
+    DAYAQ_TRY_OK(check_size(piece));
     if (!file_) {
-      if (!below_.folder) return std::unexpected(below_.folder.error());
       DAYAQ_TRY(file_, below_.folder->begin(below_.random));
     }
-    size_ += piece.size();
-    if (head_.size() < head_size) {
-      const BytesView first = piece.first(std::min(piece.size(), head_size - head_.size()));
-      head_.insert(head_.end(), first.begin(), first.end());
-    }
-    remember_tail(piece);
+    look_at(piece);
     return file_->add(piece);
+  }
+
+  Result<void> add_whole(BytesView content) override {
+    DAYAQ_ASSERT(size_ == 0);
+    DAYAQ_TRY_OK(check_size(content));
+    if (below_.adopt && !content.empty()) {
+      DAYAQ_TRY(file_, below_.folder->adopt(content, below_.adopt, below_.random));
+    }
+    if (!file_) return add(content);
+    look_at(content);
+    return {};
   }
 
   Result<Attachment> finish() override {
@@ -151,6 +152,27 @@ class RunningUpload final : public Attachments::Upload {
 
  private:
   static constexpr std::size_t head_size = 64;
+
+  Result<void> check_size(BytesView piece) {
+    DAYAQ_ASSERT(!finished_);
+    if (size_ + piece.size() > bytes_max_) {
+      file_.reset();
+      too_large_ = true;
+    }
+    if (too_large_) return wrong_size(bytes_max_);
+    if (!below_.folder) return std::unexpected(below_.folder.error());
+    return {};
+  }
+
+  /// What its kind is judged by.
+  void look_at(BytesView piece) {
+    size_ += piece.size();
+    if (head_.size() < head_size) {
+      const BytesView first = piece.first(std::min(piece.size(), head_size - head_.size()));
+      head_.insert(head_.end(), first.begin(), first.end());
+    }
+    remember_tail(piece);
+  }
 
   /// The last sniff_size bytes at least, twice as many at most.
   void remember_tail(BytesView piece) {
@@ -197,6 +219,10 @@ void Attachments::set_uses(Uses uses) {
   state_->uses = std::move(uses);
 }
 
+void Attachments::set_adopt(Adopt adopt) {
+  state_->adopt = std::move(adopt);
+}
+
 std::unique_ptr<Attachments::Upload> Attachments::begin(PersonId person, std::string name,
                                                         const Allowed& allowed) {
   State& s = *state_;
@@ -205,7 +231,8 @@ std::unique_ptr<Attachments::Upload> Attachments::begin(PersonId person, std::st
                                                .random = s.random,
                                                .clock = s.clock,
                                                .folder = s.folder,
-                                               .rows_and_files = s.rows_and_files},
+                                               .rows_and_files = s.rows_and_files,
+                                               .adopt = s.adopt},
                                          person, std::move(name), allowed);
 }
 

@@ -93,6 +93,10 @@ enum class Use : std::uint8_t {
 /// Wired to cases; asked in the transaction that would drop it.
 using Uses = std::function<Result<Use>(store::Session& session, PersonId person, AttachmentId id)>;
 
+/// Gives what lies in a file already another name, so that it isn't written again; wired to the HTTP server's
+/// spool. False, or an error: it is copied.
+using Adopt = std::function<Result<bool>(BytesView content, const std::filesystem::path& target)>;
+
 class Attachments {
  public:
   /// How many files somebody may have that no case names yet.
@@ -105,6 +109,8 @@ class Attachments {
   ~Attachments();
   /// Until it is set nothing is dropped.
   void set_uses(Uses uses);
+  /// Until it is set what comes is copied.
+  void set_adopt(Adopt adopt);
 
   /// Takes one file whole or piece by piece; nothing is kept of one that is refused.
   ///   - invalid_input "attachment.type"      its bytes are of another kind than is asked for
@@ -116,6 +122,8 @@ class Attachments {
    public:
     virtual ~Upload() = default;
     virtual Result<void> add(BytesView piece) = 0;
+    /// All of it at once, instead of pieces: where it lies in a file already, that is kept.
+    virtual Result<void> add_whole(BytesView content) = 0;
     virtual Result<Attachment> finish() = 0;  ///< durable when it returns
   };
   std::unique_ptr<Upload> begin(PersonId person, std::string name, const Allowed& allowed);

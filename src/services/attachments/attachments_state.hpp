@@ -18,6 +18,7 @@ struct Attachments::State {
   const Clock& clock;
   Result<ContentFolder> folder;
   Uses uses = {};
+  Adopt adopt = {};
 
   /// Shared by who names a file and writes its row; held alone by who removes a file that has no row.
   std::shared_mutex rows_and_files = {};

@@ -1,3 +1,4 @@
+#include <fstream>
 #include <map>
 #include <thread>
 
@@ -34,6 +35,12 @@ struct AttachmentsTest : testing::TestWithParam<store::Engine> {
     for (std::size_t at = 0; at < content.size(); at += 1000) {
       DAYAQ_TRY_OK(upload->add(as_bytes(std::string_view(content).substr(at, 1000))));
     }
+    return upload->finish();
+  }
+  /// As whoever has all of it in memory, or in a file.
+  Result<Attachment> send_whole(const std::string& content, std::uint64_t bytes_max = 5u << 20) {
+    const auto upload = attachments->begin(PersonId(1), "a.pdf", {.types = any_type, .bytes_max = bytes_max});
+    DAYAQ_TRY_OK(upload->add_whole(as_bytes(content)));
     return upload->finish();
   }
   std::optional<Attachment> find(AttachmentId id, std::uint64_t person = 1) {
@@ -80,6 +87,34 @@ TEST_P(AttachmentsTest, AreKeptAsTheyWereSent) {
   EXPECT_EQ(found->sha256, one.sha256);
   EXPECT_EQ(found->at, clock.now());
   EXPECT_EQ(read(one.id), content);
+}
+
+TEST_P(AttachmentsTest, AreTakenOverWithTheFileInWhichTheyLie) {
+  enum class Way : std::uint8_t { takes, refuses, fails } way = Way::takes;
+  int asked = 0;
+  attachments->set_adopt([&](BytesView content, const std::filesystem::path& target) -> Result<bool> {
+    ++asked;
+    if (way == Way::fails) return fail(ErrorKind::unavailable, "test.no", "No.");
+    if (way == Way::refuses) return false;
+    std::ofstream(target, std::ios::binary) << as_text(content);
+    return true;
+  });
+  const Attachment one = must(send_whole(pdf("one")));
+  EXPECT_EQ(asked, 1);
+  EXPECT_EQ(read(one.id), pdf("one"));
+  EXPECT_EQ(code_of(send_whole("MZ no document")), "attachment.type");
+  EXPECT_EQ(code_of(send_whole(pdf("MALWARE"))), "attachment.infected");
+  EXPECT_EQ(code_of(send_whole(pdf("large"), 10)), "attachment.size");
+  EXPECT_EQ(code_of(send_whole("")), "attachment.size");
+  EXPECT_EQ(asked, 3) << "what is too large, or nothing, isn't taken";
+  EXPECT_EQ(files(), 1u) << "nothing is left of what was refused";
+  must(send_whole(pdf("one")));
+  EXPECT_EQ(files(), 1u) << "the same content is the same file";
+  way = Way::refuses;
+  EXPECT_EQ(read(must(send_whole(pdf("two"))).id), pdf("two"));
+  way = Way::fails;
+  EXPECT_EQ(read(must(send_whole(pdf("three"))).id), pdf("three"));
+  EXPECT_EQ(files(), 3u);
 }
 
 TEST_P(AttachmentsTest, AreThePersonsOwn) {

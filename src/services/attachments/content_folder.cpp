@@ -77,10 +77,28 @@ Result<ContentFolder> ContentFolder::open(std::filesystem::path folder) {
   return out;
 }
 
-Result<std::unique_ptr<NewFile>> ContentFolder::begin(Random& random) const {
+std::filesystem::path ContentFolder::new_path(Random& random) const {
   std::array<std::byte, 16> name{};
   random.fill(name);
-  std::filesystem::path path = folder_ / "new" / dayaq::to_hex(name);
+  return folder_ / "new" / dayaq::to_hex(name);
+}
+
+Result<std::unique_ptr<NewFile>> ContentFolder::adopt(
+    BytesView content,
+    const std::function<Result<bool>(BytesView content, const std::filesystem::path& target)>& how,
+    Random& random) const {
+  std::filesystem::path path = new_path(random);
+  const auto done = how(content, path);
+  if (!done || !*done) return std::unique_ptr<NewFile>();
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  std::unique_ptr<NewFile> file(new NewFile(descriptor, std::move(path)));
+  if (descriptor < 0) return disk("open");
+  file->hash_.add(content);
+  return file;
+}
+
+Result<std::unique_ptr<NewFile>> ContentFolder::begin(Random& random) const {
+  std::filesystem::path path = new_path(random);
   const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (descriptor < 0) return disk("open");
   return std::unique_ptr<NewFile>(new NewFile(descriptor, std::move(path)));

@@ -6,6 +6,8 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "base/random.hpp"
@@ -40,6 +42,11 @@ class ContentFolder {
   static Result<ContentFolder> open(std::filesystem::path folder);
 
   Result<std::unique_ptr<NewFile>> begin(Random& random) const;
+  /// One that lies in a file already; null if that can't be adopted.
+  Result<std::unique_ptr<NewFile>> adopt(
+      BytesView content,
+      const std::function<Result<bool>(BytesView content, const std::filesystem::path& target)>& how,
+      Random& random) const;
   /// Flushes it to disk and names it; gives the name. There already: that one stays, and is young again.
   Result<std::string> keep(std::unique_ptr<NewFile> file) const;
   [[nodiscard]] std::filesystem::path path_of(std::string_view name) const;
@@ -52,6 +59,7 @@ class ContentFolder {
 
  private:
   explicit ContentFolder(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  [[nodiscard]] std::filesystem::path new_path(Random& random) const;
   std::filesystem::path folder_;
 };
 

@@ -88,8 +88,9 @@ Result<Answers> read_all(const Service& service, const Answers& given, const App
 }  // namespace
 
 std::span<const store::Migration> migrations() {
-  static constexpr std::array<store::Migration, 6> all{{{"cases", 1, cases_schema_sql},
+  static constexpr std::array<store::Migration, 7> all{{{"cases", 1, cases_schema_sql},
                                                         {"cases", 2, permits_long_sql},
+                                                        {"cases", 3, cases_appended_sql},
                                                         {"service_book", 1, book_schema_sql},
                                                         {"cases_bulk", 1, bulk_schema_sql},
                                                         {"cases_feedback", 1, feedback_schema_sql},
@@ -179,7 +180,8 @@ Result<Receipt> Cases::submit(store::Session& session, const Submission& submiss
   }
   DAYAQ_TRY(const ServiceHandle handle, open_service(context_.book, submission));
   const Service& service = handle->service;
-  DAYAQ_TRY(const Judged judged, judge(session, submission.person, service, now, asks_who_it_is(service)));
+  DAYAQ_TRY(Judged judged, judge(session, submission.person, service, now, asks_who_it_is(service)));
+  if (judged.facts.person.national_id.empty()) judged.facts.person.national_id = submission.national_id;
   const Applicant applicant{.facts = judged.facts, .country = context_.country, .now = now};
   DAYAQ_TRY_OK(check_entitled(service, applicant, judged.regime_end));
   DAYAQ_TRY_OK(check_limits(service, earlier, now));
@@ -197,7 +199,8 @@ Result<Receipt> Cases::submit(store::Session& session, const Submission& submiss
                         .events = 0,
                         .regime_end = judged.regime_end};
   const Transition done = begin(fresh, setting);
-  DAYAQ_TRY_OK(insert_case(session, {.stands = done.after, .events = int(done.effects.events.size())}));
+  DAYAQ_TRY_OK(insert_case(session, {.stands = done.after, .events = int(done.effects.events.size())},
+                           done.effects.events, numbers_.order(submission.id, now)));
   DAYAQ_TRY(const auto permit,
             store_effects(session, service, nullptr, done, submission.notify, setting, now));
   if (submission.channel == Channel::web || submission.channel == Channel::counter) {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -18,6 +19,7 @@
 #include "base/random.hpp"
 #include "registry/store.hpp"
 #include "services/cases/book.hpp"
+#include "services/cases/case_numbers.hpp"
 #include "services/machine.hpp"
 #include "services/permit/token.hpp"
 #include "store/database.hpp"
@@ -68,10 +70,15 @@ struct CasesContext {
   const permit::Issuer& issuer;
   /// The number of a kind of permits, as inspectors' lists have it.
   std::function<std::uint16_t(std::string_view kind)> kind_number;
+  SipKey numbers = {};  ///< of cases' numbers; for ever the same
   /// Whether an answer may name this document; its error says why not. Null: nobody is asked.
   std::function<Result<void>(store::Session& session, PersonId person, const Field& field,
                              const std::string& answer)>
       document = {};
+  /// The person behind an actor of the audit log, where an official's number stands for one: they may
+  /// represent several bodies, and apply themselves. Null: nobody's is known.
+  std::function<Result<std::optional<PersonId>>(store::Session& session, const std::string& actor)>
+      person_behind = {};
   /// Told of each change of a case, in its transaction: what else hangs on it goes with it. Null: nobody is.
   std::function<Result<void>(store::Session& session, const Case& before, const Case& after, Instant now)>
       changed = {};
@@ -85,6 +92,9 @@ struct Submission {
   Answers answers;     ///< as given; read again by the service's form
   std::string actor;   ///< who submits: "self", "org:CODE/...", "sms"; of an assisted one the official
   bool notify = true;  ///< false: the channel answers by itself
+  /// Theirs, where the channel knew them by it (`person` follows from it); "": it is looked up if it is
+  /// needed.
+  std::string national_id = {};
 };
 
 /// What who applied is told at once, and every time they ask again.
@@ -107,8 +117,11 @@ struct EarlierCase;
 
 class Cases {
  public:
-  explicit Cases(CasesContext context) : context_(std::move(context)) {}
+  explicit Cases(CasesContext context) : context_(std::move(context)), numbers_(context_.numbers) {}
   [[nodiscard]] const CasesContext& context() const { return context_; }
+
+  /// A number for a case that is submitted about now. Any thread.
+  [[nodiscard]] CaseId draw_number(Instant now) { return numbers_.draw(now); }
 
   // -- in the caller's write transaction
 
@@ -186,6 +199,9 @@ class Cases {
     std::vector<Case> cases;  ///< the most urgent first
     std::int64_t waiting = 0, late = 0;
   };
+  /// Whether this actor has a say in a case that is in review: not in their own, and not on an appeal against
+  /// what they decided themselves.
+  Result<Barred> barred(store::Session& session, const Case& one, const std::string& actor) const;
   /// What submit() would refuse with "case.limit" at this moment; nullopt if it wouldn't.
   Result<std::optional<LimitReached>> limit_reached(store::Session& session, PersonId person,
                                                     const Service& service, Instant now) const;
@@ -223,7 +239,16 @@ class Cases {
   Result<void> check_documents(store::Session& session, const Service& service, PersonId person,
                                const Answers& answers) const;
 
+  /// Of a service that ends with a regime: whether all is ended that must be, under the version that is law.
+  struct Ended {
+    int version = -1;
+    Instant since = {};  ///< when it was seen first
+    bool nothing_left = false;
+  };
+
   CasesContext context_;
+  CaseNumbers numbers_;
+  std::map<std::string, Ended> ended_;  // by service and regime; the writer's thread alone
 };
 
 }  // namespace dayaq::services

@@ -65,7 +65,8 @@ Result<std::optional<Permit>> Cases::store_effects(store::Session& session, cons
                                                    const Case* before, const Transition& done, bool notify,
                                                    const Setting& setting, Instant now) {
   const Case& after = done.after;
-  DAYAQ_TRY_OK(insert_events(session, after, done.effects.events));
+  // Those of a new case are in its row.
+  if (before != nullptr) DAYAQ_TRY_OK(insert_events(session, after, done.effects.events));
   std::optional<Permit> permit;
   if (done.effects.permit) {
     DAYAQ_TRY(permit, issue(session, service, after, *done.effects.permit, setting, now));
@@ -134,11 +135,13 @@ Result<Receipt> Cases::change(store::Session& session, const StoredCase& before,
   DAYAQ_TRY(const Judged judged,
             judge(session, before.stands.person, service, now, reply != nullptr && asks_who_it_is(service)));
   const Applicant applicant{.facts = judged.facts, .country = context_.country, .now = now};
+  DAYAQ_TRY(const Barred why, barred(session, before.stands, actor));
   const Setting setting{.service = service,
                         .applicant = applicant,
                         .actor = actor,
                         .events = before.events,
-                        .regime_end = judged.regime_end};
+                        .regime_end = judged.regime_end,
+                        .barred = why};
   Action checked = action;
   if (auto* given = std::get_if<Reply>(&checked); given != nullptr && !given->answers.empty()) {
     Answers whole = before.stands.answers;

@@ -48,9 +48,8 @@ class CaseHandlers {
 
   /// On an I/O thread: parses, hands over to the writer, and answers when the case is durable.
   void submit(const Request& request, http::Responder respond) const {
-    // 55 bits, as they stand in a case's number.
-    const CaseId drawn(std::max<std::uint64_t>(api_.random.next_id() >> 8, 1));
-    auto parsed = parse_submission(request.body, api_.registry, drawn);
+    auto parsed =
+        parse_submission(request.body, api_.registry, api_.cases.draw_number(api_.registry.clock.now()));
     if (!parsed) return respond(registry::refuse(parsed.error()));
     parsed->actor = request.principal.actor();
     // Shared, since functions handed to the store must be copyable.

@@ -22,7 +22,6 @@ namespace dayaq::services {
 struct CasesApi {
   Cases& cases;
   const registry::Registry& registry;
-  Random& random;  ///< thread-safe: ids of applications that bring none
 };
 
 void add_case_routes(http::Router& router, const CasesApi& api);

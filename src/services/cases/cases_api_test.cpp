@@ -22,10 +22,7 @@ struct CaseRoutes : testing::Test {
   CasesNode node{store::Engine::sqlite};
   http::Router router;
   PersonId aygun = node.person("5ABC123");
-  CaseRoutes() {
-    add_case_routes(router,
-                    {.cases = *node.cases, .registry = *node.node.registry, .random = node.node.random});
-  }
+  CaseRoutes() { add_case_routes(router, {.cases = *node.cases, .registry = *node.node.registry}); }
   struct Caller {
     const char* organisation = "digital-agency";
     std::uint64_t key = 1;
@@ -135,6 +132,14 @@ TEST_F(CaseRoutes, AnOfficeSeesItsQueueAndDecides) {
       post(act, R"({"action":"refuse","reason":{"az":"Yox","en":"No","ru":"Нет"}})");
   EXPECT_EQ(text(refused, "state"), "refused") << refused.body;
   EXPECT_EQ(object(get("/v1/cases")).at("waiting").as_int64(), 0);
+  EXPECT_EQ(post(act, R"({"action":"appeal","reason":{"az":"Niyə?"}})").status, 200);
+  const http::Response same = post(act, R"({"action":"claim"})");
+  EXPECT_EQ(same.status, 403) << "who refused it doesn't decide on the appeal";
+  EXPECT_EQ(text(same, "code"), "case.decided_before");
+  EXPECT_EQ(text(post(act, R"({"action":"grant"})"), "code"), "case.decided_before");
+  const http::Response other =
+      call(Method::post, act, R"({"action":"grant"})", {.organisation = "digital-agency", .key = 2});
+  EXPECT_EQ(text(other, "state"), "granted") << other.body;
 }
 
 TEST_F(CaseRoutes, ACaseIsReadWithAReasonThatThePersonSees) {

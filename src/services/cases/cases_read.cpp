@@ -46,11 +46,36 @@ Result<std::optional<Case>> Cases::find(store::Session& session, PersonId person
 
 Result<std::optional<Case>> Cases::find(store::Session& session, CaseId id) const {
   std::vector<Case> found;
-  DAYAQ_TRY_OK(session.query("SELECT " DAYAQ_CASE_COLUMNS " FROM cases WHERE case_id = $1 "
+  DAYAQ_TRY_OK(session.query("SELECT " DAYAQ_CASE_COLUMNS " FROM cases WHERE sought = $1 AND case_id = $2 "
+                             "ORDER BY submitted LIMIT 1",
+                             {numbers_.order(id), sql_key(id)}, each_case(found)));
+  if (!found.empty()) return std::optional<Case>(std::move(found.front()));
+  DAYAQ_TRY_OK(session.query("SELECT " DAYAQ_CASE_COLUMNS " FROM cases WHERE case_id = $1 AND sought IS NULL "
                              "ORDER BY submitted LIMIT 1",
                              {sql_key(id)}, each_case(found)));
   if (found.empty()) return std::optional<Case>();
   return std::optional(std::move(found.front()));
+}
+
+Result<Barred> Cases::barred(store::Session& session, const Case& one, const std::string& actor) const {
+  if (one.state != CaseState::in_review) return Barred::no;
+  const auto person_behind = [&](const std::string& of) -> Result<std::optional<PersonId>> {
+    if (!context_.person_behind) return std::optional<PersonId>();
+    return context_.person_behind(session, of);
+  };
+  DAYAQ_TRY(const auto person, person_behind(actor));
+  if (person == one.person) return Barred::own;
+  if (one.appeals == 0) return Barred::no;
+  DAYAQ_TRY(const std::vector<CaseEvent> history, events(session, one.person, one.id));
+  for (const CaseEvent& event : history) {
+    if (event.what == "appealed") break;
+    if (event.what != "approved" && event.what != "refused") continue;
+    if (event.actor == actor) return Barred::decided_before;
+    if (!person) continue;
+    DAYAQ_TRY(const auto decided_by, person_behind(event.actor));
+    if (decided_by == person) return Barred::decided_before;
+  }
+  return Barred::no;
 }
 
 Result<std::vector<Case>> Cases::of_person(store::Session& session, PersonId person, int limit) const {

@@ -47,6 +47,32 @@ Result<std::vector<StoredCase>> all_of(
   return out;
 }
 
+std::string pack_events(std::span<const CaseEvent> events) {
+  std::string out;
+  for (const CaseEvent& event : events) {
+    if (!out.empty()) out += event_mark;
+    out += event.what;
+    out += part_mark;
+    out += pack_text(event.note);
+  }
+  return out;
+}
+
+/// Of one change: what its actor did, and what followed from that by the rules.
+void unpack_events(std::string_view packed, int number, Instant at, std::string_view actor,
+                   std::vector<CaseEvent>& out) {
+  for (std::string_view rest = packed; !rest.empty(); ++number) {
+    std::string_view one = take(rest, event_mark);
+    const std::string_view what = take(one, part_mark);
+    out.push_back({.number = number,
+                   .at = at,
+                   .what = std::string(what),
+                   .actor = std::string(actor),
+                   .note = unpack_text(one)});
+    actor = rules_actor;
+  }
+}
+
 }  // namespace
 
 std::string pack_text(const LocalizedText& text) {
@@ -96,15 +122,18 @@ Result<StoredCase> case_from(const store::Row& row) {
   return out;
 }
 
-Result<void> insert_case(store::Session& db, const StoredCase& stored) {
+Result<void> insert_case(store::Session& db, const StoredCase& stored, std::span<const CaseEvent> begun,
+                         std::optional<std::int64_t> sought) {
   const Case& c = stored.stands;
+  std::string first;
+  if (!begun.empty()) first = begun.front().actor + event_mark + pack_events(begun);
   const std::string answers = answers_json(c.answers);
   const std::string reason = pack_text(c.reason);
   return db.exec(
       "INSERT INTO cases (bucket, person_id, case_id, service, version, channel, state, step, revision, "
       "events, submitted, promised, decided, due, office, claimed_by, escalated, appeals, permit, answers, "
-      "reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
-      "$19, $20, $21)",
+      "reason, begun, sought) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, "
+      "$17, $18, $19, $20, $21, $22, $23)",
       {bucket_of(c.person),
        sql_key(c.person),
        sql_key(c.id),
@@ -125,7 +154,9 @@ Result<void> insert_case(store::Session& db, const StoredCase& stored) {
        std::int64_t(c.appeals),
        sql_key(c.permit),
        std::string_view(answers),
-       std::string_view(reason)});
+       std::string_view(reason),
+       std::string_view(first),
+       sought ? store::Param(*sought) : store::Param(nullptr)});
 }
 
 Result<void> update_case(store::Session& db, const StoredCase& stored) {
@@ -186,13 +217,7 @@ Result<std::vector<StoredCase>> open_cases(store::Session& db, const ServiceCode
 
 Result<void> insert_events(store::Session& db, const Case& of, std::span<const CaseEvent> events) {
   if (events.empty()) return {};
-  std::string packed;
-  for (const CaseEvent& event : events) {
-    if (!packed.empty()) packed += event_mark;
-    packed += event.what;
-    packed += part_mark;
-    packed += pack_text(event.note);
-  }
+  const std::string packed = pack_events(events);
   return db.exec(
       "INSERT INTO case_events (bucket, person_id, case_id, number, at, actor, events) "
       "VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -203,19 +228,18 @@ Result<void> insert_events(store::Session& db, const Case& of, std::span<const C
 Result<std::vector<CaseEvent>> Cases::events(store::Session& session, PersonId person, CaseId id) const {
   std::vector<CaseEvent> out;
   DAYAQ_TRY_OK(session.query(
+      "SELECT submitted, begun FROM cases WHERE bucket = $1 AND person_id = $2 AND case_id = $3",
+      {bucket_of(person), sql_key(person), sql_key(id)}, [&](const store::Row& row) -> Result<bool> {
+        std::string_view rest = row.text(1);
+        const std::string_view actor = take(rest, event_mark);
+        unpack_events(rest, 1, from_micros(row.integer(0)), actor, out);
+        return false;
+      }));
+  DAYAQ_TRY_OK(session.query(
       "SELECT number, at, actor, events FROM case_events "
       "WHERE bucket = $1 AND person_id = $2 AND case_id = $3 ORDER BY number",
       {bucket_of(person), sql_key(person), sql_key(id)}, [&](const store::Row& row) -> Result<bool> {
-        int number = int(row.integer(0));
-        for (std::string_view rest = row.text(3); !rest.empty();) {
-          std::string_view one = take(rest, event_mark);
-          const std::string_view what = take(one, part_mark);
-          out.push_back({.number = number++,
-                         .at = from_micros(row.integer(1)),
-                         .what = std::string(what),
-                         .actor = std::string(row.text(2)),
-                         .note = unpack_text(one)});
-        }
+        unpack_events(row.text(3), int(row.integer(0)), from_micros(row.integer(1)), row.text(2), out);
         return true;
       }));
   return out;

@@ -29,7 +29,9 @@ struct EarlierCase {
 [[nodiscard]] std::string pack_text(const LocalizedText& text);
 [[nodiscard]] LocalizedText unpack_text(std::string_view packed);
 
-Result<void> insert_case(store::Session& db, const StoredCase& stored);
+/// `begun`: the events of its submission. `sought`: what its number is found by, if it was drawn here.
+Result<void> insert_case(store::Session& db, const StoredCase& stored, std::span<const CaseEvent> begun,
+                         std::optional<std::int64_t> sought);
 /// All but what a submission fixes for ever (service, channel, submitted).
 Result<void> update_case(store::Session& db, const StoredCase& stored);
 Result<std::optional<StoredCase>> stored_case(store::Session& db, PersonId person, CaseId id);
@@ -41,7 +43,7 @@ Result<std::vector<StoredCase>> due_cases(store::Session& db, Instant now, int r
 Result<std::vector<StoredCase>> open_cases(store::Session& db, const ServiceCode& service, int version,
                                            int rows);
 
-/// The events of one change: they share moment and actor.
+/// The events of a change after the first: they share their moment, and the first one's actor did them.
 Result<void> insert_events(store::Session& db, const Case& of, std::span<const CaseEvent> events);
 
 struct PermitRow {

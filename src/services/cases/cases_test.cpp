@@ -197,6 +197,83 @@ TEST_P(StoredCases, GoThroughAnOfficeAndKeepTheirHistory) {
   EXPECT_EQ(figures[1].seconds_to_answer, 6 * 24 * 3600);
 }
 
+TEST_P(StoredCases, AreDecidedByAnotherOfficialOnceTheyWereAppealed) {
+  const Case sent = must(node.submit(CasesNode::help(aygun, 8))).stands;
+  must(node.act(sent, Refuse{{.az = "Yox", .en = "No", .ru = "Нет"}}));
+  must(node.act(sent, Appeal{{.az = "Baxın", .en = "Look", .ru = "Смотрите"}}, "self"));
+  for (const char* same : {official, "org:baku-city-hospital/key:1"}) {
+    for (const Action& action :
+         std::vector<Action>{Claim{}, Grant{}, Refuse{{.az = "Yox"}}, Ask{{.az = "?"}}}) {
+      EXPECT_EQ(code_of(node.act(sent, action, same)), "case.decided_before") << same << name_of(action);
+    }
+  }
+  const auto barred = [&](const std::string& who) {
+    return must(node.read([&](store::Session& s) { return node.cases->barred(s, node.find(sent), who); }));
+  };
+  EXPECT_EQ(barred(official), Barred::decided_before);
+  EXPECT_EQ(barred(other_official), Barred::no);
+  EXPECT_EQ(barred(fmt::format("org:baku-city-hospital/key:{}", aygun)), Barred::own);
+  must(node.act(sent, Claim{}, other_official));
+  must(node.act(sent, Ask{{.az = "Nə?", .en = "What?", .ru = "Что?"}}, other_official));
+  must(node.act(sent, Reply{.answers = {}, .text = "bread"}, "self"));
+  EXPECT_EQ(code_of(node.act(sent, Grant{}, official)), "case.decided_before") << "nor after a question";
+  EXPECT_EQ(must(node.act(sent, Grant{}, other_official)).stands.state, CaseState::granted);
+}
+
+TEST_P(StoredCases, AreNotDecidedByWhoApplied) {
+  const Case sent = must(node.submit(CasesNode::help(aygun, 8))).stands;
+  const std::string self = fmt::format("org:baku-city-hospital/key:{}", aygun);
+  for (const Action& action :
+       std::vector<Action>{Claim{}, Grant{}, Refuse{{.az = "Yox"}}, Ask{{.az = "?"}}}) {
+    EXPECT_EQ(code_of(node.act(sent, action, self)), "case.own") << name_of(action);
+  }
+  must(node.act(sent, Withdraw{}, "self"));
+}
+
+TEST_P(StoredCases, CreditTheRulesWithWhatTheyDid) {
+  const auto history = [&](const Case& of) {
+    std::string out;
+    for (const CaseEvent& one :
+         must(node.read([&](store::Session& s) { return node.cases->events(s, of.person, of.id); }))) {
+      out += one.what + " " + one.actor + "; ";
+    }
+    return out;
+  };
+  const Case asked = must(node.submit(CasesNode::help(aygun, 8))).stands;
+  must(node.act(asked, Grant{}));
+  EXPECT_EQ(history(asked),
+            "submitted self; to_review system; approved " + std::string(official) + "; granted system; ");
+  const Receipt pass = must(node.submit(CasesNode::pass(aygun, 9)));
+  EXPECT_EQ(history(pass.stands), "submitted self; issued system; granted system; ");
+}
+
+TEST_P(StoredCases, AreFoundByTheirNumberAlsoThoseOfEarlierVersions) {
+  const auto by_number = [&](CaseId id) {
+    const auto found = must(node.read([&](store::Session& s) { return node.cases->find(s, id); }));
+    return found ? found->person.value() : 0;
+  };
+  const auto number_is_sought = [&] {
+    return must(node.read([](store::Session& s) {
+      return s.one("SELECT COUNT(*) FROM cases WHERE sought IS NOT NULL", {},
+                   [](const store::Row& row) { return row.integer(0); });
+    }));
+  };
+  const CaseId drawn = node.cases->draw_number(node.now());
+  const Case sent = must(node.submit(CasesNode::help(aygun, drawn.value()))).stands;
+  EXPECT_EQ(number_is_sought(), 1);
+  EXPECT_EQ(by_number(drawn), aygun.value());
+  EXPECT_EQ(by_number(node.cases->draw_number(node.now())), 0u);
+  must(node.write([](store::Session& s) -> Result<void> {
+    DAYAQ_TRY_OK(s.exec(
+        "INSERT INTO case_events (bucket, person_id, case_id, number, at, actor, events) SELECT bucket, "
+        "person_id, case_id, 1, submitted, $1, $2 FROM cases",
+        {std::string_view("self"), std::string_view("submitted\x1e\x1dto_review\x1e")}));
+    return s.exec("UPDATE cases SET begun = '', sought = NULL");
+  }));
+  EXPECT_EQ(by_number(drawn), aygun.value());
+  EXPECT_EQ(node.events(sent), (std::vector<std::string>{"submitted", "to_review"}));
+}
+
 TEST_P(StoredCases, HaveOneOutcomeThoughManyOfficialsDecideAtOnce) {
   const Case one = must(node.submit(CasesNode::help(aygun, 8))).stands;
   std::atomic<int> decided = 0, conflicts = 0;

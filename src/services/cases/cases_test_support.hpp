@@ -101,6 +101,13 @@ struct RememberingNotifier final : Notifier {
 inline constexpr const char* official = "org:digital-agency/key:1";
 inline constexpr const char* other_official = "org:digital-agency/key:2";
 
+/// As if whoever holds key N were the person N, of whichever body.
+inline Result<std::optional<PersonId>> person_of_key(store::Session&, const std::string& actor) {
+  const auto number = actor.find("/key:");
+  if (number == std::string::npos) return std::optional<PersonId>();
+  return std::optional(PersonId(std::stoull(actor.substr(number + 5))));
+}
+
 struct CasesNode {
   /// `more`: migrations of parts above.
   explicit CasesNode(store::Engine engine, std::span<const store::Migration> more = {})
@@ -149,7 +156,8 @@ struct CasesNode {
                                .notifier = &notifier,
                                .log = *node.log,
                                .issuer = issuer,
-                               .kind_number = [this](std::string_view kind) { return kinds->number(kind); }});
+                               .kind_number = [this](std::string_view kind) { return kinds->number(kind); },
+                               .person_behind = person_of_key});
   }
   template <class F>
   auto write(F&& use_case) {

@@ -79,6 +79,18 @@ TEST_P(CasesInTime, PermitsEndWithTheirRegime) {
   EXPECT_EQ(ended.revoked, node.now());
   EXPECT_EQ(
       must(node.read([&](store::Session& s) { return node.cases->revoked_live(s, node.now()); })).size(), 2u);
+  // Long after it nothing is looked for any more, until there is another law.
+  node.node.clock.advance(10min);
+  EXPECT_EQ(end(), 0);
+  EXPECT_EQ(end(), 0);
+  node.node.clock.advance(24h);
+  node.facts.regime_over = node.now() + 1h;
+  node.facts.version = 3;
+  EXPECT_EQ(end(), 0);
+  must(node.submit(CasesNode::pass(aygun, 3)));
+  node.node.clock.advance(30min);
+  node.facts.regime_over = node.now();
+  EXPECT_EQ(end(), 1);
 }
 
 TEST_P(CasesInTime, RunningCasesMoveToANewVersionThatSaysHow) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/log.hpp"
 #include "base/text.hpp"
 #include "http/encoding.hpp"
 #include "services/permit/list.hpp"
@@ -141,6 +142,9 @@ Result<void> PermitKeys::refresh(Instant now) {
     } else {
       issuer_->use(std::move(signer));
     }
+    if (!signing_.empty()) {
+      log::info("permit.key_signs", "another key signs permits from now on", {{"key", signs->key.id}});
+    }
     signing_ = signs->key.id;
   }
   const std::scoped_lock lock(mutex_);
@@ -219,32 +223,35 @@ PermitKey PermitKeys::held(std::string_view key_id) const {
   return found == held_.end() ? PermitKey{} : *found;
 }
 
+/// The standby signs from then on, or as soon as it was announced for long enough; its id.
+Result<std::string> PermitKeys::schedule(store::Session& session, const std::string& actor, Instant from,
+                                         Instant now) {
+  DAYAQ_TRY(const auto rows, read(session));
+  const auto scheduled = std::ranges::find_if(
+      rows, [&](const Row& row) { return row.waits() && row.key.active_from && *row.key.active_from > now; });
+  if (scheduled != rows.end()) {
+    return fail(ErrorKind::conflict, "permit.rotation",
+                fmt::format("Key {} is announced already and signs from {}.", scheduled->key.id,
+                            format_instant(*scheduled->key.active_from)));
+  }
+  const auto next =
+      std::ranges::find_if(rows, [](const Row& row) { return row.waits() && !row.key.active_from; });
+  DAYAQ_ASSERT(next != rows.end());
+  const Instant at = std::max({now, from, next->key.created + context_.lead});
+  DAYAQ_TRY_OK(session.exec("UPDATE permit_keys SET active_from = $2 WHERE number = $1",
+                            {next->key.number, to_micros(at)}));
+  DAYAQ_TRY_OK(note(session, "permit_key.rotate", next->key, actor, {}));
+  DAYAQ_TRY_OK(add_standby(session, now));
+  DAYAQ_TRY_OK(take_over(session, now));
+  return next->key.id;
+}
+
 // --- what officials do
 
 Result<PermitKey> PermitKeys::rotate(const std::string& actor, Instant now) {
   const std::scoped_lock changing(changing_);
-  std::string id;
-  DAYAQ_TRY_OK(context_.db.write([&](store::Session& session) -> Result<void> {
-    DAYAQ_TRY(const auto rows, read(session));
-    const auto scheduled = std::ranges::find_if(rows, [&](const Row& row) {
-      return row.waits() && row.key.active_from && *row.key.active_from > now;
-    });
-    if (scheduled != rows.end()) {
-      return fail(ErrorKind::conflict, "permit.rotation",
-                  fmt::format("Key {} is announced already and signs from {}.", scheduled->key.id,
-                              format_instant(*scheduled->key.active_from)));
-    }
-    const auto next =
-        std::ranges::find_if(rows, [](const Row& row) { return row.waits() && !row.key.active_from; });
-    DAYAQ_ASSERT(next != rows.end());
-    id = next->key.id;
-    const Instant from = std::max(now, next->key.created + context_.lead);
-    DAYAQ_TRY_OK(session.exec("UPDATE permit_keys SET active_from = $2 WHERE number = $1",
-                              {next->key.number, to_micros(from)}));
-    DAYAQ_TRY_OK(note(session, "permit_key.rotate", next->key, actor, {}));
-    DAYAQ_TRY_OK(add_standby(session, now));
-    return take_over(session, now);
-  }));
+  DAYAQ_TRY(const std::string id,
+            context_.db.write([&](store::Session& session) { return schedule(session, actor, now, now); }));
   DAYAQ_TRY_OK(refresh(now));
   return held(id);
 }
@@ -295,9 +302,42 @@ Result<PermitKey> PermitKeys::withdraw(const std::string& key_id, const std::str
 
 // --- what time brings
 
+std::optional<Instant> PermitKeys::next_rotation(Instant now) const {
+  std::optional<Instant> out;
+  Instant announced = instant_min;  // since when the standby is
+  for (const PermitKey& key : all()) {
+    const PermitKeyState state = key.state(now);
+    if (state == PermitKeyState::scheduled) return key.active_from;
+    if (state == PermitKeyState::standby) announced = key.created;
+    if (state != PermitKeyState::current || context_.rotate_every <= std::chrono::seconds(0)) continue;
+    // Of two that are due the later one signs.
+    const Instant end = *key.active_from + context_.rotate_every;
+    out = std::max(out.value_or(end), end);
+  }
+  if (out) out = std::max({*out, now, announced + context_.lead});
+  return out;
+}
+
+/// Names the hour of the next key, `lead` before it.
+Result<void> PermitKeys::announce_in_time(Instant now) {
+  const auto next = next_rotation(now);
+  const std::vector<PermitKey> keys = all();
+  const bool announced = std::ranges::any_of(
+      keys, [&](const PermitKey& key) { return key.state(now) == PermitKeyState::scheduled; });
+  if (announced || !next || now < *next - context_.lead) return {};
+  DAYAQ_TRY(const std::string id, context_.db.write([&](store::Session& session) {
+    return schedule(session, "system", *next, now);
+  }));
+  DAYAQ_TRY_OK(refresh(now));
+  log::info("permit.key_announced", "the next key that signs permits has its hour",
+            {{"key", id}, {"signs_from", format_instant(*next)}});
+  return {};
+}
+
 Result<bool> PermitKeys::tick(Cases& cases, Instant now, int rows) {
   const std::scoped_lock changing(changing_);
   if (first_) return false;  // not started
+  DAYAQ_TRY_OK(announce_in_time(now));
   const std::vector<PermitKey> keys = all();
   const bool due = std::ranges::count_if(keys, [&](const PermitKey& key) {
                      return key.state(now) == PermitKeyState::current;
@@ -336,6 +376,8 @@ Result<void> PermitKeys::last_until(const PermitKey& key, Instant now) {
     return session.exec("UPDATE permit_keys SET last_until = $2 WHERE number = $1",
                         {key.number, to_micros(last)});
   }));
+  log::info("permit.key_retired", "a key that signs no more is listed until its last permit has ended",
+            {{"key", key.id}, {"until", format_instant(last)}});
   return refresh(now);
 }
 

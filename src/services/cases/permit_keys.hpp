@@ -1,7 +1,7 @@
 // The keys that sign permits, and their lives.
 //
-//   standby ──rotate──► scheduled ──its hour──► current ──its successor's hour──► retired ──last permit
-//   ended──► past
+//   standby ──rotate, or time──► scheduled ──its hour──► current ──its successor's hour──► retired ──last
+//   permit ended──► past
 //      └────────────────────┴──── withdraw ────────┴──────────────────────────────────┴──► withdrawn
 //
 // 1. Inspectors' lists carry a key from when it is made: it stands by, and signs `lead` after that at the
@@ -13,7 +13,8 @@
 //    signed are signed again by its successor, and who has them is told.
 // 4. There is always one standby, made in the transaction in which the one before it was used up.
 // 5. Private keys lie sealed under the master key, and are deleted when they sign no more.
-// 6. Each step is a transaction with its entry in the audit log; what a program died between goes on with
+// 6. A key signs for `rotate_every` at most, if that is set: its successor's hour is named `lead` before.
+// 7. Each step is a transaction with its entry in the audit log; what a program died between goes on with
 // tick().
 #pragma once
 
@@ -54,6 +55,7 @@ struct PermitKeysContext {
   const crypto::MasterKey& master;
   Random& random;  ///< thread-safe
   std::chrono::seconds lead = std::chrono::hours(48);
+  std::chrono::seconds rotate_every{0};  ///< 0: by hand alone; else more than `lead`
 };
 
 /// Thread-safe.
@@ -79,8 +81,14 @@ class PermitKeys {
   Result<PermitKey> withdraw(const std::string& key_id, const std::string& reason, const std::string& actor,
                              Instant now);
 
-  /// What time brings: the scheduled key takes over, retired ones find out when their last permit ends,
-  /// permits of withdrawn ones are signed again, at most `rows` a call. Says whether more of that is left.
+  /// When the next key signs: of one that is announced its hour, else as rotate_every says; nullopt: when
+  /// somebody rotates.
+  [[nodiscard]] std::optional<Instant> next_rotation(Instant now) const;
+  [[nodiscard]] std::chrono::seconds rotate_every() const { return context_.rotate_every; }
+
+  /// What time brings: the next key is announced, the scheduled key takes over, retired ones find out when
+  /// their last permit ends, permits of withdrawn ones are signed again, at most `rows` a call. Says whether
+  /// more of that is left.
   Result<bool> tick(Cases& cases, Instant now, int rows);
 
   [[nodiscard]] std::vector<PermitKey> all() const;  ///< ascending by number
@@ -101,6 +109,8 @@ class PermitKeys {
                     const std::string& actor, const std::string& reason);
   [[nodiscard]] PermitKey held(std::string_view key_id) const;
   Result<void> add_standby(store::Session& session, Instant now);
+  Result<std::string> schedule(store::Session& session, const std::string& actor, Instant from, Instant now);
+  Result<void> announce_in_time(Instant now);
   Result<void> last_until(const PermitKey& key, Instant now);
   Result<void> take_over(store::Session& session, Instant now);
   Result<bool> sign_again(Cases& cases, const PermitKey& key, Instant now, int rows);

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+#include <ratio>
+
 #include "http/encoding.hpp"
 #include "registry/api.hpp"
 #include "registry/json_body.hpp"
@@ -34,8 +37,10 @@ constexpr const char* key_schema = R"json({"type":"object","required":["key","st
     "public_key":{"type":"string"},"created":{"type":"string"},"active_from":{"type":"string"},
     "retired":{"type":"string"},"last_permit_ends":{"type":"string"},"withdrawn":{"type":"string"},
     "signed_again":{"type":"boolean","description":"All live permits that it signed have another's signature."}}})json";
-constexpr const char* list_schema = R"json({"type":"object","required":["keys"],"properties":{
-  "keys":{"type":"array","items":{"$ref":"#/components/schemas/PermitKey"}}}})json";
+constexpr const char* list_schema = R"json({"type":"object","required":["keys","rotation_days"],"properties":{
+  "keys":{"type":"array","items":{"$ref":"#/components/schemas/PermitKey"}},
+  "rotation_days":{"type":"number","description":"How long a key signs; 0: until somebody rotates."},
+  "next_rotation":{"type":"string","description":"When the next key signs, if that is known."}}})json";
 constexpr const char* withdrawal_schema = R"json({"type":"object","required":["reason"],
   "additionalProperties":false,"properties":{"reason":{"type":"string","maxLength":500}}})json";
 
@@ -65,7 +70,11 @@ void add_permit_key_routes(http::Router& router, const PermitKeysApi& api) {
     const Instant now = api.clock.now();
     std::string out;
     for (const PermitKey& key : api.keys.all()) out += (out.empty() ? "" : ",") + key_json(key, now);
-    return Response::json(fmt::format(R"({{"keys":[{}]}})", out));
+    const auto next = api.keys.next_rotation(now);
+    return Response::json(
+        fmt::format(R"({{"keys":[{}],"rotation_days":{}{}}})", out,
+                    std::chrono::duration<double, std::ratio<86400>>(api.keys.rotate_every()).count(),
+                    next ? fmt::format(R"(,"next_rotation":"{}")", format_instant(*next)) : std::string()));
   });
   router.add(route(Method::post, "/v1/permits/keys/rotate", http::Scope::admin, "rotate_permit_key",
                    "The standby key signs permits as soon as it was announced for long enough."),

@@ -22,9 +22,12 @@ struct SigningKeys : testing::TestWithParam<store::Engine> {
   void open() {
     std::optional<crypto::SigningKey> first;
     if (must(PermitKeys::is_empty(node.node.db()))) first = crypto::SigningKey::generate(node.node.random);
-    keys = must(PermitKeys::open(
-        {.db = node.node.db(), .log = *node.node.log, .master = master, .random = node.node.random},
-        std::move(first), node.now()));
+    keys = must(PermitKeys::open({.db = node.node.db(),
+                                  .log = *node.node.log,
+                                  .master = master,
+                                  .random = node.node.random,
+                                  .rotate_every = rotate_every},
+                                 std::move(first), node.now()));
     CasesContext context = node.cases->context();
     context_.emplace(CasesContext{.db = context.db,
                                   .book = context.book,
@@ -50,6 +53,14 @@ struct SigningKeys : testing::TestWithParam<store::Engine> {
              return cases->submit(s, CasesNode::pass(person, id), node.now());
            }))
         .permit.value();
+  }
+  void restart() {
+    cases.reset();
+    context_.reset();
+    keys.reset();
+    node.restart();
+    open();
+    must(keys->start(node.now()));
   }
   void tick() {
     for (int i = 0; i < 1000; ++i) {
@@ -86,6 +97,7 @@ struct SigningKeys : testing::TestWithParam<store::Engine> {
     return count;
   }
 
+  std::chrono::seconds rotate_every{0};
   crypto::MasterKey master = make_master();
   CasesNode node{GetParam()};
   std::unique_ptr<PermitKeys> keys;
@@ -116,6 +128,49 @@ TEST_P(SigningKeys, AKeyIsListedLongBeforeItSigns) {
   EXPECT_EQ(entries("permit_key.retire"), 1);
   // The standby was announced 48 hours ago: the next rotation needs no wait.
   EXPECT_EQ(must(keys->rotate(official, node.now())).active_from, node.now());
+}
+
+TEST_P(SigningKeys, ChangeByThemselvesAsOftenAsIsSet) {
+  const Instant began = node.now();
+  node.node.clock.advance(400 * 24h);
+  tick();
+  EXPECT_EQ(states(), (std::vector<std::string>{"current", "standby"})) << "it isn't set: nothing changes";
+  EXPECT_FALSE(keys->next_rotation(node.now()));
+  node.node.clock.set(began);
+  rotate_every = 30 * 24h;
+  restart();
+  const std::string first = keys->all()[0].id, second = keys->all()[1].id;
+  EXPECT_EQ(keys->next_rotation(node.now()), began + 30 * 24h);
+  const auto at = [&](std::chrono::seconds later) {
+    node.node.clock.set(began + later);
+    tick();
+  };
+  at(28 * 24h - 1s);
+  EXPECT_EQ(states(), (std::vector<std::string>{"current", "standby"}));
+  at(28 * 24h);  // two days ahead
+  EXPECT_EQ(states(), (std::vector<std::string>{"current", "scheduled", "standby"}));
+  EXPECT_EQ(keys->all()[1].active_from, began + 30 * 24h);
+  EXPECT_EQ(keys->next_rotation(node.now()), began + 30 * 24h);
+  restart();                            // what is announced stays so
+  const permit::Keys known = listed();  // of a device that is offline from now on
+  at(30 * 24h - 1s);
+  const Permit old = issue(aygun, 1);  // for three hours
+  EXPECT_EQ(to_hex(keys->issuer().key_id()), first);
+  at(30 * 24h);
+  EXPECT_EQ(to_hex(keys->issuer().key_id()), second);
+  EXPECT_EQ(check(issue(rashad, 2), known), "none");
+  EXPECT_EQ(entries("permit_key.rotate"), 1);
+  EXPECT_EQ(entries("permit_key.retire"), 1);
+  at(30 * 24h + 10min);
+  EXPECT_EQ(keys->all()[0].last_until, old.valid.until);
+  EXPECT_EQ(check(old, listed()), "none");
+  at(30 * 24h + 3h);
+  EXPECT_EQ(states(), (std::vector<std::string>{"past", "current", "standby"}));
+  // A node that was off for long: devices get their two days all the same if the key is too young for it.
+  EXPECT_EQ(keys->next_rotation(node.now()), began + 60 * 24h);
+  at(100 * 24h);
+  EXPECT_EQ(states(), (std::vector<std::string>{"past", "retired", "current", "standby"}));
+  EXPECT_EQ(keys->next_rotation(node.now()), began + 130 * 24h);
 }
 
 TEST_P(SigningKeys, ARetiredKeyIsListedUntilItsLastPermitHasEnded) {
@@ -175,14 +230,6 @@ TEST_P(SigningKeys, AStandbyThatIsWithdrawnIsReplacedAndNothingElseChanges) {
 TEST_P(SigningKeys, TheyOutliveARestartAtAnyPoint) {
   const Permit permit = issue(aygun, 1);
   must(keys->rotate(official, node.now()));
-  const auto restart = [&] {
-    cases.reset();
-    context_.reset();
-    keys.reset();
-    node.restart();
-    open();
-    must(keys->start(node.now()));
-  };
   restart();
   EXPECT_EQ(states(), (std::vector<std::string>{"current", "scheduled", "standby"}));
   node.node.clock.advance(48h);

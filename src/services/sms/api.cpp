@@ -4,29 +4,12 @@
 #include <memory>
 #include <utility>
 
+#include "base/utf8.hpp"
 #include "crypto/sign.hpp"
 #include "http/encoding.hpp"
 
 namespace dayaq::services::sms {
 namespace {
-
-void append_utf8(std::string& out, char32_t c) {
-  if (c < 0x80) {
-    out += char(c);
-  } else if (c < 0x800) {
-    out += char(0xC0 | (c >> 6));
-    out += char(0x80 | (c & 0x3F));
-  } else if (c < 0x10000) {
-    out += char(0xE0 | (c >> 12));
-    out += char(0x80 | (c >> 6 & 0x3F));
-    out += char(0x80 | (c & 0x3F));
-  } else {
-    out += char(0xF0 | (c >> 18));
-    out += char(0x80 | (c >> 12 & 0x3F));
-    out += char(0x80 | (c >> 6 & 0x3F));
-    out += char(0x80 | (c & 0x3F));
-  }
-}
 
 /// A value of the query as the bytes that it is: UCS-2 isn't UTF-8.
 std::string raw_value(std::string_view query, std::string_view name) {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/utf8.hpp"
 #include "services/sms/lexicon.hpp"
 #include "services/sms/tokens.hpp"
 
@@ -67,16 +68,7 @@ std::optional<int> number_of(const Token& token, std::size_t digits_max) {
 std::string utf8_of(const Token& token) {
   std::string out;
   for (const char32_t c : token.raw) {
-    if (c < 0x80) {
-      out += char(c);
-    } else if (c < 0x800) {
-      out += char(0xC0 | (c >> 6));
-      out += char(0x80 | (c & 0x3F));
-    } else if (c < 0x10000) {
-      out += char(0xE0 | (c >> 12));
-      out += char(0x80 | (c >> 6 & 0x3F));
-      out += char(0x80 | (c & 0x3F));
-    }
+    if (c < 0x10000) append_utf8(out, c);
   }
   return out;
 }

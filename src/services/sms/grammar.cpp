@@ -6,6 +6,7 @@
 #include <span>
 #include <utility>
 
+#include "base/utf8.hpp"
 #include "services/sms/form_reading.hpp"
 #include "services/sms/lexicon.hpp"
 #include "services/sms/reading.hpp"
@@ -77,14 +78,10 @@ std::optional<Grammar::OpenField> open_field_of(const Field& field) {
                             .max = field.max};
 }
 
+/// Letters and digits, as they were typed.
 void append(std::string& out, const Token& token) {
   for (const char32_t c : token.raw) {
-    if (c < 0x80) {
-      out += char(c);
-    } else if (c < 0x800) {
-      out += char(0xC0 | (c >> 6));
-      out += char(0x80 | (c & 0x3F));
-    }
+    if (c < 0x800) append_utf8(out, c);
   }
 }
 

@@ -20,7 +20,6 @@ constexpr std::chrono::hours answer_lasts{6};
 constexpr std::size_t text_bytes_max = 2'000;  ///< of one part
 constexpr char part_mark = '\x1e';
 constexpr std::uint64_t positive = (1ull << 63) - 1;
-constexpr std::uint64_t case_id_max = (1ull << 55) - 1;
 
 /// A number and what separates it from the next; 0 if there is none.
 std::int64_t take_number(std::string_view& rest) {
@@ -341,8 +340,7 @@ Result<void> Inbox::apply_one(store::Session& session, const Prepared& message, 
     out.add(too_many_persons_text(language, request.person.text()));
     return {};
   }
-  const std::string key = fmt::format("case|{}|{}|{}", message.message, person.value(), service.code.value());
-  const CaseId id(1 + (siphash(keys_, key) & positive) % case_id_max);
+  const CaseId id = context_.cases.draw_number(now);
   const auto done = context_.cases.submit(session,
                                           {.id = id,
                                            .person = person,
@@ -350,7 +348,8 @@ Result<void> Inbox::apply_one(store::Session& session, const Prepared& message, 
                                            .channel = Channel::sms,
                                            .answers = request.answers,
                                            .actor = "sms",
-                                           .notify = false},
+                                           .notify = false,
+                                           .national_id = request.person.text()},
                                           now);
   if (!done)
     return refusal(session, done.error(), message, request, service, person, theirs, sender, out, now);

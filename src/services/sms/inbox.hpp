@@ -7,7 +7,8 @@
 // 1. The gateway is told "accepted" after the commit; what it sends again is the same message: nothing
 // happens.
 // 2. Each message has one answer, whatever it says; but a sender beyond their limit is told so once an hour.
-// 3. A case's id follows from its message and person, so that it is one case however often it is tried.
+// 3. A message that is known makes no second case: it stands with its sender, in the transaction of its
+// cases.
 // 4. The phone may be anybody's: a refusal says neither why nor what somebody is.
 #pragma once
 

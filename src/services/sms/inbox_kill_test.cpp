@@ -1,5 +1,6 @@
-// The program is killed while messages come in and answers go out. Each accepted message has its row and its
-// case, once; each answer was sent or waits; one that went out twice is marked so.
+// The program is killed while messages come in and answers and notices go out. Each accepted message has its
+// row and its case, once; each answer was sent or waits; one that went out twice is marked so. What somebody
+// was to be told, or is to be reminded of, they are told, before or after.
 #include <fmt/format.h>
 
 #include <iterator>
@@ -8,6 +9,7 @@
 #include <sstream>
 #include <string>
 
+#include "services/sms/notices.hpp"
 #include "services/sms/sms_test_support.hpp"
 #include "support/kill.hpp"
 
@@ -140,6 +142,168 @@ TEST_P(SmsKilled, EveryAcceptedMessageHasItsCaseAndItsAnswer) {
   }
   fmt::print("{} accepted, {} answers sent, {} of them marked as possibly doubled\n", accepted.size(),
              sent.size(), doubled.size());
+}
+
+// --- notices and reminders
+
+constexpr int long_permits = 200;
+constexpr auto reminded_at = std::chrono::hours(29 * 24 + 1);  // of permits for thirty days
+
+/// What a notice is about: the number of a reminder's case, in brackets, or the last word.
+std::string about_of(const Outgoing& notice) {
+  const std::string& text = notice.parts.front();
+  const std::size_t open = text.find('('), close = text.find(')');
+  return open < close ? text.substr(open + 1, close - open - 1) : text.substr(text.rfind(' ') + 1);
+}
+
+/// Says what it is about, and whether it is marked.
+struct TellingGateway final : Gateway {
+  Result<void> send(const Outgoing& reply) override {
+    const std::string line = fmt::format("out {} {}", about_of(reply), reply.doubled ? "doubled" : "once");
+    if (pipe >= 0) say(pipe, line);
+    const std::lock_guard lock(mutex);
+    sent.push_back(line);
+    return {};
+  }
+  int pipe = -1;
+  std::mutex mutex;
+  std::vector<std::string> sent;
+};
+
+std::vector<store::Migration> tables() {
+  std::vector<store::Migration> all(migrations().begin(), migrations().end());
+  all.insert(all.end(), notice_migrations().begin(), notice_migrations().end());
+  return all;
+}
+
+/// A node with notices, a month after the long permits began. Everybody has a number of their own.
+struct TellingNode {
+  TellingNode(const std::string& url, const std::filesystem::path& key, Gateway& way)
+      : node(url, key, way, {}, tables()),
+        calendars(must(booking::Calendars::load(empty.path(), node.cases.node.pack))),
+        notices({.db = node.cases.node.db(),
+                 .master = *node.master,
+                 .random = node.system_random,
+                 .receiver = [](store::Session&, PersonId person, Instant) -> Result<Receiver> {
+                   return Receiver{.numbers = {fmt::format("994{}", person.value() % 1'000'000'000)},
+                                   .language = Language::en};
+                 }},
+                [this](std::vector<Outgoing> all) {
+                  if (node.sender) node.sender->deliver(std::move(all));
+                }),
+        reminders(notices, *node.cases.cases, *calendars) {
+    node.cases.node.db().add_hook(notices);
+    node.cases.node.clock.advance(reminded_at);
+  }
+  ~TellingNode() {
+    if (node.sender) node.sender->stop();
+    node.cases.node.registry.reset();
+    node.cases.node.opened.database.reset();  // before the hook
+  }
+  Result<int> tell(PersonId person, const std::string& about) {
+    const std::string text = "told of " + about;
+    return node.cases.write([&](store::Session& s) {
+      return notices.tell(s, person, about, {.az = text, .en = text, .ru = text},
+                          node.cases.now() + std::chrono::hours(72), node.cases.now());
+    });
+  }
+  dayaq::test::TemporaryFolder empty{"calendars"};
+  SmsNode node;
+  std::unique_ptr<booking::Calendars> calendars;
+  Notices notices;
+  Reminders reminders;
+};
+
+[[noreturn]] void tell_and_remind(const std::string& url, const std::filesystem::path& key, PersonId person,
+                                  int round, int pipe) {
+  TellingGateway gateway;
+  gateway.pipe = pipe;
+  TellingNode telling(url, key, gateway);
+  telling.node.start_sender(8);
+  std::thread clock([&] {
+    if (!telling.reminders.remind(telling.node.cases.now(), 2)) std::_Exit(6);
+    say(pipe, "reminded");
+  });
+  for (int i = 1;; ++i) {
+    const std::string about = fmt::format("{}-{}", round, i);
+    if (!telling.tell(person, about)) std::_Exit(6);
+    say(pipe, fmt::format("told {}", about));
+  }
+}
+
+TEST_P(SmsKilled, WhoIsToBeToldOfSomethingIsToldBeforeOrAfter) {
+  (void)log::set_level("off");
+  dayaq::test::TemporaryFolder keys("sms");
+  const auto key = keys / "master.hex";
+  dayaq::test::OpenedDatabase opened{GetParam()};
+  opened.database.reset();
+  std::set<std::string> due;  // notices that must arrive, by what they are about
+  PersonId told;
+  {
+    TellingGateway silent;
+    SmsNode node(opened.url, key, silent, {}, tables());
+    node.cases.publish(test::month_file);
+    told = node.cases.person("5ABC123");
+    std::vector<PersonId> persons;
+    for (int i = 1; i <= long_permits; ++i) persons.push_back(node.cases.person(fmt::format("7A{:05}", i)));
+    must(node.cases.write([&](store::Session& s) -> Result<void> {
+      for (std::size_t i = 0; i < persons.size(); ++i) {
+        const CaseId id(i + 1);
+        DAYAQ_TRY_OK(node.cases.cases->submit(s,
+                                              {.id = id,
+                                               .person = persons[i],
+                                               .service = ServiceCode("month"),
+                                               .channel = Channel::web,
+                                               .answers = {{"why", "x"}},
+                                               .actor = "self",
+                                               .notify = false},
+                                              node.cases.now()));
+        due.insert(case_number(id));
+      }
+      return {};
+    }));
+  }
+  std::map<std::string, int> sent;
+  std::set<std::string> doubled;
+  const auto count = [&](const std::string& about, const std::string& mark) {
+    ++sent[about];
+    if (mark == "doubled") doubled.insert(about);
+  };
+  SeededRandom random(9);
+  const int all = rounds();
+  int reminded_whole = 0;
+  for (int round = 1; round <= all; ++round) {
+    const auto lines = run_and_kill(std::chrono::milliseconds(10 + random.below(150)),
+                                    [&](int pipe) { tell_and_remind(opened.url, key, told, round, pipe); });
+    for (const auto& words : lines) {
+      if (words.size() == 2 && words[0] == "told") due.insert(words[1]);
+      if (words.size() == 1 && words[0] == "reminded") ++reminded_whole;
+      if (words.size() == 3 && words[0] == "out") count(words[1], words[2]);
+    }
+  }
+  TellingGateway last;
+  TellingNode telling(opened.url, key, last);
+  must(telling.reminders.remind(telling.node.cases.now()));
+  telling.node.start_sender();
+  const auto waiting = [&] { return telling.node.count("SELECT COUNT(*) FROM sms_replies WHERE state < 2"); };
+  for (int i = 0; i < 6000 && waiting() > 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_EQ(waiting(), 0) << "after a minute";
+  for (const std::string& line : last.sent) {
+    std::istringstream words(line);
+    std::string out, about, mark;
+    words >> out >> about >> mark;
+    count(about, mark);
+  }
+  EXPECT_GT(due.size(), std::size_t(long_permits) + 20);
+  for (const std::string& about : due) EXPECT_TRUE(sent.contains(about)) << about << " was lost";
+  for (const auto& [about, times] : sent) {
+    if (times > 1) {
+      EXPECT_TRUE(doubled.contains(about)) << about << " went out " << times << " times";
+    }
+  }
+  fmt::print(
+      "{} due, {} sent, {} of them marked as possibly doubled; all reminders made in {} of {} rounds\n",
+      due.size(), sent.size(), doubled.size(), reminded_whole, all);
 }
 
 }  // namespace

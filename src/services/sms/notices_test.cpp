@@ -11,19 +11,10 @@
 namespace dayaq::services::sms {
 namespace {
 
+using test::month_file;
 using test::must;
 using test::SmsNode;
 using namespace std::chrono_literals;
-
-const std::string month_file = std::string(services::test::head) + R"(code: month
-who: {everyone: true}
-channels: [web]
-promised: 1 h
-form:
-  - {field: why, kind: text, title: {az: Niyə}}
-steps:
-  - {step: permit, kind: issue, permit: month, ends: [{lasts: 30 days}]}
-)";
 
 /// A calendar of one centre; the folder goes with it.
 struct Centre {

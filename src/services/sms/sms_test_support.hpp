@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -60,13 +62,25 @@ inline std::string leaving_home_file() {
   return regime::test::repository_file("country/az/services/leaving-home.yaml");
 }
 
+/// A permit for a month.
+inline const std::string month_file = std::string(services::test::head) + R"(code: month
+who: {everyone: true}
+channels: [web]
+promised: 1 h
+form:
+  - {field: why, kind: text, title: {az: Niyə}}
+steps:
+  - {step: permit, kind: issue, permit: month, ends: [{lasts: 30 days}]}
+)";
+
 struct SmsNode {
   explicit SmsNode(store::Engine engine) : cases(engine, migrations()) { start(); }
   /// With the tables of notices and bookings.
   SmsNode(store::Engine engine, std::span<const store::Migration> more) : cases(engine, more) { start(); }
   /// On a database that exists, with the master key that its messages lie under.
-  SmsNode(const std::string& url, const std::filesystem::path& key, Gateway& way, Limits limited = {})
-      : key_file(key), other_gateway(&way), limits(limited), cases(url, migrations()) {
+  SmsNode(const std::string& url, const std::filesystem::path& key, Gateway& way, Limits limited = {},
+          std::span<const store::Migration> more = migrations())
+      : key_file(key), other_gateway(&way), limits(limited), cases(url, more) {
     start();
   }
   ~SmsNode() {

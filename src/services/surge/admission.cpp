@@ -8,70 +8,19 @@
 #include <deque>
 #include <mutex>
 
-#include "crypto/hmac.hpp"
+#include "services/surge/binding.hpp"
 #include "services/surge/rate.hpp"
+#include "services/surge/ticket.hpp"
 
 namespace dayaq::services::surge {
 namespace {
 
 using std::chrono::seconds;
 
-enum class Kind : std::uint8_t { waiting = 1, pass = 2 };
-
-/// What a ticket says, once its signature was found good.
-struct Ticket {
-  Kind kind = Kind::waiting;
-  std::uint64_t number = 0;
-  Instant at;  ///< waiting: when it was given; pass: when it ends
-};
-
-constexpr std::size_t signed_size = 17, mac_size = 16;
 constexpr seconds age_max = std::chrono::hours(24);
 constexpr seconds wait_max = std::chrono::hours(24);
 constexpr double share_min = 0.001;
 constexpr seconds mark_every{1};
-
-Bytes mac_of(const crypto::SecretBytes& key, BytesView said, std::string_view holder) {
-  Bytes message(said.begin(), said.end());
-  const BytesView whose = as_bytes(holder);
-  message.insert(message.end(), whose.begin(), whose.end());
-  Bytes mac = crypto::hmac(crypto::HmacHash::sha256, key.view(), message);
-  mac.resize(mac_size);
-  return mac;
-}
-
-std::string write_ticket(const crypto::SecretBytes& key, const Ticket& ticket, std::string_view holder) {
-  Bytes out{std::byte(ticket.kind)};
-  put_le(out, ticket.number);
-  put_le(out, to_micros(ticket.at));
-  const Bytes mac = mac_of(key, out, holder);
-  out.insert(out.end(), mac.begin(), mac.end());
-  return to_base64url(out);
-}
-
-/// nullopt for whatever this key didn't sign for this holder.
-std::optional<Ticket> read_ticket(const crypto::SecretBytes& key, std::string_view text,
-                                  std::string_view holder) {
-  if (text.size() != ((signed_size + mac_size) * 8 + 5) / 6) return std::nullopt;
-  const Result<Bytes> bytes = from_base64url(text);
-  if (!bytes || bytes->size() != signed_size + mac_size) return std::nullopt;
-  const BytesView said = BytesView(*bytes).first(signed_size);
-  const Bytes mac = mac_of(key, said, holder);
-  unsigned differs = 0;  // without a hint of where
-  for (std::size_t i = 0; i < mac_size; ++i) {
-    differs |= std::to_integer<unsigned>(mac[i] ^ (*bytes)[signed_size + i]);
-  }
-  const auto kind = std::to_integer<std::uint8_t>(said[0]);
-  if (differs != 0 || (kind != std::uint8_t(Kind::waiting) && kind != std::uint8_t(Kind::pass))) {
-    return std::nullopt;
-  }
-  BytesView rest = said.subspan(1);
-  Ticket out{.kind = Kind(kind), .number = 0, .at = {}};
-  std::int64_t micros = 0;
-  if (!take_le(rest, out.number) || !take_le(rest, micros)) return std::nullopt;
-  out.at = from_micros(micros);
-  return out;
-}
 
 Options sane(Options options) {
   options.grace = std::min(options.grace, options.patience);
@@ -93,12 +42,14 @@ struct Admission::State {
     std::uint64_t claimed = 0;  ///< of them, within `grace`
   };
 
-  State(crypto::SecretBytes secret, const Options& chosen, const Saved& saved)
-      : key(std::move(secret)),
+  State(const crypto::SecretBytes& secret, const Options& chosen, const Saved& saved)
+      : key(secret),
         options(sane(chosen)),
         rate(chosen),
         horizon(saved.horizon),
-        gaps(saved.gaps) {
+        gaps(saved.gaps),
+        bindings(saved.horizon, options.patience + 2 * options.pass),
+        budget(at_most()) {
     next = std::max(saved.issued, saved.horizon);
     if (next > 0) {
       gaps.emplace_back(next, next + options.reserve);
@@ -107,7 +58,7 @@ struct Admission::State {
     std::sort(gaps.begin(), gaps.end());
   }
 
-  const crypto::SecretBytes key;
+  const TicketKey key;
   const Options options;
 
   mutable std::mutex mutex;  // guards all that follows
@@ -115,15 +66,19 @@ struct Admission::State {
   std::uint64_t next = 0;                                     ///< to be given
   std::uint64_t horizon = 0;                                  ///< numbers below have come up
   std::vector<std::pair<std::uint64_t, std::uint64_t>> gaps;  ///< above the horizon
-  std::deque<Mark> marks;                                     ///< of the last `patience`
-  std::size_t counted = 0;                                    ///< marks at the front that are in the share
+  Bindings bindings;
+  std::deque<Mark> marks;                    ///< of the last `patience`
+  std::size_t counted = 0;                   ///< marks at the front that are in the share
   std::deque<bool> claimed;                  ///< numbers [horizon - size, horizon), of the last `grace`
   std::optional<Instant> last;               ///< to which all this has moved
-  double budget = 1;                         ///< who may be admitted now
+  double budget;                             ///< who may be admitted now
   double step = 0;                           ///< the horizon's fraction of a number
   double came_up = 0, came_and_claimed = 0;  ///< fading sums over marks that are older than `grace`
   double speed = 0;  ///< numbers coming up a second while some wait, smoothed; 0: not known
   std::uint64_t admitted = 0;
+
+  /// Who may be admitted at once after a quiet moment.
+  [[nodiscard]] double at_most() const { return 1 + rate.a_second() * 0.25; }
 
   [[nodiscard]] double share() const {
     return std::clamp((came_and_claimed + 1) / (came_up + 1), share_min, 1.0);
@@ -189,14 +144,15 @@ struct Admission::State {
     last = now;
     rate.advance(now);
     const double a_second = rate.a_second();
-    budget = std::min(budget + a_second * passed, 1 + a_second * 0.25);
+    budget = std::min(budget + a_second * passed, at_most());
     forget(now);
+    bindings.forget(horizon, now);
     const std::uint64_t wait = waiting();
     if (wait == 0) {
       step = speed = 0;
       return now;
     }
-    if (budget > 0) step += a_second / share() * passed;
+    if (budget > 0 && !rate.full()) step += a_second / share() * passed;
     const std::uint64_t up = std::min(wait, std::uint64_t(step));
     step = up == wait ? 0 : step - double(up);
     if (up > 0) raise(up, now);
@@ -243,46 +199,56 @@ struct Admission::State {
   }
 };
 
-Admission::Admission(crypto::SecretBytes key, const Options& options, const Saved& saved)
-    : state_(std::make_unique<State>(std::move(key), options, saved)) {}
+Admission::Admission(const crypto::SecretBytes& key, const Options& options, const Saved& saved)
+    : state_(std::make_unique<State>(key, options, saved)) {}
 Admission::~Admission() = default;
+
+const Options& Admission::options() const {
+  return state_->options;
+}
 
 std::optional<Place> Admission::look(std::string_view text, std::string_view holder, Instant t) {
   State& state = *state_;
-  const auto ticket = read_ticket(state.key, text, holder);
-  if (!ticket) return std::nullopt;
-  Ticket pass{.kind = Kind::pass, .number = ticket->number, .at = ticket->at};
+  auto ticket = state.key.read(text);
+  if (!ticket || ticket->lane != state.options.lane) return std::nullopt;
+  const std::uint64_t who = holder.empty() ? 0 : state.key.tag_of(holder);
+  if (ticket->holder != 0 && who != 0 && ticket->holder != who) return std::nullopt;
+  const bool becomes_theirs = ticket->holder == 0 && who != 0;
   Place out;
+  out.ticket = text;
   {
     const std::lock_guard lock(state.mutex);
     const Instant now = state.advance(t);
     const Options& options = state.options;
-    if (ticket->kind == Kind::pass) {
+    if (ticket->kind == Ticket::Kind::pass) {
       out.admitted = now < ticket->at;
       out.lapsed = !out.admitted && now < ticket->at + options.pass;
-      out.ticket = text;
-      if (out.admitted) state.rate.asked();
-      if (out.admitted) out.keep = std::chrono::ceil<seconds>(ticket->at - now) + options.pass;
       if (!out.admitted && !out.lapsed) return std::nullopt;
-      return out;
+      if (becomes_theirs && !state.bindings.take(ticket->number, who)) return std::nullopt;
+      out.keep = std::chrono::ceil<seconds>(ticket->at - now) + options.pass;
+      if (out.admitted) state.rate.asked();
+    } else {
+      if (now - ticket->at > age_max) return std::nullopt;
+      if (ticket->number >= state.next) state.next = ticket->number + 1;  // our own signature: state was lost
+      if (ticket->number >= state.horizon) {
+        out = state.place_of(ticket->number);
+        out.ticket = text;
+        out.given = ticket->at;
+        return out;
+      }
+      State::Mark* const mark = state.mark_of(ticket->number);
+      if (mark == nullptr || now >= mark->at + options.patience) return std::nullopt;
+      if (becomes_theirs && !state.bindings.take(ticket->number, who)) return std::nullopt;
+      ticket->kind = Ticket::Kind::pass;
+      ticket->at = mark->at + options.patience + options.pass;
+      out.admitted = true;
+      out.keep = std::chrono::ceil<seconds>(ticket->at - now) + options.pass;
+      state.rate.asked();
+      state.count_claim(ticket->number, *mark);
     }
-    if (now - ticket->at > age_max) return std::nullopt;
-    if (ticket->number >= state.next) state.next = ticket->number + 1;  // our own signature: state was lost
-    if (ticket->number >= state.horizon) {
-      out = state.place_of(ticket->number);
-      out.ticket = text;
-      out.given = ticket->at;
-      return out;
-    }
-    State::Mark* const mark = state.mark_of(ticket->number);
-    if (mark == nullptr || now >= mark->at + options.patience) return std::nullopt;
-    pass.at = mark->at + options.patience + options.pass;
-    out.keep = std::chrono::ceil<seconds>(pass.at - now) + options.pass;
-    state.rate.asked();
-    state.count_claim(ticket->number, *mark);
   }
-  out.admitted = true;
-  out.ticket = write_ticket(state.key, pass, holder);
+  if (becomes_theirs) ticket->holder = who;
+  out.ticket = state.key.write(*ticket);  // the same text if nothing of it has changed
   return out;
 }
 
@@ -295,7 +261,9 @@ Place Admission::enter(std::string_view text, std::string_view holder, Instant t
     lapsed = known.has_value();
   }
   Place out;
-  Ticket ticket;
+  Ticket ticket{
+      .kind = Ticket::Kind::waiting, .lane = state.options.lane, .number = 0, .at = {}, .holder = 0};
+  if (!holder.empty()) ticket.holder = state.key.tag_of(holder);
   {
     const std::lock_guard lock(state.mutex);
     const Instant now = state.advance(t);
@@ -306,7 +274,7 @@ Place Admission::enter(std::string_view text, std::string_view holder, Instant t
       ++state.marks.back().claimed;
       state.rate.asked();
       state.spend();
-      ticket.kind = Kind::pass;
+      ticket.kind = Ticket::Kind::pass;
       ticket.at = now + state.options.pass;
       out.admitted = true;
       out.keep = 2 * state.options.pass;
@@ -316,7 +284,7 @@ Place Admission::enter(std::string_view text, std::string_view holder, Instant t
       ticket.at = out.given = now;
     }
   }
-  out.ticket = write_ticket(state.key, ticket, holder);
+  out.ticket = state.key.write(ticket);
   return out;
 }
 
@@ -330,6 +298,18 @@ std::chrono::milliseconds Admission::turn(std::uint64_t number, Instant now) {
 void Admission::answered(std::chrono::microseconds took, Instant now) {
   const std::lock_guard lock(state_->mutex);
   state_->rate.answered(took, state_->advance(now));
+}
+
+void Admission::asked(Instant now) {
+  const std::lock_guard lock(state_->mutex);
+  state_->advance(now);
+  state_->rate.asked();
+}
+
+void Admission::sent_on(Instant now) {
+  const std::lock_guard lock(state_->mutex);
+  state_->advance(now);
+  state_->rate.sent_on();
 }
 
 bool Admission::surging() const {

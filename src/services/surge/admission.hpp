@@ -18,10 +18,13 @@
 //
 // What holds, and is tested by a model (admission_model_test.cpp):
 //   1. Nobody's number comes up before a smaller one.
-//   2. A ticket that was forged, changed, or is another holder's counts as none.
+//   2. A ticket that was forged, changed, or is another holder's counts as none. What was given to somebody
+//   who
+//      wasn't signed in yet is the first's who signs in with it.
 //   3. A number is good once: coming again with a ticket or a pass that was used gives a pass that ends when
 //      the first one did.
-//      (A restart forgets which numbers were claimed: one that had come up is good for one more `patience`.)
+//      (A restart forgets which numbers were claimed, and by whom: one that had come up is good for one more
+//      `patience`.)
 //   4. After a restart numbers go on above those that were given: with save() written each second, whoever
 //      came before the stop stands before whoever comes after, unless more than `reserve` came since the last
 //      save.
@@ -46,8 +49,10 @@ namespace dayaq::services::surge {
 struct Options {
   double rate_max = 1500;  ///< admitted a second at most; lowered while answers are slow
   double rate_min = 20;
+  double begin = 0.1;                   ///< share of rate_max that is admitted before anything is known
+  std::uint8_t lane = 0;                ///< a ticket of one queue is none in another
   std::chrono::milliseconds slow{100};  ///< the rate keeps the mean of answers' times about here
-  std::chrono::seconds pass{600};       ///< whoever is admitted finishes within this
+  std::chrono::seconds pass{1800};      ///< whoever is admitted finishes within this
   std::chrono::seconds patience{600};  ///< a number that has come up is kept this long, less a second at most
   std::chrono::seconds grace{15};      ///< a number that isn't claimed within this counts as abandoned
   std::uint64_t reserve = 10'000;      ///< numbers set aside for who comes between the last save and a crash
@@ -77,18 +82,19 @@ struct Saved {
   [[nodiscard]] static std::optional<Saved> parse(std::string_view text);
 };
 
-/// Thread-safe, a few microseconds; nothing blocks. Time comes in, and may stand still but not go back (it is
-/// taken as standing then).
+/// Thread-safe, less than a microsecond; nothing blocks. Time comes in, and may stand still but not go back
+/// (it is taken as standing then).
 class Admission {
  public:
-  /// @param key  of HMAC-SHA-256, 32 bytes; the same after a restart
-  Admission(crypto::SecretBytes key, const Options& options, const Saved& saved = {});
+  /// @param key  32 bytes; the same after a restart
+  Admission(const crypto::SecretBytes& key, const Options& options, const Saved& saved = {});
   ~Admission();
   Admission(const Admission&) = delete;
   Admission& operator=(const Admission&) = delete;
 
   /// Who comes with `ticket` ("" without one).
-  /// @param holder  whose ticket it is: it is good for nobody else. "" where nobody is known
+  /// @param holder  who is signed in, "" if nobody is known yet. A ticket is good for nobody but its holder;
+  /// one that was given to somebody unknown becomes that of the first who shows it signed in.
   [[nodiscard]] Place enter(std::string_view ticket, std::string_view holder, Instant now);
   [[nodiscard]] Place enter(std::string_view ticket, Instant now) { return enter(ticket, {}, now); }
   /// Where `ticket` stands, without giving a number to whoever has none: nullopt then.
@@ -97,7 +103,12 @@ class Admission {
   [[nodiscard]] std::chrono::milliseconds turn(std::uint64_t number, Instant now);
   /// An admitted request was answered after `took`: the rate follows. A refusal for want of workers is slow.
   void answered(std::chrono::microseconds took, Instant now);
+  /// Somebody is let in who need not wait; answered() follows.
+  void asked(Instant now);
+  /// Somebody who was admitted was sent on to another page of the same queue: it took nothing.
+  void sent_on(Instant now);
 
+  [[nodiscard]] const Options& options() const;
   [[nodiscard]] bool surging() const;  ///< somebody waits
   [[nodiscard]] double rate() const;   ///< admitted a second now
   [[nodiscard]] std::uint64_t waiting() const;

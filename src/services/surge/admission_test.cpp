@@ -110,6 +110,37 @@ TEST_F(Surge, ATicketIsGoodForItsHolderAndAsItWasGivenAlone) {
   EXPECT_FALSE(enter(foreign.ticket).admitted);
 }
 
+TEST_F(Surge, WhatAnUnknownVisitorWasGivenIsTheFirstsWhoSignsInWithIt) {
+  first_who_waits();
+  const Place waits = enter({}, "");
+  ASSERT_FALSE(waits.admitted);
+  EXPECT_EQ(enter(waits.ticket, "leyla").number, waits.number);  // signing in while waiting costs no place
+  now += 5s;
+  const Place pass = enter(waits.ticket, "");
+  ASSERT_TRUE(pass.admitted);
+  const auto entered = admission->admitted();
+  const Place theirs = enter(pass.ticket, "leyla");
+  EXPECT_TRUE(theirs.admitted);
+  EXPECT_NE(theirs.ticket, pass.ticket);
+  EXPECT_EQ(enter(pass.ticket, "leyla").ticket, theirs.ticket);  // the answer was lost
+  EXPECT_EQ(admission->admitted(), entered);
+  EXPECT_FALSE(admission->look(pass.ticket, "rauf", now));  // copies
+  EXPECT_FALSE(admission->look(waits.ticket, "rauf", now));
+  EXPECT_FALSE(admission->look(theirs.ticket, "rauf", now));
+  EXPECT_TRUE(
+      admission->look(theirs.ticket, "", now)->admitted);  // who has to sign in once more isn't stopped
+  now += options.pass + options.patience;
+  EXPECT_TRUE(admission->look(pass.ticket, "leyla", now)->lapsed);
+  EXPECT_FALSE(admission->look(pass.ticket, "rauf", now));
+}
+
+TEST_F(Surge, ATicketOfOneQueueIsNoneInAnother) {
+  const Place first = enter();
+  Admission other(key(), {.rate_max = 100, .rate_min = 10, .lane = 1});
+  EXPECT_FALSE(other.look(first.ticket, "aytan", now));
+  EXPECT_TRUE(admission->look(first.ticket, "aytan", now));
+}
+
 TEST_F(Surge, ANumberIsKeptForItsPatienceAndAPassOfItEndsOnceForAll) {
   const Place waits = first_who_waits();
   now += 2s;
@@ -157,9 +188,9 @@ TEST_F(Surge, TheRateFollowsHowLongAnswersTake) {
   EXPECT_LT(admission->rate(), options.rate_max);
   run(60, 900ms);
   EXPECT_DOUBLE_EQ(admission->rate(), options.rate_min);
-  run(5, 10ms);
+  run(1, 10ms);
   EXPECT_GT(admission->rate(), options.rate_min);
-  EXPECT_LT(admission->rate(), 2 * options.rate_min);  // carefully, now that it was too much once
+  EXPECT_LT(admission->rate(), options.rate_max);  // step by step
 }
 
 // A server that does `capacity` a second and lets what is too much wait; the crowd comes whenever a number is
@@ -195,6 +226,9 @@ TEST_F(Surge, AllThatCanBeDoneIsDoneAndLittleWaits) {
   EXPECT_LT(longest_then, 0.3);
   run(40, 1000);
   EXPECT_GT(run(20, 1000).first, 900);
+  run(7, 0);  // a standstill teaches nothing of what can be done after it
+  run(6, 1000);
+  EXPECT_GT(run(4, 1000).first, 900);
 }
 
 TEST_F(Surge, ARestartForgetsNobody) {

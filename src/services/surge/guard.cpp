@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "http/encoding.hpp"
+#include "services/surge/rate.hpp"
 
 namespace dayaq::services::surge {
 namespace {
@@ -17,7 +18,8 @@ using std::chrono::seconds;
 
 constexpr seconds soonest{4};             ///< nobody who waits is told to come sooner
 constexpr milliseconds hold_max{10'000};  ///< shorter than what programs wait for an answer
-constexpr milliseconds hold_min{50}, hold_step{1000};
+constexpr milliseconds hold_min{50};
+constexpr std::uint64_t lanes_max = 4;
 
 /// "12 400", grouped as all three languages do.
 std::string grouped(std::uint64_t number) {
@@ -73,10 +75,10 @@ http::Route Guard::guarded(http::Route route) {
   return route;
 }
 
-Guard::Guard(Admission& admission, const Clock& clock, bool secure)
+Guard::Guard(Admission& admission, const Clock& clock, std::string_view cookie, bool secure)
     : admission_(admission),
       clock_(clock),
-      cookie_(secure ? "__Host-place" : "place"),
+      cookie_(fmt::format("{}{}", secure ? "__Host-" : "", cookie)),
       secure_(secure),
       hurried_([] {
         Response out = http::problem(503, "surge.hurry", "Too soon",
@@ -85,32 +87,51 @@ Guard::Guard(Admission& admission, const Clock& clock, bool secure)
         return out;
       }()) {}
 
-/// Looked at again sooner the nearer the turn is: the rate may have grown.
+std::uint64_t Guard::note_of(std::uint64_t number) const {
+  return (number + 1) * lanes_max + admission_.options().lane;
+}
+
+/// Until they may ask; then, if their turn comes while they may be held, until that. The server lets them in
+/// when it has come (hold_on), in the order of their numbers.
 milliseconds Guard::step(const Request& request, milliseconds turn, Instant now) {
   const milliseconds left = hold_max - request.gate_held;
   const auto early = std::chrono::ceil<milliseconds>(request.gate_due - now);
   if (left < hold_min || (early.count() <= 0 && turn > left)) return milliseconds(0);
-  return std::clamp(turn * 3 / 4, hold_min, std::min(hold_step, early.count() > 0 ? early + hold_min : left));
+  return early.count() > 0 ? std::min(left, early + hold_min) : left;
 }
 
 milliseconds Guard::hold_on(const Request& request) {
   const Instant now = clock_.now();
-  const milliseconds turn = admission_.turn(request.gate_number - 1, now);
+  const milliseconds turn = admission_.turn(request.gate_number / lanes_max - 1, now);
   return turn.count() == 0 ? turn : step(request, turn, now);
 }
 
 /// The first time; 0 for whoever comes at the time that they were told, or can't have been told any.
-milliseconds Guard::hold_of(Request& request, const Place& place, Instant now) {
-  const bool told_here = request.gate_number == place.number + 1;
+milliseconds Guard::hold_of(Request& request, const Place& place, Instant now) const {
+  const bool told_here = request.gate_number == note_of(place.number);
   const Instant due = std::max(place.given + soonest, told_here ? request.gate_due : instant_min);
   if (now >= due) return milliseconds(0);
-  request.gate_number = place.number + 1;
+  request.gate_number = note_of(place.number);
   request.gate_due = due;
   return step(request, place.turn, now);
 }
 
-std::optional<Response> Guard::refuse(Request& request) {
+bool Guard::knows(const Request& request) {
   const std::string_view shown = http::cookie_value(request.header("cookie"), cookie_);
+  if (shown.empty()) return false;
+  const auto place = admission_.look(shown, holder_of(request), clock_.now());
+  return place && (place->admitted || place->lapsed);
+}
+
+void Guard::passed_by() {
+  admission_.asked(clock_.now());
+}
+
+std::optional<Response> Guard::refuse(Request& request) {
+  // Asked a second time, by the worker who has found out who is calling: with what they got at the first.
+  const std::string given = request.gate_cookie;
+  std::string_view shown = http::cookie_value(given, cookie_);
+  if (shown.empty()) shown = http::cookie_value(request.header("cookie"), cookie_);
   const Instant now = clock_.now();
   const Place place = admission_.enter(shown, holder_of(request), now);
   if (place.ticket != shown) {
@@ -124,7 +145,7 @@ std::optional<Response> Guard::refuse(Request& request) {
   // A few seconds apart by number: those who were turned away together don't come back together.
   const std::int64_t soon = place.again.count();
   const seconds again(soon + std::int64_t(place.number % std::uint64_t(1 + soon / 4)));
-  request.gate_number = place.number + 1;
+  request.gate_number = note_of(place.number);
   request.gate_due = now + place.again;
   return waiting(request, place, again);
 }
@@ -150,8 +171,9 @@ Response Guard::waiting(const Request& request, const Place& place, seconds agai
 }
 
 void Guard::answered(int status, std::chrono::microseconds took) noexcept {
-  constexpr std::chrono::hours refused_for_want_of_workers{1};
-  admission_.answered(status == 503 ? refused_for_want_of_workers : took, clock_.now());
+  const Instant now = clock_.now();
+  if (took.count() == 0) return admission_.sent_on(now);
+  admission_.answered(status == 503 ? Rate::refusal : took, now);
 }
 
 void Guard::add_routes(http::Router& router) {

@@ -1,5 +1,6 @@
 // The gate before pages that cost much: whoever isn't admitted gets the waiting page, on the I/O thread, from
-// memory. Pages that cost little, signing in and what is under way stay open.
+// memory. Pages that cost little and what is under way stay open. Whoever isn't signed in meets it too,
+// before they are sent to sign in (http::Gate); Door (door.hpp) stands before signing in itself.
 //
 //   router.add(guard.guarded({.pattern = "/apply", ...}), handler);
 //
@@ -49,8 +50,9 @@ using WaitingPages = std::array<WaitingPage, 3>;  ///< by Language
 
 class Guard final : public http::Gate {
  public:
+  /// @param cookie  its name, "place"
   /// @param secure  served over HTTPS: the cookie is bound to the host
-  Guard(Admission& admission, const Clock& clock, bool secure);
+  Guard(Admission& admission, const Clock& clock, std::string_view cookie, bool secure);
   /// Before the server starts. Without it everybody gets problem details.
   void set_pages(WaitingPages pages) { pages_ = std::move(pages), have_pages_ = true; }
 
@@ -59,16 +61,23 @@ class Guard final : public http::Gate {
   /// GET /surge/place: {"admitted":false,"ahead":1200,"seconds":95}. 404 "surge.no_place" without a ticket.
   void add_routes(http::Router& router);
 
+  /// Whether this visitor shows a pass, or one that has just ended. Gives nobody a number.
+  [[nodiscard]] bool knows(const http::Request& request);
+  /// Somebody was let in without being asked for a pass; answered() follows.
+  void passed_by();
+
   std::optional<http::Response> refuse(http::Request& request) override;
   std::chrono::milliseconds hold_on(const http::Request& request) override;
   void answered(int status, std::chrono::microseconds took) noexcept override;
 
  private:
   /// How long an ask that came before its time waits; 0: it is answered now.
-  [[nodiscard]] static std::chrono::milliseconds hold_of(http::Request& request, const Place& place,
-                                                         Instant now);
+  [[nodiscard]] std::chrono::milliseconds hold_of(http::Request& request, const Place& place,
+                                                  Instant now) const;
   [[nodiscard]] static std::chrono::milliseconds step(const http::Request& request,
                                                       std::chrono::milliseconds turn, Instant now);
+  /// What Request::gate_number holds of a place: 0 is none, and queues don't take each other's.
+  [[nodiscard]] std::uint64_t note_of(std::uint64_t number) const;
   [[nodiscard]] http::Response waiting(const http::Request& request, const Place& place,
                                        std::chrono::seconds again) const;
 

@@ -30,7 +30,7 @@ struct Gate : testing::Test {
   SystemClock clock;
   Options options{.rate_max = 40, .rate_min = 5};
   Admission admission{key(), options};
-  Guard guard{admission, clock, false};
+  Guard guard{admission, clock, "place", false};
   http::Router router;
   http::ServerOptions server_options;
   std::unique_ptr<http::Server> server;

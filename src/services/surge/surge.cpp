@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <optional>
+#include <string_view>
+
 #include "base/file.hpp"
 
 namespace dayaq::services::surge {
@@ -33,16 +37,21 @@ Result<crypto::SecretBytes> read_key(const std::filesystem::path& path, Random& 
 }  // namespace
 
 Result<std::unique_ptr<Surge>> Surge::open(const std::filesystem::path& data, Random& random,
-                                           const Clock& clock, bool secure, const Options& options) {
-  DAYAQ_TRY(crypto::SecretBytes key, read_key(data / "keys" / "surge.hex", random));
-  std::optional<Saved> saved;
-  if (const auto text = read_file(data / "surge.state", 1 << 16)) saved = Saved::parse(*text);
+                                           const Clock& clock, bool secure, const Queues& queues) {
+  DAYAQ_TRY(const crypto::SecretBytes key, read_key(data / "keys" / "surge.hex", random));
+  std::optional<Saved> services, clients;
+  if (const auto text = read_file(data / "surge.state", 1 << 16)) {
+    const std::string_view all = *text;
+    const std::size_t line = std::min(all.find('\n'), all.size());
+    services = Saved::parse(all.substr(0, line));
+    clients = Saved::parse(all.substr(std::min(line + 1, all.size())));
+  }
   return std::unique_ptr<Surge>(
-      new Surge(data, std::move(key), clock, secure, options, saved.value_or(Saved{})));
+      new Surge(data, key, clock, secure, queues, services.value_or(Saved{}), clients.value_or(Saved{})));
 }
 
 Result<void> Surge::save() {
-  std::string text = admission_.save().to_text();
+  std::string text = admission_.save().to_text() + clients_.save().to_text();
   if (text == written_) return {};
   DAYAQ_TRY_OK(write_file_atomically(data_ / "surge.state", as_bytes(text)));
   written_ = std::move(text);

@@ -14,7 +14,6 @@ using http::Response;
 using portal::View;
 
 constexpr std::size_t places_shown = 12;
-constexpr std::uint64_t case_ids = std::uint64_t{1} << 55;
 
 Applicant applicant_of(const Visit& visit, const ServicesWeb& services, const Applying& applying) {
   return {.facts = applying.facts, .country = services.cases.context().country, .now = visit.now};
@@ -76,7 +75,7 @@ Named named_question(const Visit& visit, const ServicesWeb& services, const Appl
 
 Result<void> keep(Visit& visit, const ServicesWeb& services, Applying& applying, const Field& field,
                   std::string answer) {
-  if (applying.id == CaseId()) applying.id = CaseId(services.random.next_id() % (case_ids - 1) + 1);
+  if (applying.id == CaseId()) applying.id = services.cases.draw_number(visit.now);
   applying.answers.insert_or_assign(field.code, std::move(answer));
   DAYAQ_TRY_OK(visit.web.db.write([&](store::Session& db) {
     return services.cases.save_draft(db, applying.person, applying.service().code, applying.id,
@@ -218,7 +217,7 @@ Result<Response> take_file(Visit& visit, const ServicesWeb& services, Applying& 
   const auto upload = services.attachments.begin(applying.person, part->file_name,
                                                  {.types = field.types, .bytes_max = field.bytes_max});
   const auto stored = [&]() -> Result<attachments::Attachment> {
-    DAYAQ_TRY_OK(upload->add(as_bytes(part->value)));
+    DAYAQ_TRY_OK(upload->add_whole(as_bytes(part->value)));
     return upload->finish();
   }();
   if (!stored) {
@@ -276,8 +275,7 @@ Result<Response> show_check(Visit& visit, const ServicesWeb& services, const App
   view.set("TRUE", visit.text("sv_true"));
   view.set("ACTION", applying.base + "/send");
   view.set("DROP", applying.base + "/drop");
-  const CaseId id =
-      applying.id == CaseId() ? CaseId(services.random.next_id() % (case_ids - 1) + 1) : applying.id;
+  const CaseId id = applying.id == CaseId() ? services.cases.draw_number(visit.now) : applying.id;
   view.set("CASE", case_number(id));
   if (wrong.empty()) count_shown(services, applying, last_page, visit.now);
   return visit.html("sv_check", wrong.empty() ? 200 : 409);

@@ -165,7 +165,7 @@ std::string_view event_key(std::string_view what) {
        {"approved", "sv_event_approved"},       {"asked", "sv_event_asked"},
        {"replied", "sv_event_replied"},         {"paid", "sv_event_paid"},
        {"booked", "sv_event_booked"},           {"came", "sv_event_came"},
-       {"issued", "sv_event_issued"},           {"revoked", "sv_event_revoked"},
+       {"issued", "sv_event_issued"},           {"permit_revoked", "sv_event_revoked"},
        {"granted", "sv_event_granted"},         {"refused", "sv_event_refused"},
        {"withdrawn", "sv_event_withdrawn"},     {"expired", "sv_event_expired"},
        {"appealed", "sv_event_appealed"},       {"escalated", "sv_event_escalated"},
@@ -174,17 +174,8 @@ std::string_view event_key(std::string_view what) {
   return found == keys.end() ? std::string_view("sv_event_other") : found->second;
 }
 
-/// What follows by the rules from what somebody did is not theirs.
-bool follows(std::string_view what) {
-  constexpr std::array<std::string_view, 7> theirs{"submitted", "replied",  "paid", "booked",
-                                                   "withdrawn", "appealed", "came"};
-  return std::ranges::find(theirs, what) == theirs.end();
-}
-
 std::string who_did(const Visit& visit, const CaseEvent& event) {
   const std::string& actor = event.actor;
-  const bool own = actor == "self" || actor == "sms" || actor == "representative";
-  if (own && follows(event.what)) return visit.text("sv_by_system");
   if (actor == "self" || actor == "sms") return visit.text("sv_by_you");
   if (actor == "representative") return visit.text("sv_by_representative");
   if (actor.starts_with("org:")) return visit.page.actor_name(actor);

@@ -31,6 +31,7 @@ struct Opened {
   std::vector<CaseNote> notes;
   std::vector<attachments::Attachment> files;
   bool in_office = false;
+  Barred barred = Barred::no;  ///< who looks
 };
 
 struct Message {
@@ -60,6 +61,7 @@ Result<Opened> open_case(Visit& visit, const ServicesWeb& services, const Offici
     DAYAQ_TRY(out.facts, registry::facts(db, visit.web.accounts.persons, person));
     DAYAQ_TRY(out.events, services.cases.events(db, person, id));
     DAYAQ_TRY(out.notes, notes_of(db, person, id));
+    DAYAQ_TRY(out.barred, services.cases.barred(db, out.stands, who.actor()));
     for (const Field& field : out.version->service.form) {
       const auto answer = out.stands.answers.find(field.code);
       if (field.kind != FieldKind::document || answer == out.stands.answers.end()) continue;
@@ -149,7 +151,7 @@ std::string event_text(const Visit& visit, std::string_view what) {
        {"approved", "of_event_approved"},   {"asked", "of_event_asked"},
        {"replied", "of_event_replied"},     {"paid", "of_event_paid"},
        {"booked", "of_event_booked"},       {"came", "of_event_came"},
-       {"issued", "of_event_issued"},       {"revoked", "of_event_revoked"},
+       {"issued", "of_event_issued"},       {"permit_revoked", "of_event_revoked"},
        {"granted", "of_event_granted"},     {"refused", "of_event_refused"},
        {"withdrawn", "of_event_withdrawn"}, {"expired", "of_event_expired"},
        {"appealed", "of_event_appealed"},   {"escalated", "of_event_escalated"},
@@ -194,6 +196,10 @@ void add_actions(const Visit& visit, portal::View& view, const Official& who, co
   view.show("NOTES");
   if (one.state != CaseState::in_review) return;
   portal::View& mine = view.add("MINE");
+  if (opened.barred != Barred::no) {
+    mine.set("HOLDER", visit.text(opened.barred == Barred::own ? "of_take_applied" : "of_take_before"));
+    return;
+  }
   const bool own = one.claimed_by == who.actor();
   mine.set("HOLDER", one.claimed_by.empty() ? visit.text("of_take_free")
                      : own                  ? visit.text("of_take_own")

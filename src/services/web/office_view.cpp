@@ -14,27 +14,18 @@ struct KnownError {
   std::string_view code;
   std::string_view key;
 };
-constexpr std::array<KnownError, 20> known_errors{{
-    {"case.revision", "of_error_changed"},
-    {"case.claimed", "of_error_claimed"},
-    {"case.state", "of_error_state"},
-    {"case.reason", "of_error_reason"},
-    {"case.note", "of_error_note"},
-    {"case.unknown", "of_error_unknown"},
-    {"case.number", "of_error_number"},
-    {"registry.reason", "id_error_reason"},
-    {"service.same_official", "mn_error_same"},
-    {"service.provider", "mn_error_provider"},
-    {"service.decided", "mn_error_decided"},
-    {"service.move", "mn_error_move"},
-    {"service.reason", "mn_error_because"},
-    {"employees.header", "em_error_header"},
-    {"employees.empty", "em_error_empty"},
-    {"employees.rows", "em_error_rows"},
-    {"employees.state", "em_error_state"},
-    {"employees.list", "em_error_state"},
-    {"employees.renewed", "em_error_renewed"},
-    {"employees.live", "em_error_live"},
+constexpr std::array<KnownError, 22> known_errors{{
+    {"case.revision", "of_error_changed"},      {"case.claimed", "of_error_claimed"},
+    {"case.decided_before", "of_error_before"}, {"case.state", "of_error_state"},
+    {"case.reason", "of_error_reason"},         {"case.note", "of_error_note"},
+    {"case.unknown", "of_error_unknown"},       {"case.number", "of_error_number"},
+    {"registry.reason", "id_error_reason"},     {"service.same_official", "mn_error_same"},
+    {"service.provider", "mn_error_provider"},  {"service.decided", "mn_error_decided"},
+    {"service.move", "mn_error_move"},          {"service.reason", "mn_error_because"},
+    {"employees.header", "em_error_header"},    {"employees.empty", "em_error_empty"},
+    {"employees.rows", "em_error_rows"},        {"employees.state", "em_error_state"},
+    {"employees.list", "em_error_state"},       {"employees.renewed", "em_error_renewed"},
+    {"employees.live", "em_error_live"},        {"case.own", "of_error_own"},
 }};
 
 /// Of a suggestion: "p2" is the page's third, "s0" the service's first.
@@ -149,6 +140,7 @@ std::string actor_text(const Visit& visit, const Official& who, const std::strin
   if (actor == "self") return visit.text("of_self");
   if (actor == "system") return visit.text("of_system");
   if (actor == "sms") return visit.text("of_channel_sms");
+  if (actor == "representative") return visit.text("of_representative");
   const std::string own = fmt::format("org:{}/", who.relation.organisation);
   if (actor.starts_with(own)) {
     return visit.fill("of_colleague", {{"number", actor.substr(actor.find_last_of(":/") + 1)}});

@@ -35,6 +35,7 @@ void add_waiting_pages(http::Router& router, const ServicesWeb& services) {
     }
     pages[std::size_t(language)] = *std::move(page);
   }
+  services.surge->clients_guard().set_pages(pages);
   services.surge->guard().set_pages(std::move(pages));
   services.surge->guard().add_routes(router);
 }
