@@ -35,7 +35,7 @@ export async function newBrowser(base, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: 'en', bypassCSP: true, ...options });
   if (!options.storageState) await context.addCookies([{ name: 'lang', value: 'en', url: base }]);
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(60_000);
   return { context, page };
 }
 

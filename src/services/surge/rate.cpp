@@ -51,7 +51,7 @@ void Rate::end_window(double seconds) {
     served_ += (served_ == 0 ? 1 : 0.5) * (double(answered_) / seconds - served_);
     visitors_ +=
         0.1 * (std::min(1.0, double(used_) / double(std::max<std::uint64_t>(asked_, 1))) - visitors_);
-    done_[windows_ % done_.size()] = served_ * visitors_;
+    done_[done_at_++ % done_.size()] = served_ * visitors_;
     follow(took_ / double(answered_ + refused_), seconds / seconds_of(window), came_ >= 0.6 * rate_);
   } else if (sent_on_ > 0) {
     silent_ = 0;

@@ -62,7 +62,8 @@ class Rate {
   double served_ = 0;             ///< answers a second, smoothed
   double visitors_ = 1;           ///< for each answer, smoothed
   double took_ = 0;               ///< all times of this window's answers
-  std::array<double, 5> done_{};  ///< `served_` times `visitors_` of the last windows
+  std::array<double, 5> done_{};  ///< `served_` times `visitors_` of the last windows that had answers
+  std::size_t done_at_ = 0;       ///< where the oldest of them stands
   /// Asked and not answered, by windows of the last five seconds: whoever hangs up before their answer isn't
   /// counted as waiting for ever.
   std::array<std::int64_t, 20> left_{};
