@@ -443,7 +443,7 @@ class Connection final : public ConnectionBase {
     started_ = SteadyClock::now();
     body_size_ = 0;
     match_ = shared_.router.match(request_.method, request_.path);
-    request_.gate_refused = false;
+    request_.gate_refused = request_.gate_let_in = false;
     request_.gate_held = request_.gate_hold = std::chrono::milliseconds(0);
     request_.gate_cookie.clear();
     request_.parameters = std::move(match_.parameters);

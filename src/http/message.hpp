@@ -41,6 +41,7 @@ struct Request {
   /// A cookie (a whole Set-Cookie value) that the route's gate wants set with the answer; "" for none.
   std::string gate_cookie;
   bool gate_refused = false;  ///< the gate was asked by a worker, and refused
+  bool gate_let_in = false;   ///< the gate's note: it let this one in, and counts on Gate::answered()
   /// The gate's word on a caller who asks before their time, beside its refusal: the connection is neither
   /// answered nor read for so long; then the gate is asked again. 0: answered at once.
   std::chrono::milliseconds gate_hold{0};

@@ -226,7 +226,6 @@ std::optional<Place> Admission::look(std::string_view text, std::string_view hol
       if (!out.admitted && !out.lapsed) return std::nullopt;
       if (becomes_theirs && !state.bindings.take(ticket->number, who)) return std::nullopt;
       out.keep = std::chrono::ceil<seconds>(ticket->at - now) + options.pass;
-      if (out.admitted) state.rate.asked();
     } else {
       if (now - ticket->at > age_max) return std::nullopt;
       if (ticket->number >= state.next) state.next = ticket->number + 1;  // our own signature: state was lost
@@ -243,7 +242,6 @@ std::optional<Place> Admission::look(std::string_view text, std::string_view hol
       ticket->at = mark->at + options.patience + options.pass;
       out.admitted = true;
       out.keep = std::chrono::ceil<seconds>(ticket->at - now) + options.pass;
-      state.rate.asked();
       state.count_claim(ticket->number, *mark);
     }
   }
@@ -272,7 +270,6 @@ Place Admission::enter(std::string_view text, std::string_view holder, Instant t
       state.raise(1, now);
       state.claimed.back() = true;
       ++state.marks.back().claimed;
-      state.rate.asked();
       state.spend();
       ticket.kind = Ticket::Kind::pass;
       ticket.at = now + state.options.pass;

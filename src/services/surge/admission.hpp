@@ -103,9 +103,9 @@ class Admission {
   [[nodiscard]] std::chrono::milliseconds turn(std::uint64_t number, Instant now);
   /// An admitted request was answered after `took`: the rate follows. A refusal for want of workers is slow.
   void answered(std::chrono::microseconds took, Instant now);
-  /// Somebody is let in who need not wait; answered() follows.
+  /// A request is let in, of somebody who was admitted or need not wait; answered() or sent_on() follows.
   void asked(Instant now);
-  /// Somebody who was admitted was sent on to another page of the same queue: it took nothing.
+  /// It was sent on to another page of the same queue, or turned away after all: it took nothing.
   void sent_on(Instant now);
 
   [[nodiscard]] const Options& options() const;

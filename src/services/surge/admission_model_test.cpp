@@ -124,7 +124,9 @@ class Model {
 
  private:
   Place enter(const Person& person, std::string_view ticket) {
-    return admission_->enter(ticket, person.signed_in ? person.name : std::string(), now_);
+    Place place = admission_->enter(ticket, person.signed_in ? person.name : std::string(), now_);
+    if (place.admitted) admission_->asked(now_);
+    return place;
   }
   void restart(const Saved& saved) {
     admission_ = std::make_unique<Admission>(key(), options_, saved);

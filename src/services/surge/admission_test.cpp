@@ -24,7 +24,9 @@ struct Surge : testing::Test {
   std::unique_ptr<Admission> admission = std::make_unique<Admission>(key(), options);
 
   Place enter(std::string_view ticket = {}, std::string_view holder = "aytan") {
-    return admission->enter(ticket, holder, now);
+    Place place = admission->enter(ticket, holder, now);
+    if (place.admitted) admission->asked(now);
+    return place;
   }
   /// Until somebody has to wait, who is returned. The others are answered quickly.
   Place first_who_waits() {

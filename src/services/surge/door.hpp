@@ -29,7 +29,7 @@ class Door final : public http::Gate {
 
   std::optional<http::Response> refuse(http::Request& request) override {
     if (may_not_wait(request) || (of_ == Of::sign_in && other_.knows(request))) {
-      queue_.passed_by();
+      queue_.passed_by(request);
       return std::nullopt;
     }
     return queue_.refuse(request);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "http/encoding.hpp"
 #include "services/surge/rate.hpp"
@@ -123,8 +124,12 @@ bool Guard::knows(const Request& request) {
   return place && (place->admitted || place->lapsed);
 }
 
-void Guard::passed_by() {
-  admission_.asked(clock_.now());
+void Guard::passed_by(Request& request) {
+  let_in(request, clock_.now());
+}
+
+void Guard::let_in(Request& request, Instant now) {
+  if (!std::exchange(request.gate_let_in, true)) admission_.asked(now);
 }
 
 std::optional<Response> Guard::refuse(Request& request) {
@@ -139,7 +144,12 @@ std::optional<Response> Guard::refuse(Request& request) {
                                       place.ticket, secure_ ? "; Secure" : "", place.keep.count());
   }
   const bool reads = request.method == Method::get || request.method == Method::head;
-  if (place.admitted || (place.lapsed && !reads)) return std::nullopt;
+  if (place.admitted || (place.lapsed && !reads)) {
+    let_in(request, now);
+    return std::nullopt;
+  }
+  if (std::exchange(request.gate_let_in, false))
+    admission_.sent_on(now);  // let in before it was known who they are
   if (place.ticket == shown) request.gate_hold = hold_of(request, place, now);
   if (request.gate_hold.count() > 0) return hurried_;
   // A few seconds apart by number: those who were turned away together don't come back together.

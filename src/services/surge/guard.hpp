@@ -63,14 +63,16 @@ class Guard final : public http::Gate {
 
   /// Whether this visitor shows a pass, or one that has just ended. Gives nobody a number.
   [[nodiscard]] bool knows(const http::Request& request);
-  /// Somebody was let in without being asked for a pass; answered() follows.
-  void passed_by();
+  /// Lets somebody in without asking for a pass; answered() follows.
+  void passed_by(http::Request& request);
 
   std::optional<http::Response> refuse(http::Request& request) override;
   std::chrono::milliseconds hold_on(const http::Request& request) override;
   void answered(int status, std::chrono::microseconds took) noexcept override;
 
  private:
+  /// Once for each request, however often the server asks about it.
+  void let_in(http::Request& request, Instant now);
   /// How long an ask that came before its time waits; 0: it is answered now.
   [[nodiscard]] std::chrono::milliseconds hold_of(http::Request& request, const Place& place,
                                                   Instant now) const;

@@ -36,7 +36,7 @@ void Rate::advance(Instant now) {
   end_window(seconds_of(passed));
   std::int64_t& left = left_[windows_ % left_.size()];
   open_ -= left;
-  left = std::int64_t(asked_) - std::int64_t(answered_ + refused_);
+  left = unanswered();
   open_ += left;
   ++windows_;
   window_ = now;
@@ -49,8 +49,8 @@ void Rate::end_window(double seconds) {
     silent_ = 0;
     came_ += 0.3 * (double(used_) / seconds - came_);
     served_ += (served_ == 0 ? 1 : 0.5) * (double(answered_) / seconds - served_);
-    visitors_ +=
-        0.1 * (std::min(1.0, double(used_) / double(std::max<std::uint64_t>(asked_, 1))) - visitors_);
+    const std::uint64_t worked = asked_ > sent_on_ ? asked_ - sent_on_ : 1;
+    visitors_ += 0.1 * (std::min(1.0, double(used_) / double(worked)) - visitors_);
     done_[done_at_++ % done_.size()] = served_ * visitors_;
     follow(took_ / double(answered_ + refused_), seconds / seconds_of(window), came_ >= 0.6 * rate_);
   } else if (sent_on_ > 0) {
@@ -91,8 +91,7 @@ double Rate::slow_now() const {
 }
 
 bool Rate::full() const {
-  const double open = double(open_) + double(asked_) - double(answered_ + refused_);
-  return served_ > 0 && open > queue * slow_now() * rate_ + 1;
+  return served_ > 0 && double(open_ + unanswered()) > queue * slow_now() * rate_ + 1;
 }
 
 void Rate::answered(std::chrono::microseconds took, Instant now) {

@@ -39,15 +39,15 @@ class Rate {
   /// `refusal` and more: it was refused for want of workers. That is slow, and nothing that was done.
   void answered(std::chrono::microseconds took, Instant now);
   static constexpr std::chrono::hours refusal{1};
-  void sent_on() {  ///< what was asked was answered by the address of another page: no work, and no silence
-    if (asked_ > 0) --asked_;
-    ++sent_on_;
-  }
+  void sent_on() { ++sent_on_; }  ///< what was asked was answered without work: no silence
   [[nodiscard]] double a_second() const { return rate_; }
   /// So many of the last seconds' askings are not answered yet that more would wait too long.
   [[nodiscard]] bool full() const;
 
  private:
+  [[nodiscard]] std::int64_t unanswered() const {  ///< of this window; below 0 if more was answered
+    return std::int64_t(asked_) - std::int64_t(answered_ + refused_ + sent_on_);
+  }
   void end_window(double seconds);
   void follow(double mean, double windows, bool was_used);
   [[nodiscard]] double slow_now() const;
