@@ -17,7 +17,7 @@ constexpr std::string_view demo_organisation = "tabib";
 /// Where the official works too: digital IDs are handed out and suspended there, and cases of a service are
 /// decided.
 constexpr std::array<std::string_view, 2> demo_agencies{"digital-agency", "state-tax-service"};
-constexpr int buckets_searched = 8;
+constexpr std::int64_t buckets_at_once = 8;
 constexpr auto demo_code_life = std::chrono::hours(24);
 
 bool has_mobile_line(const PersonFacts& facts, Instant now) {
@@ -37,24 +37,27 @@ bool has_status(const PersonFacts& facts, const registry::CountryPack& country, 
   return any;
 }
 
-/// The first two adults, by the order of their ids, with a mobile line; the first of them with a status.
+/// The first two adults, by the order of their ids, with a mobile line; the first of them with a status. A
+/// small population is searched to its end.
 Result<std::vector<PersonFacts>> choose(store::Session& session, const Core& core,
                                         const registry::RegistryStore& store, Instant now) {
-  std::vector<PersonId> adults;
   const Date today = core.country.zone().day_of(now);
-  DAYAQ_TRY_OK(store.each_person_core(session, {.from = 0, .until = buckets_searched},
-                                      [&](const registry::PersonCore& person) {
-                                        const int age = age_on(person.birth, today);
-                                        if (!person.death && age >= 25 && age < 60 && adults.size() < 200) {
-                                          adults.push_back(person.id);
-                                        }
-                                      }));
   std::vector<PersonFacts> chosen;
-  for (const PersonId person : adults) {
-    DAYAQ_TRY(PersonFacts facts, registry::facts(session, store, person));
-    if (!has_mobile_line(facts, now) || (chosen.empty() && !has_status(facts, core.country, now))) continue;
-    chosen.push_back(std::move(facts));
-    if (chosen.size() == 2) break;
+  for (std::int64_t from = 0; from < registry::buckets && chosen.size() < 2; from += buckets_at_once) {
+    std::vector<PersonId> adults;
+    DAYAQ_TRY_OK(store.each_person_core(session, {.from = from, .until = from + buckets_at_once},
+                                        [&](const registry::PersonCore& person) {
+                                          const int age = age_on(person.birth, today);
+                                          if (!person.death && age >= 25 && age < 60 && adults.size() < 200) {
+                                            adults.push_back(person.id);
+                                          }
+                                        }));
+    for (const PersonId person : adults) {
+      DAYAQ_TRY(PersonFacts facts, registry::facts(session, store, person));
+      if (!has_mobile_line(facts, now) || (chosen.empty() && !has_status(facts, core.country, now))) continue;
+      chosen.push_back(std::move(facts));
+      if (chosen.size() == 2) break;
+    }
   }
   return chosen;
 }

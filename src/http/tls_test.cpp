@@ -119,6 +119,7 @@ TEST_F(Tls, EndsAHandshakeThatDoesNotComeToAnEnd) {
 }
 
 TEST_F(Tls, StopsWithOpenConnections) {
+  options.shutdown_timeout = 60s;
   start();
   Client http = tls_client(options.tls_certificate);
   ASSERT_TRUE(http.get("/hello"));
@@ -126,7 +127,7 @@ TEST_F(Tls, StopsWithOpenConnections) {
   std::this_thread::sleep_for(20ms);
   const auto begun = std::chrono::steady_clock::now();
   server->stop();
-  EXPECT_LT(std::chrono::steady_clock::now() - begun, 1900ms);  // not the whole shutdown_timeout
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 30s);  // not the whole shutdown_timeout
 }
 
 /// What a caller with this certificate (or none, "") is answered, "" if the handshake fails.
