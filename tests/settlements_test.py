@@ -195,7 +195,9 @@ class ARealEdge(unittest.TestCase):
         self.wait_settled()
         self.use(people, "a", 4, 7)
         self.wait_settled()
-        sums = self.node.get("/v1/settlements?by=day&from=2026-01-01&until=2027-01-01", key=self.node.key("azercell")).json["sums"]
+        today = datetime.date.today()
+        span = f"from={today - datetime.timedelta(3)}&until={today + datetime.timedelta(3)}"
+        sums = self.node.get(f"/v1/settlements?by=day&{span}", key=self.node.key("azercell")).json["sums"]
         rows = "".join(f"{s['day']},{s['measure']},{s['gives']},{s['traffic']},{s['units']}\n" for s in sums)
         answer = self.node.request("POST", "/v1/settlements/reconcile", "day,measure,benefit,traffic_class,units\n" + rows,
                                    key=self.node.key("azercell"))
