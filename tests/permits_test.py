@@ -253,6 +253,14 @@ class Permits(unittest.TestCase):
             old = run("verify", good[0]["sms"], *offline, "--at", later)
             self.assertEqual((old.returncode, old.stdout.split()[0]), (1, "other_day"))
             self.assertIn("isn't known", old.stderr)
+            # Where it is the same day still, it has only ended; where midnight has passed, it is from another day.
+            ends = time.gmtime(now + HOUR).tm_hour
+            for hour, finding in ((10, "ended"), (23, "other_day")):  # of the end, there; two hours on
+                ahead = (hour - ends + 12) % 24 - 12
+                soon = run("verify", good[0]["sms"], *offline, "--zone", f"Etc/GMT{-ahead:+d}", "--at",
+                           time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + 3 * HOUR)))
+                self.assertEqual((soon.returncode, soon.stdout.split()[0]), (1, finding), soon.stderr)
+            self.assertIn("time zone", run("verify", good[0]["sms"], *offline, "--zone", "Mars/Olympus").stderr)
             self.assertEqual(run("verify", good[0]["sms"], "--list", f"{folder}/list", "--keys",
                                  f"{folder}/others").returncode, 1)
             self.assertEqual(run("verify", good[0]["sms"], "--list", f"{folder}/missing").returncode, 1)

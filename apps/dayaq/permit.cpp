@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <boost/json.hpp>
+#include <filesystem>
 #include <iostream>
 #include <iterator>
 #include <memory>
@@ -11,6 +12,7 @@
 #include "base/file.hpp"
 #include "command.hpp"
 #include "http/encoding.hpp"
+#include "registry/country_pack.hpp"
 #include "services/inspector/inspector.hpp"
 
 namespace dayaq::cli {
@@ -22,11 +24,14 @@ namespace permit = services::permit;
 
 constexpr std::size_t input_max = 8 << 20;
 
+constexpr std::string_view zone_otherwise = "Asia/Baku";
+
 struct PermitArguments {
   std::string text;  ///< "-": from standard input
   std::string list;  ///< file; "": of the node
   std::string keys;  ///< file with trusted keys
   std::string at;    ///< RFC 3339; "": now
+  std::string zone;  ///< "": of the country pack
   std::string save;
   std::string key, reason;
 };
@@ -126,6 +131,14 @@ void print_inspection(const Settings& settings, const inspector::Inspection& fou
   fmt::print("\n");
 }
 
+/// In whose days "from another day" is meant. An inspector's machine may have no country pack.
+Result<Zone> zone_of(const Settings& settings, const PermitArguments& arguments) {
+  if (!arguments.zone.empty()) return Zone::create(arguments.zone);
+  if (!std::filesystem::exists(settings.country / "country.yaml")) return Zone::create(zone_otherwise);
+  DAYAQ_TRY(const registry::CountryPack country, registry::CountryPack::load(settings.country));
+  return country.zone();
+}
+
 Result<Exit> verify(const Settings& settings, const PermitArguments& arguments) {
   DAYAQ_TRY(const permit::List list, read_list(settings, arguments, nullptr));
   Instant now = SystemClock().now();
@@ -142,7 +155,7 @@ Result<Exit> verify(const Settings& settings, const PermitArguments& arguments) 
     fmt::print(stderr, "The list is of {}: what was revoked since then isn't known.\n",
                format_instant(list.made));
   }
-  DAYAQ_TRY(const Zone zone, Zone::create("Asia/Baku"));
+  DAYAQ_TRY(const Zone zone, zone_of(settings, arguments));
   const std::vector<std::string> permits = permits_in(text);
   bool good = !permits.empty();
   for (const std::string& one : permits) {
@@ -273,6 +286,10 @@ void add_permit(Commands& commands) {
       ->required();
   add_common(verify_command);
   verify_command->add_option("--at", arguments->at, "At that time instead of now: 2026-11-21T08:00:00Z");
+  verify_command->add_option(
+      "--zone", arguments->zone,
+      fmt::format("The country's time zone, for what is from another day (that of --country, else {})",
+                  zone_otherwise));
   verify_command->footer(
       "Examples:\n  dayaq permit verify DP1.If4x36UC...\n  dayaq permit verify --list permits.list - < "
       "texts\n\n"
