@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # figures: permit_browser
 """permit_browser: permits checked by the inspector's page in headless Chromium, with a list of 20,000 revoked ones. Beside it, in
-turns in the same page, WebCrypto's Ed25519 verification alone: the limit. The median of three browsers' 95th percentiles."""
+the same page, WebCrypto's Ed25519 verification alone: the limit. Medians of three browsers."""
 import argparse, json, os, statistics, subprocess, sys, time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -43,10 +43,11 @@ def main():
             print(f"  {runs[-1]}", file=sys.stderr)
     finally:
         stand.end()
-    p95 = statistics.median(run["p95"] for run in runs)
-    print(json.dumps({"name": "permit_browser", "value": round(p95, 2), "unit": "ms, 19 of 20", "goal": "< 50 ms", "met": p95 < 50,
-                      "peer": "", "peer_value": None, "limit": "WebCrypto's bare Ed25519 verification, median",
-                      "limit_value": round(statistics.median(run["bare"] for run in runs), 2)}))
+    mean, worst = (statistics.median(run[name] for run in runs) for name in ("mean", "worst"))
+    print(json.dumps({"name": "permit_browser", "value": round(mean, 3), "unit": f"ms mean; the worst of 2,000 {worst:.1f}",
+                      "goal": "the worst < 50 ms", "met": worst < 50, "peer": "", "peer_value": None,
+                      "limit": "WebCrypto's bare Ed25519 verification, mean",
+                      "limit_value": round(statistics.median(run["bare"] for run in runs), 3)}))
 
 
 if __name__ == "__main__":
