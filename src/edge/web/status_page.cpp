@@ -72,7 +72,7 @@ class Page {
         "aria-label=\"{}\"><ul>",
         escape_html(s_.operator_code), t(Word::language));
     for (const Language language : languages) {
-      const std::string_view own = language == Language::az   ? "Azərbaycanca"
+      const std::string_view own = language == Language::az   ? "Azərbaycan"
                                    : language == Language::en ? "English"
                                                               : "Русский";
       if (language == p_.language) {
