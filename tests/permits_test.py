@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Permits before other people's eyes: python3-cbor2 and cryptography, an npm COSE library, zbar, and Chromium offline.
 
-The stand is tests/permits/permit_tool.cpp: the inspector's page with permits of a key of its own."""
-import base64, hashlib, json, os, random, re, subprocess, tempfile, time, unittest, urllib.request
+The stand is permit_stand.py: the inspector's page with permits of a key of its own."""
+import base64, hashlib, json, os, random, re, subprocess, tempfile, time, unittest
 
 import cbor2
 from cryptography.exceptions import InvalidSignature
@@ -10,40 +10,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 import harness
 from harness import ROOT, program
+from permit_stand import Stand
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
 PURPOSE = b"dayaq permit list 1"
 HOUR = 3600
-
-
-class Stand:
-    def __init__(self):
-        self.process = subprocess.Popen([program("permit_tool")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL, text=True)
-        self.port = json.loads(self.process.stdout.readline())["port"]
-
-    def ask(self, **request):
-        self.process.stdin.write(json.dumps(request) + "\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
-
-    def issue(self, begins, ends, number=None, kind=1, detail="bazar", subject="5ABC123"):
-        claims = {"subject": subject, "id": f"{number or random.getrandbits(63):016x}", "from": begins, "until": ends,
-                  "kind": kind, "detail": detail}
-        return {**self.ask(op="issue", **claims), "claims": claims}
-
-    def get(self, path, **headers):
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers)
-        try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
-                return answer.status, dict(answer.headers), answer.read()
-        except urllib.error.HTTPError as refused:
-            return refused.code, dict(refused.headers), refused.read()
-
-    def end(self):
-        self.process.stdin.close()
-        self.process.wait(timeout=20)
-        self.process.stdout.close()
 
 
 def from_base45(text):

@@ -7,16 +7,12 @@
 #include <vector>
 
 #include "services/surge/admission.hpp"
+#include "services/surge/surge_test_support.hpp"
 
 namespace dayaq::services::surge {
 namespace {
 
 using namespace std::chrono_literals;
-
-crypto::SecretBytes key() {
-  Bytes bytes(32, std::byte('m'));
-  return crypto::SecretBytes::take(bytes);
-}
 
 struct Person {
   std::string name, ticket;

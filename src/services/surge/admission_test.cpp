@@ -6,17 +6,14 @@
 #include <deque>
 #include <map>
 
+#include "services/surge/surge_test_support.hpp"
+
 namespace dayaq::services::surge {
 namespace {
 
 using namespace std::chrono_literals;
 
 constexpr Instant start = from_micros(1'800'000'000'000'000);
-
-crypto::SecretBytes key(char fill = 'k') {
-  Bytes bytes(32, std::byte(fill));
-  return crypto::SecretBytes::take(bytes);
-}
 
 struct Surge : testing::Test {
   Options options{.rate_max = 100, .rate_min = 10};

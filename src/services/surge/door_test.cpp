@@ -11,6 +11,7 @@
 #include "http/client.hpp"
 #include "http/encoding.hpp"
 #include "http/server.hpp"
+#include "services/surge/surge_test_support.hpp"
 
 namespace dayaq::services::surge {
 namespace {
@@ -21,11 +22,6 @@ using http::Request;
 using http::Response;
 using testing::HasSubstr;
 using testing::StartsWith;
-
-crypto::SecretBytes key() {
-  Bytes bytes(32, std::byte('d'));
-  return crypto::SecretBytes::take(bytes);
-}
 
 /// "session=7" is person 7. Those from 100 on are only known to whoever asks the database.
 class Sessions final : public http::Authenticator {

@@ -15,6 +15,7 @@
 #include "http/client.hpp"
 #include "http/server.hpp"
 #include "services/surge/door.hpp"
+#include "services/surge/surge_test_support.hpp"
 
 namespace dayaq::services::surge {
 namespace {
@@ -24,11 +25,6 @@ using http::Client;
 using http::Request;
 using http::Response;
 using testing::HasSubstr;
-
-crypto::SecretBytes key() {
-  Bytes bytes(32, std::byte('g'));
-  return crypto::SecretBytes::take(bytes);
-}
 
 struct Gate : testing::Test {
   SystemClock clock;
